@@ -1,0 +1,63 @@
+// Arithmetic on sizes and addresses. Addresses become integers here and nowhere else in core.
+#pragma once
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+
+namespace rsb {
+
+inline constexpr size_t KiB = 1024;
+inline constexpr size_t MiB = 1024 * KiB;
+inline constexpr size_t GiB = 1024 * MiB;
+
+// The largest size of an object: beyond it pointer differences overflow (C 2023, 6.5.7).
+inline constexpr size_t max_object_bytes = SIZE_MAX / 2;
+
+constexpr bool is_power_of_two(size_t n) noexcept { return n != 0 && (n & (n - 1)) == 0; }
+
+// Index of the highest set bit; n must not be 0.
+constexpr unsigned floor_log2(size_t n) noexcept {
+  constexpr unsigned top = sizeof(unsigned long) * CHAR_BIT - 1;
+  static_assert(sizeof(size_t) <= sizeof(unsigned long long));
+  if constexpr (sizeof(size_t) <= sizeof(unsigned long)) {
+    return top - static_cast<unsigned>(__builtin_clzl(n));
+  } else {
+    return 63u - static_cast<unsigned>(__builtin_clzll(n));
+  }
+}
+
+// Index of the lowest set bit; n must not be 0.
+constexpr unsigned lowest_bit(size_t n) noexcept {
+  return static_cast<unsigned>(__builtin_ctzll(static_cast<unsigned long long>(n)));
+}
+
+// `alignment` is a power of two. The caller makes sure that n + alignment does not overflow.
+constexpr size_t align_up(size_t n, size_t alignment) noexcept {
+  return (n + alignment - 1) & ~(alignment - 1);
+}
+
+constexpr size_t larger(size_t a, size_t b) noexcept { return a > b ? a : b; }
+constexpr size_t smaller(size_t a, size_t b) noexcept { return a < b ? a : b; }
+
+inline uintptr_t address_of(const volatile void* p) noexcept {
+  return reinterpret_cast<uintptr_t>(p);
+}
+
+inline bool is_aligned(const void* p, size_t alignment) noexcept {
+  return (address_of(p) & (alignment - 1)) == 0;
+}
+
+inline char* align_up(void* p, size_t alignment) noexcept {
+  return static_cast<char*>(p) + (-address_of(p) & (alignment - 1));
+}
+
+// How far p lies behind base, as an unsigned number: huge when p lies before base.
+inline size_t bytes_from(const void* base, const void* p) noexcept {
+  return address_of(p) - address_of(base);
+}
+
+template <class A, class B>
+concept SameAs = __is_same(A, B);
+
+}  // namespace rsb

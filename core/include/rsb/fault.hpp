@@ -1,0 +1,45 @@
+// What happens when the heap catches a misuse: one hook, which does not return.
+#pragma once
+
+#include "rsb/rsb.h"
+
+// A weak reference: where nobody defines rsb_fault(), a fault traps.
+extern "C" [[gnu::weak]] void rsb_fault(rsb_fault_kind, const void*);
+
+namespace rsb {
+
+enum class Fault : int {
+  double_free = RSB_DOUBLE_FREE,
+  foreign_pointer = RSB_FOREIGN_POINTER,
+  interior_pointer = RSB_INTERIOR_POINTER,
+  misaligned_pointer = RSB_MISALIGNED_POINTER,
+  size_mismatch = RSB_SIZE_MISMATCH,
+  overwritten_link = RSB_OVERWRITTEN_LINK,
+  bad_pages = RSB_BAD_PAGES,
+  page_size_too_small = RSB_PAGE_SIZE_TOO_SMALL,
+  out_of_memory = RSB_OUT_OF_MEMORY,
+};
+
+// The sentence that names a fault, for messages; never null.
+constexpr const char* fault_name(Fault fault) noexcept {
+  switch (fault) {
+    case Fault::double_free: return "double free";
+    case Fault::foreign_pointer: return "freed pointer is not from this heap";
+    case Fault::interior_pointer: return "freed pointer points into a block, not at its start";
+    case Fault::misaligned_pointer: return "freed pointer is misaligned";
+    case Fault::size_mismatch: return "size passed to free does not match the block";
+    case Fault::overwritten_link: return "free block was written to";
+    case Fault::bad_pages: return "page source returned misaligned or overlapping pages";
+    case Fault::page_size_too_small: return "allocator page is smaller than the system's page";
+    case Fault::out_of_memory: return "out of memory in operator new";
+  }
+  return "unknown fault";
+}
+
+// Never called with a lock held, so the hook may print, allocate or jump out.
+[[noreturn, gnu::cold, gnu::noinline]] inline void raise(Fault fault, const void* address) {
+  if (&rsb_fault != nullptr) rsb_fault(static_cast<rsb_fault_kind>(fault), address);
+  __builtin_trap();
+}
+
+}  // namespace rsb

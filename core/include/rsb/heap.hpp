@@ -1,0 +1,498 @@
+// The heap: blocks of any size and alignment, from bins up to the span size and from whole pages above.
+//
+//   struct Config {
+//     using Pages = rsb::platform::Pages;   // satisfies rsb::PageSource
+//     using Lock = rsb::SpinLock;           // satisfies rsb::Lock
+//     static constexpr rsb::Options options{};
+//   };
+//   constinit rsb::Heap<Config> heap;       // any number of heaps; no initialisation to forget
+//
+// Theory of operation. A request up to Options::span_size goes to the bin of its size class and takes a slot from
+// the bin's current span: one that was freed, else one never used, else another span. Anything larger is
+// a run of pages. A block is found by the page of its address, so it needs no header. One lock guards
+// everything; it is never held while the page source, a fault hook or a handler runs.
+//
+// Cost. allocate and deallocate of blocks up to the span size take constant time: some 30 instructions while
+// the current span serves, at most 250 (x86-64, Checks::basic) besides the page source.
+//
+// Shortcomings. Slots of different classes never share a span, so a program with few blocks of many
+// classes pays up to a span a class. Blocks between half a span and a span take a whole one.
+// Double frees of 4-byte blocks are caught only while the block is among the span's last 16 freed ones.
+//
+// All functions may be called by any number of threads if the lock is a real one, but not by interrupt or
+// signal handlers that can interrupt a holder of the lock.
+#pragma once
+
+#include "rsb/bin.hpp"
+#include "rsb/page_allocator.hpp"
+
+namespace rsb {
+
+enum class Fill : uint8_t { none, zero };
+
+// Called without a lock when a request of `bytes` cannot be met. True: memory was freed, try again.
+using OutOfMemoryHandler = int (*)(size_t bytes);
+
+template <HeapConfig Config>
+class Heap {
+ public:
+  static constexpr Options options = Config::options;
+  static constexpr size_t page = options.page_size;
+  static constexpr bool checked = options.checks != Checks::off;
+
+  using Classes = SizeClasses<options>;
+  using Pages = typename Config::Pages;
+
+  constexpr Heap() noexcept = default;
+  Heap(const Heap&) = delete;
+  Heap& operator=(const Heap&) = delete;
+
+  // ---- Allocating --------------------------------------------------------------------------------
+  // Null: there is no memory, or size exceeds PTRDIFF_MAX.
+
+  // Aligned as malloc's: to a pointer, and to 16 from 16 bytes up. size may be 0.
+  [[nodiscard]] void* allocate(size_t size) noexcept {
+    if (size > Classes::largest) [[unlikely]] return allocate_large(size, page, Fill::none);
+    return allocate_slot(Classes::of(size));
+  }
+
+  // Aligned to `alignment`, a power of two or 0; in the smallest slot that fits both. Null also if
+  // alignment is no power of two.
+  [[nodiscard]] void* allocate(size_t size, size_t alignment) noexcept {
+    return allocate(size, alignment, Fill::none);
+  }
+
+  [[nodiscard]] void* allocate(size_t size, size_t alignment, Fill fill) noexcept {
+    if ((alignment & (alignment - 1)) != 0) return nullptr;
+    const SizeClass c = Classes::of(size, alignment);
+    if (c == Classes::none) return allocate_large(size, alignment, fill);
+    return filled(allocate_slot(c), size, fill);
+  }
+
+  // malloc's alignment; all bytes zero.
+  [[nodiscard]] void* allocate_zeroed(size_t size) noexcept {
+    if (size > Classes::largest) return allocate_large(size, page, Fill::zero);
+    return filled(allocate_slot(Classes::of(size)), size, Fill::zero);
+  }
+
+  // ---- Releasing -----------------------------------------------------------------------------------
+  // Null does nothing. With Checks::basic, what is not the start of a live block is a fault.
+
+  void deallocate(void* block) noexcept {
+    if (block == nullptr) [[unlikely]] return;
+    Span* const span = find(block);
+    LockGuard guard(pages_.lock_);
+    deallocate_in(guard, head_of(span), block);
+  }
+
+  // For blocks from allocate(size): also checks that the block is of size's class.
+  void deallocate(void* block, size_t size) noexcept {
+    deallocate_sized(block, size, size <= Classes::largest ? Classes::of(size) : Classes::none);
+  }
+
+  // For blocks from allocate(size, alignment).
+  void deallocate(void* block, size_t size, size_t alignment) noexcept {
+    deallocate_sized(block, size, Classes::of(size, alignment));
+  }
+
+  // ---- Resizing ------------------------------------------------------------------------------------
+
+  // The block, perhaps elsewhere, with its contents up to the smaller size and malloc's alignment. Null:
+  // there is no memory, and the old block is as it was. A block stays where it is while its class stays
+  // the same; whole pages grow in place while the pages behind are free.
+  [[nodiscard]] void* reallocate(void* block, size_t size) noexcept {
+    if (block == nullptr) return allocate(size);
+    const SizeClass c = size <= Classes::largest ? Classes::of(size) : Classes::none;
+    return reallocate_to(block, size, page, c);
+  }
+
+  [[nodiscard]] void* reallocate(void* block, size_t size, size_t alignment) noexcept {
+    if (block == nullptr) return allocate(size, alignment);
+    if ((alignment & (alignment - 1)) != 0) return nullptr;
+    return reallocate_to(block, size, larger(alignment, page), Classes::of(size, alignment));
+  }
+
+  // Bytes of a live block that may be used; 0 for null.
+  size_t usable_size(const void* block) noexcept {
+    if (block == nullptr) return 0;
+    Span* span = find(block);
+    LockGuard guard(pages_.lock_);
+    span = head_of(span);
+    refuse_unless_live(guard, span, block);
+    return bytes_of_block(span);
+  }
+
+  // Whether the address lies in memory that belongs to the heap's map: false for certain if not ours.
+  bool may_own(const void* p) const noexcept { return pages_.map().find(p) != nullptr; }
+
+  // ---- The rest ------------------------------------------------------------------------------------
+
+  // The page-only allocator below; its runs and the heap's blocks share pages, limits and lock.
+  PageAllocator<Config>& pages() noexcept { return pages_; }
+
+  // Hands over memory for good; see rsb_add_region().
+  size_t add_region(void* base, size_t bytes) noexcept { return pages_.add_region(base, bytes); }
+
+  // Gives back all that is free to the page source: empty spans that bins keep, and free pages. Returns
+  // the number of bytes. Linear in the number of bins, acquisitions and free runs.
+  size_t trim() noexcept {
+    LockGuard guard(pages_.lock_);
+    reclaim_empty_spans(guard);
+    return pages_.trim(guard);
+  }
+
+  // Null: none. Returns the previous one.
+  OutOfMemoryHandler set_out_of_memory_handler(OutOfMemoryHandler handler) noexcept {
+    return __atomic_exchange_n(&out_of_memory_, handler, __ATOMIC_ACQ_REL);
+  }
+
+  // Makes link tags unpredictable: call it early with something random. Without, they
+  // depend on where the memory lies, which address randomisation makes hard to guess.
+  void seed(uint32_t random) noexcept {
+    LockGuard guard(pages_.lock_);
+    secret_ ^= random;
+  }
+
+ private:
+  template <HeapConfig>
+  friend class HeapInspector;
+
+  using LockGuard = typename PageAllocator<Config>::LockGuard;
+
+  static constexpr bool spans_have_tails = options.span_pages() > 1;
+
+  // ---- Slots ---------------------------------------------------------------------------------------
+
+  void* allocate_slot(SizeClass c) noexcept {
+    LockGuard guard(pages_.lock_);
+    Span* const span = bins_[c].current();
+    if (span->has_free()) [[likely]] return pop(guard, span);
+    if (span->has_fresh()) return span->carve();
+    return allocate_slot_elsewhere(guard, c);
+  }
+
+  void* pop(LockGuard& guard, Span* span) noexcept {
+    void* const slot = span->template pop<options.checks>();
+    if (slot == nullptr) [[unlikely]] {
+      pages_.fail(guard, Fault::overwritten_link, span->slot(span->first_free));
+    }
+    return slot;
+  }
+
+  // The current span is exhausted: the bin gets another one.
+  [[gnu::noinline]] void* allocate_slot_elsewhere(LockGuard& guard, SizeClass c) noexcept {
+    Bin& bin = bins_[c];
+    bin.put_current_away();
+    Span* span = bin.take_first();
+    if (span == nullptr) {
+      span = make_span(guard, c);
+      if (span == nullptr) return nullptr;
+      bin.put_current_away();  // the lock was given up: another thread may have set one
+    }
+    bin.set_current(span);
+    return span->has_free() ? pop(guard, span) : span->carve();
+  }
+
+  Span* make_span(LockGuard& guard, SizeClass c) noexcept {
+    Span* const span = take_run(guard, options.span_pages(), page, options.span_size);
+    if (span == nullptr) return nullptr;
+    secret_ = secret_ * 0x2c9277b5u + static_cast<uint32_t>(bytes_from(nullptr, span->base) >> 8 | 1);
+    span->become_span(c, Classes::layout(c), secret_ ^ secret_ >> 15);
+    if constexpr (spans_have_tails) set_tails(span, Kind::tail);
+    return span;
+  }
+
+  void release_span(LockGuard& guard, Span* span) noexcept {
+    if constexpr (spans_have_tails) set_tails(span, Kind::none);
+    const size_t touched = (size_t{span->fresh} * 4 + page - 1) / page;
+    span->kind = Kind::pages;
+    span->pages = options.span_pages();
+    pages_.give(guard, span, touched);
+  }
+
+  void set_tails(Span* span, Kind kind) noexcept {
+    for (size_t i = 1; i < options.span_pages(); i++) {
+      Span* const tail = pages_.map().find(span->base + i * page);
+      tail->kind = kind;
+      tail->next = span;
+    }
+  }
+
+  // ---- Freeing -------------------------------------------------------------------------------------
+
+  // No lock needed, and the block is not touched.
+  Span* find(const void* block) noexcept {
+    Span* const span = pages_.map().find(block);
+    if (span == nullptr) [[unlikely]] raise(Fault::foreign_pointer, block);
+    return span;
+  }
+
+  Span* head_of(Span* span) const noexcept {
+    if constexpr (spans_have_tails) {
+      if (span->kind == Kind::tail) return span->next;
+    }
+    return span;
+  }
+
+  void deallocate_in(LockGuard& guard, Span* span, void* block) noexcept {
+    if (span->kind == Kind::span) [[likely]] {
+      push(guard, span, block);
+      if (span->used == 0 && span != bins_[span->size_class].current()) {
+        bins_[span->size_class].remove(span);
+        release_span(guard, span);
+      }
+      return;
+    }
+    deallocate_in_other(guard, span, block);
+  }
+
+  [[gnu::noinline]] void deallocate_in_other(LockGuard& guard, Span* span, void* block) noexcept {
+    if (span->kind == Kind::full) {
+      push(guard, span, block);
+      span->kind = Kind::span;
+      if (span->used == 0) {
+        release_span(guard, span);  // a span of one slot
+      } else {
+        bins_[span->size_class].append(span);
+      }
+      return;
+    }
+    refuse_unless_live(guard, span, block);
+    pages_.give(guard, span, span->pages);
+  }
+
+  void push(LockGuard& guard, Span* span, void* block) noexcept {
+    const size_t offset = bytes_from(span->base, block);
+    if constexpr (checked) {
+      if (!is_slot_in_use(span, offset)) [[unlikely]] refuse_slot(guard, span, block);
+    }
+    span->template push<options.checks>(static_cast<SlotOffset>(offset / 4));
+  }
+
+  static bool is_slot_in_use(const Span* span, size_t offset) noexcept {
+    const bool at_slot = static_cast<uint32_t>(offset) * span->reciprocal < span->reciprocal;
+    return at_slot && offset < size_t{span->fresh} * 4 &&
+           !span->is_free(static_cast<SlotOffset>(offset / 4));
+  }
+
+  [[noreturn, gnu::cold, gnu::noinline]] void refuse_slot(LockGuard& guard, const Span* span,
+                                                          const void* block) noexcept {
+    const size_t offset = bytes_from(span->base, block);
+    const bool inside = offset < size_t{span->end} * 4;
+    const bool at_slot = offset % span->slot_bytes() == 0;
+    Fault fault = Fault::double_free;
+    if (!inside || (at_slot && offset >= size_t{span->fresh} * 4)) {
+      fault = Fault::foreign_pointer;
+    } else if (offset % 4 != 0) {
+      fault = Fault::misaligned_pointer;
+    } else if (!at_slot) {
+      fault = Fault::interior_pointer;
+    }
+    pages_.fail(guard, fault, block);
+  }
+
+  // Faults if `block` is not the start of a live block.
+  void refuse_unless_live(LockGuard& guard, Span* span, const void* block) noexcept {
+    if constexpr (!checked) return;
+    if (span->kind == Kind::large && span->base == block) return;
+    if (span->kind == Kind::span || span->kind == Kind::full) {
+      if (is_slot_in_use(span, bytes_from(span->base, block))) return;
+      refuse_slot(guard, span, block);
+    }
+    refuse_run(guard, span, block);
+  }
+
+  [[noreturn, gnu::cold, gnu::noinline]] void refuse_run(LockGuard& guard, const Span* span,
+                                                         const void* block) noexcept {
+    Fault fault = Fault::foreign_pointer;
+    if (!is_aligned(block, 4)) {
+      fault = Fault::misaligned_pointer;
+    } else if (span->kind == Kind::large || lies_in_large(block)) {
+      fault = Fault::interior_pointer;
+    } else if (span->kind == Kind::free || span->kind == Kind::free_last) {
+      fault = Fault::double_free;
+    }
+    pages_.fail(guard, fault, block);
+  }
+
+  // Only for a good name of a fault: looks through all runs.
+  bool lies_in_large(const void* block) const noexcept {
+    const PageRuns<options>& runs = pages_.runs_;
+    for (const Span* a = runs.acquisitions(); a != nullptr; a = a->next_acquisition) {
+      for (const Span* run = a; run != nullptr; run = runs.next_run(run)) {
+        const bool inside = bytes_from(run->base, block) < runs.length(run) * page;
+        if (inside) return run->kind == Kind::large;
+      }
+    }
+    return false;
+  }
+
+  void deallocate_sized(void* block, size_t size, SizeClass c) noexcept {
+    if (block == nullptr) [[unlikely]] return;
+    Span* span = find(block);
+    LockGuard guard(pages_.lock_);
+    span = head_of(span);
+    if constexpr (checked) {
+      if (!has_size(span, size, c)) [[unlikely]] refuse_size(guard, span, block, size);
+    }
+    deallocate_in(guard, span, block);
+  }
+
+  bool has_size(const Span* span, size_t size, SizeClass c) const noexcept {
+    if (span->kind == Kind::span || span->kind == Kind::full) return span->size_class == c;
+    return span->kind == Kind::large && c == Classes::none && pages_for(size) == span->pages;
+  }
+
+  // A pointer that is wrong in itself is named so; else it is the size.
+  [[gnu::cold, gnu::noinline]] void refuse_size(LockGuard& guard, Span* span,
+                                                const void* block, size_t size) noexcept {
+    refuse_unless_live(guard, span, block);
+    if (shrunk_in_place_ && size <= bytes_of_block(span)) return;
+    pages_.fail(guard, Fault::size_mismatch, block);
+  }
+
+  // ---- Whole pages ---------------------------------------------------------------------------------
+
+  static size_t pages_for(size_t size) noexcept { return larger((size + page - 1) / page, 1); }
+
+  [[gnu::noinline]] void* allocate_large(size_t size, size_t alignment, Fill fill) noexcept {
+    char* base = nullptr;
+    bool zero = false;
+    {
+      LockGuard guard(pages_.lock_);
+      if (Span* const run = take_large(guard, size, larger(alignment, page))) {
+        base = run->base;
+        zero = ZeroingSource<Pages> && run->dirty == 0;
+      }
+    }
+    return filled(base, zero ? 0 : size, fill);
+  }
+
+  Span* take_large(LockGuard& guard, size_t size, size_t alignment) noexcept {
+    Span* run = nullptr;
+    if (size <= max_object_bytes) {
+      run = take_run(guard, pages_for(size), alignment, size);
+    } else {
+      give_up();
+    }
+    if (run != nullptr) run->kind = Kind::large;
+    return run;
+  }
+
+  static void* filled(void* block, size_t bytes, Fill fill) noexcept {
+    if (fill == Fill::zero && block != nullptr) __builtin_memset(block, 0, bytes);
+    return block;
+  }
+
+  // A run of pages, by all means.
+  Span* take_run(LockGuard& guard, size_t pages, size_t alignment, size_t bytes) noexcept {
+    Span* run;
+    do {
+      run = pages_.take(guard, pages, alignment);
+    } while (run == nullptr && may_try_again(guard, bytes));
+    return run;
+  }
+
+  [[gnu::cold, gnu::noinline]] bool may_try_again(LockGuard& guard, size_t bytes) noexcept {
+    if (reclaim_empty_spans(guard)) return true;
+    if (OutOfMemoryHandler const handler = __atomic_load_n(&out_of_memory_, __ATOMIC_ACQUIRE)) {
+      Unlocked unlocked(guard);
+      if (handler(bytes) != 0) return true;
+    }
+    give_up();
+    return false;
+  }
+
+  void give_up() noexcept {
+    failures_++;
+    if constexpr (requires { Config::exhausted(); }) Config::exhausted();
+  }
+
+  // The current span of a bin is kept even when it is empty. True: one was given up.
+  bool reclaim_empty_spans(LockGuard& guard) noexcept {
+    bool any = false;
+    for (Bin& bin : bins_) {
+      Span* const span = bin.current();
+      if (!bin.has_current() || span->used != 0) continue;
+      bin.drop_current();
+      release_span(guard, span);
+      any = true;
+    }
+    return any;
+  }
+
+  // ---- Resizing ------------------------------------------------------------------------------------
+
+  size_t bytes_of_block(const Span* span) const noexcept {
+    return span->kind == Kind::large ? size_t{span->pages} * page : span->slot_bytes();
+  }
+
+  // c == none: `size` takes whole pages.
+  void* reallocate_to(void* block, size_t size, size_t alignment, SizeClass c) noexcept {
+    Span* span = find(block);
+    size_t old_bytes;
+    {
+      LockGuard guard(pages_.lock_);
+      span = head_of(span);
+      refuse_unless_live(guard, span, block);
+      old_bytes = bytes_of_block(span);
+      const bool was_large = span->kind == Kind::large;
+      if (!was_large && span->size_class == c) return block;
+      if (was_large && c == Classes::none && size <= max_object_bytes &&
+          is_aligned(block, alignment) && pages_.resize(guard, span, pages_for(size))) {
+        return block;
+      }
+    }
+    if constexpr (MovingSource<Pages>) {
+      if (void* const moved = move_pages(span, block, old_bytes, size, alignment)) return moved;
+    }
+    void* const copy =
+        c == Classes::none ? allocate_large(size, alignment, Fill::none) : allocate_slot(c);
+    if (copy == nullptr) {
+      if (size > old_bytes) return nullptr;
+      // A block can always become smaller: it keeps its place, and its class is larger than its size says.
+      __atomic_store_n(&shrunk_in_place_, true, __ATOMIC_RELAXED);
+      return block;
+    }
+    __builtin_memcpy(copy, block, smaller(old_bytes, size));
+    deallocate(block);
+    return copy;
+  }
+
+  // Moves a block that is an acquisition of its own to a larger one without copying. Null: not possible, or
+  // not worth it, and nothing has changed.
+  void* move_pages(Span* span, void* block, size_t old_bytes, size_t size,
+                   size_t alignment) noexcept {
+    if (old_bytes <= options.acquire_size / 2 || size < old_bytes) return nullptr;
+    if (size > max_object_bytes) return nullptr;
+    Span* target;
+    {
+      LockGuard guard(pages_.lock_);
+      if (!pages_.runs_.is_releasable(span)) return nullptr;
+      target = pages_.take(guard, pages_for(size), alignment);
+      if (target == nullptr) return nullptr;
+      if (!pages_.runs_.is_releasable(target)) {
+        pages_.give(guard, target, target->dirty);
+        return nullptr;
+      }
+      target->kind = Kind::large;
+      // Forget the old acquisition before its addresses become somebody else's.
+      pages_.runs_.remove(pages_.runs_.give(span, span->pages));
+    }
+    if (pages_.source_.move(block, old_bytes, target->base)) return target->base;
+    LockGuard guard(pages_.lock_);
+    pages_.runs_.add(static_cast<char*>(block), old_bytes / page, 0, old_bytes / page);
+    pages_.runs_.take_whole(pages_.map().find(block))->kind = Kind::large;
+    pages_.give(guard, target, target->pages);
+    return nullptr;
+  }
+
+  PageAllocator<Config> pages_;
+  Bin bins_[Classes::count] = {};
+  uint32_t secret_ = 0x6c8e9cf5u;
+  bool shrunk_in_place_ = false;
+  size_t failures_ = 0;
+  OutOfMemoryHandler out_of_memory_ = nullptr;
+};
+
+}  // namespace rsb

@@ -1,0 +1,241 @@
+// Looks at a heap from outside: statistics, a walk over all live blocks, and a check of every invariant.
+// For tests, tools and post-mortems; holds the heap's lock meanwhile.
+#pragma once
+
+#include "rsb/heap.hpp"
+
+namespace rsb {
+
+using Stats = rsb_stats;
+using BinStats = rsb_bin_stats;
+
+template <HeapConfig Config>
+class HeapInspector {
+  using TheHeap = Heap<Config>;
+  using Classes = typename TheHeap::Classes;
+  using LockGuard = typename TheHeap::LockGuard;
+  using Runs = PageRuns<Config::options>;
+
+  static constexpr Options options = Config::options;
+  static constexpr size_t page = options.page_size;
+
+ public:
+  explicit HeapInspector(TheHeap& heap) noexcept : heap_(heap) {}
+
+  Stats stats() noexcept {
+    LockGuard guard(heap_.pages_.lock_);
+    const Runs& runs = heap_.pages_.runs_;
+    Stats s{};
+    for_each_run([&](const Span* run) {
+      if (is_span(run)) {
+        s.live_blocks += run->used;
+        s.live_bytes += run->used * run->slot_bytes();
+      } else if (run->kind == Kind::large) {
+        s.live_blocks++;
+        s.live_bytes += run->pages * page;
+      }
+      return true;
+    });
+    s.used_bytes = runs.used_pages() * page;
+    s.peak_used_bytes = runs.peak_used_pages() * page;
+    s.acquired_bytes = runs.acquired_pages() * page;
+    s.free_bytes = s.acquired_bytes - s.used_bytes;
+    s.peak_acquired_bytes = runs.peak_acquired_pages() * page;
+    s.metadata_bytes = heap_.pages_.metadata_bytes_;
+    s.acquisitions = heap_.pages_.acquisitions_;
+    s.releases = heap_.pages_.releases_;
+    s.failures = heap_.failures_;
+    s.bins = Classes::count;
+    return s;
+  }
+
+  // `bin` must be below Stats::bins.
+  BinStats bin_stats(size_t bin) noexcept {
+    LockGuard guard(heap_.pages_.lock_);
+    const SlotLayout& layout = Classes::layout(static_cast<SizeClass>(bin));
+    BinStats s{};
+    s.slot_bytes = layout.size;
+    for_each_run([&](const Span* run) {
+      if (is_span(run) && run->size_class == bin) {
+        s.spans++;
+        s.slots += layout.count;
+        s.live += run->used;
+      }
+      return true;
+    });
+    return s;
+  }
+
+  // Calls visit(void* block, size_t usable_bytes) for every live block until it returns false; returns
+  // false in that case. The visitor must not call the heap.
+  template <class Visitor>
+  bool walk(Visitor&& visit) noexcept {
+    LockGuard guard(heap_.pages_.lock_);
+    return for_each_run([&](const Span* run) {
+      if (run->kind == Kind::large) return visit(static_cast<void*>(run->base), run->pages * page);
+      return !is_span(run) || walk_span(run, visit);
+    });
+  }
+
+  // Null if every invariant holds; else a sentence that names one that does not.
+  const char* check() noexcept {
+    LockGuard guard(heap_.pages_.lock_);
+    fault_ = nullptr;
+    Totals seen;
+    const Span* previous = nullptr;
+    for_each_run([&](const Span* run) { return check_run(run, previous, seen); });
+    if (fault_ == nullptr) check_bins(seen);
+    const Runs& runs = heap_.pages_.runs_;
+    require(seen.acquired == runs.acquired_pages(), "acquired pages are counted");
+    require(seen.used == runs.used_pages(), "used pages are counted");
+    require(seen.dirty == runs.dirty_pages(), "dirty free pages are counted");
+    return fault_;
+  }
+
+ private:
+  static bool is_span(const Span* run) noexcept {
+    return run->kind == Kind::span || run->kind == Kind::full;
+  }
+
+  // Until f returns false; returns false in that case.
+  template <class F>
+  bool for_each_run(F&& f) noexcept {
+    const Runs& runs = heap_.pages_.runs_;
+    for (const Span* a = runs.acquisitions(); a != nullptr; a = a->next_acquisition) {
+      for (const Span* run = a; run != nullptr; run = runs.next_run(run)) {
+        if (!f(run)) return false;
+      }
+    }
+    return true;
+  }
+
+  // One bit per possible slot start.
+  struct FreeSlots {
+    static constexpr size_t most = options.span_size / 4;
+    uint32_t bits[(most + 31) / 32] = {};
+
+    bool contains(SlotOffset at) const { return (bits[at / 32] >> (at % 32) & 1) != 0; }
+    void insert(SlotOffset at) { bits[at / 32] |= uint32_t{1} << (at % 32); }
+  };
+
+  template <class Visitor>
+  static bool walk_span(const Span* span, Visitor& visit) noexcept {
+    FreeSlots free;
+    collect_free(span, free);
+    for (unsigned at = 0; at < span->fresh; at += span->slot_units) {
+      const SlotOffset slot = static_cast<SlotOffset>(at);
+      if (!free.contains(slot) && !visit(static_cast<void*>(span->slot(slot)), span->slot_bytes())) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  // The number of free slots; SIZE_MAX if the list is broken.
+  static size_t collect_free(const Span* span, FreeSlots& free) noexcept {
+    size_t count = 0;
+    for (SlotOffset at = span->first_free; at < span->end; at = span->next_free(at)) {
+      if (at >= span->fresh || at % span->slot_units != 0 || free.contains(at)) return SIZE_MAX;
+      if (TheHeap::checked && !span->has_right_link(at)) return SIZE_MAX;
+      free.insert(at);
+      count++;
+    }
+    return count;
+  }
+
+  struct Totals {
+    size_t acquired = 0;
+    size_t used = 0;
+    size_t dirty = 0;
+    size_t spans_with_slots[Classes::count] = {};
+  };
+
+  bool require(bool holds, const char* sentence) noexcept {
+    if (!holds && fault_ == nullptr) fault_ = sentence;
+    return holds;
+  }
+
+  bool check_run(const Span* run, const Span*& previous, Totals& seen) noexcept {
+    const Runs& runs = heap_.pages_.runs_;
+    const size_t length = runs.length(run);
+    if (!require(length != 0, "no run is empty")) return false;
+    const Span* const last = runs.map().find(run->base + (length - 1) * page);
+    if (!require(runs.map().find(run->base) == run, "the map leads to a run's descriptor")) {
+      return false;
+    }
+    seen.acquired += length;
+    if (run->border & border_begin) previous = nullptr;
+    switch (run->kind) {
+      case Kind::free:
+        require(previous == nullptr || previous->kind != Kind::free, "free neighbours are merged");
+        require(length == 1 || (last->kind == Kind::free_last && last->pages == length),
+                "a free run's last page knows its length");
+        require(run->dirty <= length, "a run has at most its pages dirty");
+        require(runs.is_listed(run), "a free run is in the list of its length");
+        seen.dirty += run->dirty;
+        break;
+      case Kind::span:
+      case Kind::full:
+        seen.used += length;
+        check_span(run, seen);
+        break;
+      case Kind::pages:
+      case Kind::large:
+        seen.used += length;
+        break;
+      default:
+        require(false, "a run begins with a descriptor of its kind");
+    }
+    for (size_t i = 1; i + 1 < length && fault_ == nullptr; i++) {
+      const Kind expected = is_span(run) ? Kind::tail : Kind::none;
+      require(runs.map().find(run->base + i * page)->kind == expected,
+              "pages inside a run are marked so");
+    }
+    previous = run;
+    return fault_ == nullptr;
+  }
+
+  void check_span(const Span* span, Totals& seen) noexcept {
+    FreeSlots free;
+    const size_t free_slots = collect_free(span, free);
+    if (!require(free_slots != SIZE_MAX, "a span's free list leads from slot to free slot")) return;
+    require(span->size_class < Classes::count, "a span has a size class");
+    require(span->fresh <= span->end, "no slot lies beyond the span");
+    require(span->used + free_slots == span->fresh / span->slot_units, "used slots are counted");
+    const bool is_current = heap_.bins_[span->size_class].current() == span;
+    const bool has_slots = span->has_free() || span->has_fresh();
+    if (!is_current) {
+      require(has_slots == (span->kind == Kind::span), "a span is full when it has no slot");
+      require(span->used != 0, "an empty span is given back");
+      if (span->kind == Kind::span) seen.spans_with_slots[span->size_class]++;
+    } else {
+      require(span->kind == Kind::span, "a current span is not marked full");
+    }
+  }
+
+  void check_bins(const Totals& seen) noexcept {
+    for (size_t c = 0; c < Classes::count; c++) {
+      size_t listed = 0;
+      const Span* previous = nullptr;
+      for (const Span* s = heap_.bins_[c].first(); s != nullptr; s = s->next) {
+        if (!require(s->previous == previous && s->kind == Kind::span && s->size_class == c,
+                     "a bin's list holds its spans with slots")) {
+          return;
+        }
+        previous = s;
+        if (!require(++listed <= seen.spans_with_slots[c], "a bin lists each span once")) return;
+      }
+      require(listed == seen.spans_with_slots[c], "every span with slots is in its bin's list");
+    }
+  }
+
+  TheHeap& heap_;
+  const char* fault_ = nullptr;
+};
+
+template <HeapConfig Config>
+HeapInspector<Config> inspect(Heap<Config>& heap) noexcept {
+  return HeapInspector<Config>(heap);
+}
+
+}  // namespace rsb

@@ -1,0 +1,83 @@
+// The values that configure a heap, and the one place that validates them.
+#pragma once
+
+#include "rsb/bits.hpp"
+
+namespace rsb {
+
+// How much the heap distrusts its caller.
+enum class Checks : uint8_t {
+  off,    // trust the caller: misuse corrupts, as in the C standard
+  basic,  // foreign, misaligned and interior pointers, double free, wrong sizes, overwritten links
+};
+
+// How an address finds the descriptor of its page.
+enum class Map : uint8_t {
+  radix,  // any address: a tree of nodes from the page source, two or three loads a lookup
+  flat,   // a few windows known by address (Heap::add_region, Heap::set_window), bounds + one load
+};
+
+// All sizes are bytes. The defaults suit Linux and Windows on 64-bit machines.
+struct Options {
+  // The unit of the page source and of the page allocator: a power of two, from 64.
+  size_t page_size = 16 * KiB;
+
+  // What a bin takes at a time, and the largest bin: a power-of-two number of pages, to 64 KiB.
+  size_t span_size = 16 * KiB;
+
+  // How much to ask of the page source at a time, and at what alignment. A request above half of
+  // acquire_size is acquired on its own, in just its size.
+  size_t acquire_size = 32 * MiB;
+  size_t acquire_alignment = 2 * MiB;
+
+  // Free memory above this limit goes back to the page source: whole acquisitions are released,
+  // other runs of discard_size and more are discarded where the source can.
+  size_t keep_free = 64 * MiB;
+  size_t discard_size = 1 * MiB;
+
+  Checks checks = Checks::basic;
+
+  Map map = Map::radix;
+
+  // Map::flat: the largest number of windows.
+  size_t max_regions = 4;
+
+  // Map::radix: pages below one leaf, and leaves below one inner node (0: no inner level; the
+  // root, which is part of the heap object, has what remains), all as powers of two.
+  unsigned address_bits = sizeof(void*) == 8 ? 48 : 32;
+  unsigned radix_leaf_bits = sizeof(void*) == 8 ? 18 : 10;
+  unsigned radix_inner_bits = 0;
+
+  constexpr size_t span_pages() const { return span_size / page_size; }
+  constexpr unsigned page_shift() const { return floor_log2(page_size); }
+  constexpr unsigned page_number_bits() const { return address_bits - page_shift(); }
+};
+
+// A base of every heap, so that a wrong option is reported by the name of its field.
+template <Options o>
+struct ValidOptions {
+  static_assert(is_power_of_two(o.page_size) && o.page_size >= 64,
+                "Options::page_size must be a power of two, 64 bytes or more");
+  static_assert(is_power_of_two(o.span_size) && o.span_size >= o.page_size,
+                "Options::span_size must be a power of two and at least one page");
+  static_assert(o.span_size >= 256 && o.span_size <= 64 * KiB,
+                "Options::span_size must be from 256 bytes to 64 KiB: slot links are 16-bit");
+  static_assert(o.span_pages() <= 16, "Options::span_size must be at most 16 pages");
+  static_assert(o.acquire_size >= o.span_size && o.acquire_size % o.page_size == 0,
+                "Options::acquire_size must be whole pages and at least one span");
+  static_assert(is_power_of_two(o.acquire_alignment) && o.acquire_alignment >= o.page_size,
+                "Options::acquire_alignment must be a power of two and at least one page");
+  static_assert(o.discard_size >= o.page_size,
+                "Options::discard_size must be at least one page");
+  static_assert(o.max_regions >= 1, "Options::max_regions must be at least 1");
+  static_assert(o.address_bits <= sizeof(void*) * CHAR_BIT && o.address_bits > o.page_shift(),
+                "Options::address_bits must fit a pointer and exceed the bits of a page");
+  static_assert(o.map != Map::radix ||
+                    o.radix_leaf_bits + o.radix_inner_bits < o.page_number_bits(),
+                "Options::radix_leaf_bits and radix_inner_bits must leave bits for the root");
+  static_assert(o.map != Map::radix ||
+                    o.page_number_bits() - o.radix_leaf_bits - o.radix_inner_bits <= 20,
+                "Options::radix_leaf_bits and radix_inner_bits leave too large a root");
+};
+
+}  // namespace rsb

@@ -1,0 +1,380 @@
+// The page-only allocator: runs of whole pages from a page source, kept for reuse within limits. Public,
+// usable alone, and the ground that Heap stands on.
+//
+//   struct Config {
+//     using Pages = rsb::platform::Pages;   // satisfies rsb::PageSource
+//     using Lock = rsb::SpinLock;           // satisfies rsb::Lock
+//     static constexpr rsb::Options options{.page_size = 4 * rsb::KiB};
+//   };
+//   constinit rsb::PageAllocator<Config> pages;
+//
+// Every operation takes constant time apart from the page source's. One lock; the page source is never
+// called with it held. Not for interrupt handlers that can interrupt a holder of the lock.
+#pragma once
+
+#include "rsb/fault.hpp"
+#include "rsb/lock.hpp"
+#include "rsb/page_runs.hpp"
+#include "rsb/page_source.hpp"
+
+namespace rsb {
+
+template <class C>
+concept HeapConfig = requires {
+  requires PageSource<typename C::Pages>;
+  requires Lock<typename C::Lock>;
+  requires SameAs<decltype(C::options), const Options>;
+};
+
+template <HeapConfig Config>
+class Heap;
+
+template <HeapConfig Config>
+class PageAllocator : ValidOptions<Config::options> {
+ public:
+  static constexpr Options options = Config::options;
+  static constexpr size_t page = options.page_size;
+
+  using Pages = typename Config::Pages;
+  using LockType = typename Config::Lock;
+  using LockGuard = Guard<LockType>;
+
+  constexpr PageAllocator() noexcept = default;
+  PageAllocator(const PageAllocator&) = delete;
+  PageAllocator& operator=(const PageAllocator&) = delete;
+
+  // `pages` pages at a multiple of `alignment` bytes (a power of two; a page or less means one page). Null: there
+  // are none, or `pages` is 0.
+  [[nodiscard]] void* allocate(size_t pages, size_t alignment = page) noexcept {
+    if (pages == 0 || !is_power_of_two(alignment)) return nullptr;
+    LockGuard guard(lock_);
+    Span* const run = take(guard, pages, larger(alignment, page));
+    return run != nullptr ? run->base : nullptr;
+  }
+
+  // Gives back a whole run that allocate() returned. Null does nothing; what is not such a run is a
+  // foreign_pointer or double_free fault.
+  void deallocate(void* run) noexcept {
+    if (run == nullptr) return;
+    LockGuard guard(lock_);
+    Span* const span = taken_run(guard, run);
+    give(guard, span, span->pages);
+  }
+
+  // Makes a run longer or shorter where it stands. False: what lies behind it is not free, and nothing
+  // has changed.
+  [[nodiscard]] bool resize(void* run, size_t pages) noexcept {
+    if (pages == 0 || run == nullptr) return false;
+    LockGuard guard(lock_);
+    return resize(guard, taken_run(guard, run), pages);
+  }
+
+  // Hands over memory for good; returns how many bytes of it can be allocated. See rsb_add_region().
+  size_t add_region(void* base, size_t bytes) noexcept {
+    LockGuard guard(lock_);
+    return add_region(guard, base, bytes);
+  }
+
+  // Map::flat only: tells where the page source lives, if that is known beforehand. The descriptors
+  // (sizeof(Span) bytes a page, zeroed, alignof(Span)) are the user's to provide and must stay. `base` is a
+  // multiple of the page size. False: there are too many windows.
+  [[nodiscard]] bool set_window(void* base, size_t bytes, void* descriptors) noexcept
+    requires(options.map == Map::flat)
+  {
+    LockGuard guard(lock_);
+    if (map().is_full()) return false;
+    map().add_window(static_cast<char*>(base), bytes / page, static_cast<Span*>(descriptors));
+    return true;
+  }
+
+  // Gives back all that is free: whole acquisitions are released, other free runs discarded where the
+  // source can. Returns the number of bytes. Linear in the number of acquisitions and free runs.
+  size_t trim() noexcept {
+    LockGuard guard(lock_);
+    return trim(guard);
+  }
+
+  Pages& source() noexcept { return source_; }
+
+  LockType& lock() noexcept { return lock_; }
+
+ private:
+  template <HeapConfig>
+  friend class Heap;
+  template <HeapConfig>
+  friend class HeapInspector;
+
+  PageMap<options>& map() noexcept { return runs_.map(); }
+  const PageMap<options>& map() const noexcept { return runs_.map(); }
+
+  // Faults are raised without the lock, so that the hook may do what it likes.
+  [[noreturn, gnu::cold, gnu::noinline]] void fail(LockGuard&, Fault fault, const void* p) noexcept {
+    lock_.unlock();
+    raise(fault, p);
+  }
+
+  Span* taken_run(LockGuard& guard, void* run) noexcept {
+    Span* const span = map().find(run);
+    if (span != nullptr && span->kind == Kind::pages && span->base == run) return span;
+    fail(guard, span != nullptr && span->kind == Kind::free ? Fault::double_free : Fault::foreign_pointer,
+         run);
+  }
+
+  // The lock may be given up in between by all functions that take the guard from here on.
+
+  Span* take(LockGuard& guard, size_t pages, size_t alignment = page) noexcept {
+    if (Span* const run = runs_.take(pages, alignment)) [[likely]] return run;
+    return grow_and_take(guard, pages, alignment);
+  }
+
+  void give(LockGuard& guard, Span* run, size_t dirty) noexcept {
+    Span* const merged = runs_.give(run, dirty);
+    if (runs_.dirty_pages() > options.keep_free / page) [[unlikely]] shed(guard, merged);
+  }
+
+  bool resize(LockGuard& guard, Span* run, size_t pages) noexcept {
+    if (pages == run->pages) return true;
+    if (pages > run->pages) return runs_.extend(run, pages);
+    Span* const merged = runs_.shorten(run, pages);
+    if (runs_.dirty_pages() > options.keep_free / page) [[unlikely]] shed(guard, merged);
+    return true;
+  }
+
+  size_t add_region(LockGuard& guard, void* base, size_t bytes) noexcept {
+    char* start = static_cast<char*>(base);
+    size_t pages = 0;
+    if constexpr (options.map == Map::flat) {
+      if (!map().covers(base, bytes)) {
+        if (map().is_full()) return 0;
+        pages = place_descriptors(start, bytes);
+        if (pages == 0) return 0;
+        start = align_up(start + pages * sizeof(Span), page);
+        map().add_window(start, pages, static_cast<Span*>(descriptors_at(base)));
+      }
+    }
+    if (pages == 0) {
+      start = align_up(start, page);
+      const size_t skipped = bytes_from(base, start);
+      if (skipped >= bytes) return 0;
+      pages = (bytes - skipped) / page;
+      if (pages == 0) return 0;
+    }
+    refuse_overlap(guard, start, pages * page);
+    if (!cover(guard, start, pages * page)) return 0;
+    runs_.add(start, pages, border_given, pages);
+    return pages * page;
+  }
+
+  // ---- Growing ---------------------------------------------------------------------------------
+
+  [[gnu::noinline]] Span* grow_and_take(LockGuard& guard, size_t pages, size_t alignment) noexcept {
+    size_t need;
+    if (__builtin_mul_overflow(pages, page, &need) || need > max_object_bytes) return nullptr;
+    if constexpr (RegionSource<Pages>) {
+      if (Span* const run = take_from_region(guard, pages, alignment)) return run;
+    }
+    const bool on_its_own = need > options.acquire_size / 2 || alignment > options.acquire_alignment;
+    Acquired got;
+    if (on_its_own) {
+      got = acquire(guard, need, alignment);
+    } else {
+      got = acquire(guard, options.acquire_size, larger(alignment, options.acquire_alignment));
+      if (got.base == nullptr) got = acquire(guard, need, alignment);
+    }
+    if (got.base != nullptr) runs_.add(got.base, got.bytes / page, 0, dirty_when_new(got.bytes));
+    // Without an acquisition of our own, another thread may have freed something meanwhile.
+    return runs_.take(pages, alignment);
+  }
+
+  Span* take_from_region(LockGuard& guard, size_t pages, size_t alignment) noexcept
+    requires RegionSource<Pages>
+  {
+    for (Region r = source_.next_region(); r.base != nullptr; r = source_.next_region()) {
+      if (add_region(guard, r.base, r.bytes) == 0) continue;
+      if (Span* const run = runs_.take(pages, alignment)) return run;
+    }
+    return nullptr;
+  }
+
+  struct Acquired {
+    char* base = nullptr;
+    size_t bytes = 0;
+  };
+
+  // Memory from the page source that the map covers.
+  Acquired acquire(LockGuard& guard, size_t bytes, size_t alignment) noexcept {
+    void* base;
+    if constexpr (SourceKnowsPage<Pages>) {
+      if (!source_.accepts_page(page)) fail(guard, Fault::page_size_too_small, nullptr);
+    }
+    {
+      Unlocked unlocked(guard);
+      base = source_.acquire(bytes, alignment);
+    }
+    if (base == nullptr) return {};
+    if (!is_aligned(base, alignment)) fail(guard, Fault::bad_pages, base);
+    if constexpr (!TrustedSource<Pages>) refuse_overlap(guard, base, bytes);
+    acquisitions_++;
+    if (cover(guard, base, bytes)) return {static_cast<char*>(base), bytes};
+    release_to_source(guard, base, bytes);
+    return {};
+  }
+
+  // Installs what the map lacks for [base, base + bytes). False: the source has no memory for it.
+  bool cover(LockGuard& guard, void* base, size_t bytes) noexcept {
+    while (const size_t node_bytes = map().missing(base, bytes)) {
+      if constexpr (options.map == Map::flat) {
+        return false;
+      } else {
+        const size_t size = align_up(node_bytes, page);
+        void* node;
+        {
+          Unlocked unlocked(guard);
+          node = source_.acquire(size, page);
+          if (node == nullptr) {
+            // Taken anew below, so that the function always returns with the lock held.
+          } else if constexpr (!ZeroingSource<Pages>) {
+            __builtin_memset(node, 0, size);
+          }
+        }
+        if (node == nullptr) return false;
+        if (!is_aligned(node, page)) fail(guard, Fault::bad_pages, node);
+        acquisitions_++;
+        if (map().install(base, bytes, node, node_bytes)) {
+          metadata_bytes_ += size;
+        } else {
+          release_to_source(guard, node, size);  // another thread was faster
+        }
+      }
+    }
+    return true;
+  }
+
+  void refuse_overlap(LockGuard& guard, void* base, size_t bytes) noexcept {
+    for (Span* s = runs_.acquisitions(); s != nullptr; s = s->next_acquisition) {
+      size_t length = 0;
+      for (const Span* run = s; run != nullptr; run = runs_.next_run(run)) length += runs_.length(run);
+      if (bytes_from(s->base, base) < length * page || bytes_from(base, s->base) < bytes) {
+        fail(guard, Fault::bad_pages, base);
+      }
+    }
+  }
+
+  static size_t dirty_when_new(size_t bytes) noexcept {
+    return ZeroingSource<Pages> ? 0 : bytes / page;
+  }
+
+  // Map::flat: how many pages fit behind their own descriptors. Zeroes the descriptors.
+  size_t place_descriptors(void* base, size_t bytes) noexcept {
+    void* const descriptors = descriptors_at(base);
+    const size_t skipped = bytes_from(base, descriptors);
+    if (skipped >= bytes) return 0;
+    size_t pages = (bytes - skipped) / (page + sizeof(Span));
+    const char* const end = static_cast<char*>(base) + bytes;
+    while (pages != 0) {
+      const char* const first = align_up(static_cast<char*>(descriptors) + pages * sizeof(Span), page);
+      if (first + pages * page <= end) break;
+      pages--;
+    }
+    __builtin_memset(descriptors, 0, pages * sizeof(Span));
+    return pages;
+  }
+
+  static void* descriptors_at(void* base) noexcept { return align_up(base, alignof(Span)); }
+
+  // ---- Shrinking -------------------------------------------------------------------------------
+
+  // There is more free memory than the options allow: gives back this run if it is worth it.
+  [[gnu::noinline]] void shed(LockGuard& guard, Span* run) noexcept {
+    if (runs_.is_releasable(run)) {
+      release(guard, run);
+    } else if (run->dirty >= options.discard_size / page) {
+      discard(guard, run);
+    }
+  }
+
+  // Returns the bytes that went back.
+  size_t release(LockGuard& guard, Span* run) noexcept {
+    char* const base = run->base;
+    const size_t pages = run->pages;
+    runs_.remove(run);
+    {
+      Unlocked unlocked(guard);
+      discard_descriptors(base, pages);
+    }
+    if (release_to_source(guard, base, pages * page)) return pages * page;
+    runs_.add(base, pages, 0, pages);  // the source could not: the memory is ours, and not lost
+    return 0;
+  }
+
+  bool release_to_source(LockGuard& guard, void* base, size_t bytes) noexcept {
+    bool released;
+    {
+      Unlocked unlocked(guard);
+      released = source_.release(base, bytes);
+    }
+    releases_ += released;
+    return released;
+  }
+
+  size_t discard(LockGuard& guard, Span* run) noexcept {
+    if constexpr (DiscardingSource<Pages>) {
+      const size_t dirty = run->dirty;
+      runs_.set_aside(run);
+      bool discarded;
+      {
+        Unlocked unlocked(guard);
+        discarded = source_.discard(run->base, run->pages * page);
+      }
+      runs_.put_back(run, discarded ? 0 : dirty);
+      return discarded ? dirty * page : 0;
+    } else {
+      return 0;
+    }
+  }
+
+  // The descriptors of a long acquisition are memory too. Only called while nobody else can
+  // come to own the acquisition's addresses.
+  void discard_descriptors(char* base, size_t pages) noexcept {
+    if constexpr (DiscardingSource<Pages> && options.map == Map::radix) {
+      char* const begin = reinterpret_cast<char*>(map().find(base));
+      char* const last = reinterpret_cast<char*>(map().find(base + (pages - 1) * page));
+      if (bytes_from(begin, last) != (pages - 1) * sizeof(Span)) return;  // in two leaves
+      char* const first_whole = align_up(begin, page);
+      const size_t bytes = bytes_from(begin, last);
+      const size_t skipped = bytes_from(begin, first_whole);
+      if (bytes >= skipped + page) source_.discard(first_whole, (bytes - skipped) & ~(page - 1));
+    }
+  }
+
+  size_t trim(LockGuard& guard) noexcept {
+    size_t bytes = 0;
+    // A run that cannot be given back stays where it is, so look at no more runs than there are now.
+    for (Span* s = runs_.acquisitions(); s != nullptr;) {
+      Span* const next = s->next_acquisition;
+      if (s->kind == Kind::free && runs_.is_releasable(s)) {
+        const size_t released = release(guard, s);
+        bytes += released;
+        // The lock was given up: the list may be another one.
+        s = released != 0 ? runs_.acquisitions() : nullptr;
+      } else {
+        s = next;
+      }
+    }
+    for (Span* run = runs_.find_dirty(); run != nullptr; run = runs_.find_dirty()) {
+      const size_t discarded = discard(guard, run);
+      if (discarded == 0) break;
+      bytes += discarded;
+    }
+    return bytes;
+  }
+
+  LockType lock_;
+  [[no_unique_address]] Pages source_;
+  PageRuns<options> runs_;
+  size_t metadata_bytes_ = 0;
+  size_t acquisitions_ = 0;
+  size_t releases_ = 0;
+};
+
+}  // namespace rsb

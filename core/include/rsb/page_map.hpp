@@ -1,0 +1,180 @@
+// From an address to the descriptor of its page. Two ways, one interface:
+//
+//   Span* find(p)            the descriptor, or null. Takes no lock: the entry of a live block does not
+//                            change. Never touches what p points to. Constant time.
+//   size_t missing(p, n)     bytes of a node that must be installed before [p, p + n) is covered; 0
+//                            if it is. Under the heap's lock, like all that follows.
+//   bool install(p, n, node) hands over zeroed memory of that size; false: not needed any more
+#pragma once
+
+#include "rsb/lock.hpp"
+#include "rsb/options.hpp"
+#include "rsb/span.hpp"
+
+namespace rsb {
+
+// For addresses that are not known beforehand. A tree whose leaves are arrays of descriptors, indexed by
+// page number. On hosted systems one level of large leaves of demand-zero memory is fastest:
+// a lookup is one load and the descriptor. Bits of an address above `address_bits` are ignored;
+// a pointer that differs in them is found out by its distance from the span.
+template <Options options>
+class RadixPageMap {
+  static constexpr unsigned leaf_bits = options.radix_leaf_bits;
+  static constexpr unsigned inner_bits = options.radix_inner_bits;
+  static constexpr unsigned root_bits = options.page_number_bits() - leaf_bits - inner_bits;
+
+  struct Leaf {
+    Span pages[size_t{1} << leaf_bits];
+  };
+  struct Inner {
+    Leaf* leaves[size_t{1} << inner_bits];
+  };
+
+ public:
+  // Bytes that one leaf covers.
+  static constexpr size_t leaf_reach = options.page_size << leaf_bits;
+
+  constexpr RadixPageMap() noexcept = default;
+
+  Span* find(const void* p) const noexcept {
+    Leaf* const leaf = leaf_of(p);
+    if (leaf == nullptr) [[unlikely]] return nullptr;
+    return &leaf->pages[page_number(p) & (mask(leaf_bits))];
+  }
+
+  size_t missing(const void* base, size_t bytes) const noexcept {
+    const void* const hole = first_hole(base, bytes);
+    if (hole == nullptr) return 0;
+    return has_inner(hole) ? sizeof(Leaf) : sizeof(Inner);
+  }
+
+  bool install(const void* base, size_t bytes, void* node, size_t node_bytes) noexcept {
+    const void* const hole = first_hole(base, bytes);
+    if (hole == nullptr) return false;
+    void** const slot = has_inner(hole) ? leaf_slot(hole) : inner_slot(hole);
+    if (node_bytes != (has_inner(hole) ? sizeof(Leaf) : sizeof(Inner))) return false;
+    __atomic_store_n(slot, node, __ATOMIC_RELEASE);
+    return true;
+  }
+
+ private:
+  static constexpr size_t mask(unsigned bits) { return (size_t{1} << bits) - 1; }
+
+  static size_t page_number(const void* p) noexcept {
+    return address_of(p) >> options.page_shift();
+  }
+
+  static size_t root_index(const void* p) noexcept {
+    return (page_number(p) >> (leaf_bits + inner_bits)) & mask(root_bits);
+  }
+
+  static size_t inner_index(const void* p) noexcept {
+    return (page_number(p) >> leaf_bits) & mask(inner_bits);
+  }
+
+  Leaf* leaf_of(const void* p) const noexcept {
+    void* const node = __atomic_load_n(&root_[root_index(p)], __ATOMIC_ACQUIRE);
+    if constexpr (inner_bits == 0) {
+      return static_cast<Leaf*>(node);
+    } else {
+      if (node == nullptr) return nullptr;
+      return __atomic_load_n(&static_cast<Inner*>(node)->leaves[inner_index(p)], __ATOMIC_ACQUIRE);
+    }
+  }
+
+  bool has_inner(const void* p) const noexcept {
+    return inner_bits == 0 || root_[root_index(p)] != nullptr;
+  }
+
+  void** inner_slot(const void* p) noexcept { return &root_[root_index(p)]; }
+
+  void** leaf_slot(const void* p) noexcept {
+    if constexpr (inner_bits == 0) {
+      return &root_[root_index(p)];
+    } else {
+      return reinterpret_cast<void**>(
+          &static_cast<Inner*>(root_[root_index(p)])->leaves[inner_index(p)]);
+    }
+  }
+
+  // The first address that no leaf covers yet; null if there is none.
+  const void* first_hole(const void* base, size_t bytes) const noexcept {
+    const char* p = static_cast<const char*>(base);
+    const size_t into_leaf = address_of(p) & (leaf_reach - 1);
+    size_t left = bytes + into_leaf;
+    for (p -= into_leaf; ; p += leaf_reach) {
+      if (leaf_of(p) == nullptr) return p;
+      if (left <= leaf_reach) return nullptr;
+      left -= leaf_reach;
+    }
+  }
+
+  void* root_[size_t{1} << root_bits] = {};
+};
+
+// For memory that is known by address: a few windows, each with an array of descriptors, tried one
+// after the other. A window is a region handed to the heap (its descriptors at its front), or
+// the part of the address space in which a page source lives (descriptors where the user says).
+template <Options options>
+class FlatPageMap {
+ public:
+  constexpr FlatPageMap() noexcept = default;
+
+  Span* find(const void* p) const noexcept {
+    const size_t count = __atomic_load_n(&count_, __ATOMIC_ACQUIRE);
+    for (size_t i = 0; i < count; i++) {
+      const size_t page = bytes_from(windows_[i].base, p) >> options.page_shift();
+      if (page < windows_[i].pages) return &windows_[i].descriptors[page];
+    }
+    return nullptr;
+  }
+
+  size_t missing(const void* base, size_t bytes) const noexcept {
+    return covers(base, bytes) ? 0 : no_node;
+  }
+
+  bool install(const void*, size_t, void*, size_t) noexcept { return false; }
+
+  // No node helps: the memory lies outside the windows.
+  static constexpr size_t no_node = SIZE_MAX;
+
+  bool covers(const void* base, size_t bytes) const noexcept {
+    for (size_t i = 0; i < count_; i++) {
+      const size_t offset = bytes_from(windows_[i].base, base);
+      const size_t size = windows_[i].pages << options.page_shift();
+      if (offset < size && bytes <= size - offset) return true;
+    }
+    return false;
+  }
+
+  bool is_full() const noexcept { return count_ == options.max_regions; }
+
+  // `descriptors` has room for `pages` and is zeroed; is_full() must not hold.
+  void add_window(char* base, size_t pages, Span* descriptors) noexcept {
+    windows_[count_] = {base, pages, descriptors};
+    __atomic_store_n(&count_, count_ + 1, __ATOMIC_RELEASE);
+  }
+
+ private:
+  struct Window {
+    char* base = nullptr;
+    size_t pages = 0;
+    Span* descriptors = nullptr;
+  };
+
+  size_t count_ = 0;
+  Window windows_[options.max_regions] = {};
+};
+
+template <Options options, Map kind>
+struct PageMapOf {
+  using Type = RadixPageMap<options>;
+};
+template <Options options>
+struct PageMapOf<options, Map::flat> {
+  using Type = FlatPageMap<options>;
+};
+template <Options options>
+using PageMap = typename PageMapOf<options, options.map>::Type;
+
+}  // namespace rsb

@@ -1,0 +1,241 @@
+// Runs of pages: taken, given back, split and merged, each in constant time. Not synchronised and without a
+// page source: PageAllocator adds both.
+#pragma once
+
+#include "rsb/page_map.hpp"
+#include "rsb/run_lists.hpp"
+
+namespace rsb {
+
+template <Options options>
+class PageRuns {
+ public:
+  static constexpr size_t page = options.page_size;
+
+  constexpr PageRuns() noexcept = default;
+
+  PageMap<options>& map() noexcept { return map_; }
+  const PageMap<options>& map() const noexcept { return map_; }
+
+  // Makes [base, base + pages) one free run. The map must cover it.
+  Span* add(char* base, size_t pages, uint8_t given, size_t dirty) noexcept {
+    Span* const run = map_.find(base);
+    Span* const last = map_.find(base + (pages - 1) * page);
+    run->border = static_cast<uint8_t>(border_begin | given);
+    last->border = static_cast<uint8_t>(last->border | border_end);
+    run->next_acquisition = acquisitions_;
+    run->previous_acquisition = nullptr;
+    if (acquisitions_ != nullptr) acquisitions_->previous_acquisition = run;
+    acquisitions_ = run;
+    acquired_pages_ += pages;
+    if (acquired_pages_ > peak_acquired_pages_) peak_acquired_pages_ = acquired_pages_;
+    make_free(run, base, pages, dirty);
+    return run;
+  }
+
+  // Forgets the acquisition that a free run covers from end to end.
+  void remove(Span* run) noexcept {
+    take_out(run);
+    if (run->previous_acquisition != nullptr) {
+      run->previous_acquisition->next_acquisition = run->next_acquisition;
+    } else {
+      acquisitions_ = run->next_acquisition;
+    }
+    if (run->next_acquisition != nullptr) {
+      run->next_acquisition->previous_acquisition = run->previous_acquisition;
+    }
+    acquired_pages_ -= run->pages;
+    map_.find(run->base + (size_t{run->pages} - 1) * page)->border = border_none;
+    run->border = border_none;
+    run->kind = Kind::none;
+  }
+
+  // Whether the free or taken run is all of an acquisition that may be released.
+  bool is_releasable(const Span* run) const noexcept {
+    if ((run->border & (border_begin | border_given)) != border_begin) return false;
+    return (map_.find(run->base + (size_t{run->pages} - 1) * page)->border & border_end) != 0;
+  }
+
+  // A run of `pages` pages at a multiple of `alignment` bytes, or null. Its `dirty` says how many of
+  // its pages may not be zero.
+  Span* take(size_t pages, size_t alignment = page) noexcept {
+    const size_t slack = alignment / page - 1;
+    if (pages > UINT32_MAX - slack) return nullptr;
+    Span* run = lists_.find(pages + slack);
+    if (run == nullptr) return nullptr;
+    take_out(run);
+    if (slack != 0) {
+      const size_t skip = bytes_from(run->base, align_up(run->base, alignment)) / page;
+      if (skip != 0) {
+        Span* const rest = split(run, skip);
+        make_free(run, run->base, skip, run->dirty);
+        run = rest;
+      }
+    }
+    if (run->pages > pages) {
+      Span* const rest = split(run, pages);
+      make_free(rest, rest->base, rest->pages, rest->dirty);
+    }
+    used(run);
+    return run;
+  }
+
+  // Takes exactly this free run.
+  Span* take_whole(Span* run) noexcept {
+    take_out(run);
+    used(run);
+    return run;
+  }
+
+  // Takes a free run aside while its contents are discarded; put_back() returns it clean. In between it
+  // counts neither as used nor as free.
+  void set_aside(Span* run) noexcept {
+    take_out(run);
+    run->kind = Kind::pages;
+  }
+
+  void put_back(Span* run, size_t dirty) noexcept {
+    used_pages_ += run->pages;
+    give(run, dirty);
+  }
+
+  // Gives back a taken run, of whose pages `dirty` may not be zero any more; returns the free run that
+  // it has become part of.
+  Span* give(Span* run, size_t dirty) noexcept {
+    char* base = run->base;
+    size_t pages = run->pages;
+    used_pages_ -= pages;
+    run->kind = Kind::none;
+    if (Span* const right = free_run_behind(base, pages)) {
+      take_out(right);
+      right->kind = Kind::none;
+      pages += right->pages;
+      dirty += right->dirty;
+    }
+    if (Span* const left = free_run_before(run)) {
+      take_out(left);
+      base = left->base;
+      pages += left->pages;
+      dirty += left->dirty;
+      run = left;
+    }
+    make_free(run, base, pages, dirty);
+    return run;
+  }
+
+  // Lengthens a taken run in place from the free run behind it. False: it is too short.
+  bool extend(Span* run, size_t pages) noexcept {
+    const size_t more = pages - run->pages;
+    Span* const right = free_run_behind(run->base, run->pages);
+    if (right == nullptr || right->pages < more) return false;
+    take_out(right);
+    if (right->pages > more) {
+      Span* const rest = split(right, more);
+      make_free(rest, rest->base, rest->pages, rest->dirty);
+    }
+    right->kind = Kind::none;
+    run->pages = static_cast<uint32_t>(pages);
+    count_used(more);
+    return true;
+  }
+
+  // Shortens a taken run in place; returns the free run that its end has become part of.
+  Span* shorten(Span* run, size_t pages) noexcept {
+    Span* const rest = split(run, pages);
+    rest->kind = run->kind;
+    return give(rest, rest->pages);
+  }
+
+  Span* find_dirty() const noexcept { return lists_.find_dirty(); }
+
+  // Acquisitions, the last one first: each begins with this run. See next_run().
+  Span* acquisitions() const noexcept { return acquisitions_; }
+
+  // The run behind `run` in the same acquisition; null if it is the last one.
+  Span* next_run(const Span* run) const noexcept {
+    const size_t pages = length(run);
+    if (map_.find(run->base + (pages - 1) * page)->border & border_end) return nullptr;
+    return map_.find(run->base + pages * page);
+  }
+
+  static size_t length(const Span* run) noexcept {
+    return run->kind == Kind::span || run->kind == Kind::full ? options.span_pages() : run->pages;
+  }
+
+  bool is_listed(const Span* run) const noexcept { return lists_.contains(run); }
+
+  size_t used_pages() const noexcept { return used_pages_; }
+  size_t peak_used_pages() const noexcept { return peak_used_pages_; }
+  size_t acquired_pages() const noexcept { return acquired_pages_; }
+  size_t peak_acquired_pages() const noexcept { return peak_acquired_pages_; }
+  size_t dirty_pages() const noexcept { return dirty_pages_; }
+
+ private:
+  // Cuts a run that is in no list; returns the second part. `dirty` is an upper bound, so each part may
+  // inherit all of it.
+  Span* split(Span* run, size_t pages) noexcept {
+    Span* const rest = map_.find(run->base + pages * page);
+    rest->base = run->base + pages * page;
+    rest->pages = static_cast<uint32_t>(run->pages - pages);
+    rest->dirty = static_cast<uint32_t>(smaller(run->dirty, rest->pages));
+    run->pages = static_cast<uint32_t>(pages);
+    run->dirty = static_cast<uint32_t>(smaller(run->dirty, pages));
+    return rest;
+  }
+
+  void make_free(Span* run, char* base, size_t pages, size_t dirty) noexcept {
+    run->kind = Kind::free;
+    run->base = base;
+    run->pages = static_cast<uint32_t>(pages);
+    run->dirty = static_cast<uint32_t>(smaller(dirty, pages));
+    if (pages > 1) {
+      Span* const last = map_.find(base + (pages - 1) * page);
+      last->kind = Kind::free_last;
+      last->pages = run->pages;
+    }
+    dirty_pages_ += run->dirty;
+    lists_.insert(run);
+  }
+
+  // Takes a free run out of its list; its kind is the caller's to set.
+  void take_out(Span* run) noexcept {
+    lists_.remove(run);
+    dirty_pages_ -= run->dirty;
+    if (run->pages > 1) map_.find(run->base + (size_t{run->pages} - 1) * page)->kind = Kind::none;
+  }
+
+  void used(Span* run) noexcept {
+    run->kind = Kind::pages;
+    count_used(run->pages);
+  }
+
+  void count_used(size_t pages) noexcept {
+    used_pages_ += pages;
+    if (used_pages_ > peak_used_pages_) peak_used_pages_ = used_pages_;
+  }
+
+  Span* free_run_behind(char* base, size_t pages) const noexcept {
+    if (map_.find(base + (pages - 1) * page)->border & border_end) return nullptr;
+    Span* const right = map_.find(base + pages * page);
+    return right->kind == Kind::free ? right : nullptr;
+  }
+
+  Span* free_run_before(const Span* run) const noexcept {
+    if (run->border & border_begin) return nullptr;
+    Span* const left = map_.find(run->base - page);
+    if (left->kind == Kind::free) return left;
+    if (left->kind == Kind::free_last) return map_.find(run->base - size_t{left->pages} * page);
+    return nullptr;
+  }
+
+  PageMap<options> map_;
+  RunLists<options.page_number_bits()> lists_;
+  Span* acquisitions_ = nullptr;
+  size_t acquired_pages_ = 0;
+  size_t peak_acquired_pages_ = 0;
+  size_t used_pages_ = 0;
+  size_t peak_used_pages_ = 0;
+  size_t dirty_pages_ = 0;  // in free runs
+};
+
+}  // namespace rsb

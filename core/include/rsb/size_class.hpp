@@ -1,0 +1,125 @@
+// Size classes: which slot sizes there are, and which one serves a request. All of it is computed at
+// compile time from the options.
+//
+// 4, 8, 16, steps of 16 up to 128, then four steps a doubling up to the span. Above 128 a class is the
+// largest multiple of 16 of which as many fit into the span as of the step, so little or nothing is
+// lost at the end of a span: a 16 KiB span holds five slots of 3,264, not of 3,072.
+#pragma once
+
+#include "rsb/options.hpp"
+
+namespace rsb {
+
+using SizeClass = uint8_t;
+
+// What the fast paths need to know of one class.
+struct SlotLayout {
+  uint32_t size = 0;   // bytes
+  uint32_t count = 0;  // slots in a span
+  // offset * reciprocal, modulo 2^32, is below reciprocal if and only if offset is a multiple of
+  // size (Lemire, Kaser, Kurz, "Faster remainder by direct computation", 2019).
+  uint32_t reciprocal = 0;
+  uint32_t alignment = 0;  // bytes: the largest power of two that every slot is aligned to
+};
+
+template <Options options>
+class SizeClasses {
+  static constexpr size_t span = options.span_size;
+  static constexpr size_t most = 48;
+
+  static_assert(span <= 64 * KiB, "the divisibility test needs offset * size to fit 32 bits");
+
+  struct Table {
+    SlotLayout layout[most];
+    size_t count = 0;
+
+    constexpr void add(size_t size) {
+      if (count != 0 && layout[count - 1].size == size) return;
+      SlotLayout& l = layout[count++];
+      l.size = static_cast<uint32_t>(size);
+      l.count = static_cast<uint32_t>(span / size);
+      l.reciprocal = static_cast<uint32_t>((uint64_t{1} << 32) / size + ((size & (size - 1)) != 0));
+      l.alignment = static_cast<uint32_t>(smaller(size & (~size + 1), options.page_size));
+    }
+  };
+
+  static constexpr Table make() {
+    Table t;
+    t.add(4);
+    t.add(8);
+    for (size_t size = 16; size <= smaller(128, span); size += 16) t.add(size);
+    for (size_t octave = 128; octave < span; octave *= 2) {
+      for (size_t step = 1; step <= 4; step++) {
+        const size_t slots = span / (octave + step * octave / 4);
+        t.add(span / slots / 16 * 16);
+      }
+    }
+    return t;
+  }
+
+  static constexpr Table table = make();
+
+ public:
+  static constexpr size_t count = table.count;
+  static constexpr size_t largest = table.layout[count - 1].size;
+
+  static constexpr const SlotLayout& layout(SizeClass c) { return table.layout[c]; }
+
+  // The class that serves malloc(size): aligned to a pointer, and to 16 from 16 bytes up. size must be at
+  // most `largest`. One load.
+  static constexpr SizeClass of(size_t size) { return lookup.at[(size + granule - 1) / granule]; }
+
+  // The class that serves a request whose alignment (a power of two, or 0) is known; `none` if
+  // only whole pages do. At most seven steps, and none for alignments up to 16.
+  static constexpr SizeClass of(size_t size, size_t alignment) {
+    if (size <= 4 && alignment <= 4) return 0;
+    size = larger(size, alignment);
+    if (size > largest) return none;
+    SizeClass c = of(size);
+    while (layout(c).alignment < alignment) {
+      if (++c == count) return none;
+    }
+    return c;
+  }
+
+  static constexpr SizeClass none = 0xff;
+
+ private:
+  // Finer than the classes, so that 17 bytes and 16 bytes differ by an index.
+  static constexpr size_t granule = sizeof(void*);
+
+  struct Lookup {
+    SizeClass at[span / granule + 1] = {};
+  };
+
+  static constexpr Lookup make_lookup() {
+    Lookup l;
+    SizeClass c = 0;
+    for (size_t i = 0; i <= span / granule; i++) {
+      const size_t size = larger(i * granule, granule);
+      while (layout(c).size < size) c++;
+      l.at[i] = c;
+    }
+    return l;
+  }
+
+  static constexpr Lookup lookup = make_lookup();
+
+  static constexpr bool classes_hold() {
+    for (size_t c = 0; c < count; c++) {
+      const SlotLayout& l = layout(static_cast<SizeClass>(c));
+      if (c > 0 && l.size <= layout(static_cast<SizeClass>(c - 1)).size) return false;
+      if (l.size >= 16 && l.size % 16 != 0) return false;
+      if (l.count * l.size > span || l.count == 0) return false;
+      // No slot lost at the end; below 128 a remainder is the price of the step of 16.
+      if (l.size > 128 && span - l.count * l.size >= l.size) return false;
+    }
+    return true;
+  }
+
+  static_assert(count < most, "Options::span_size makes too many size classes");
+  static_assert(classes_hold(), "size classes ascend, are multiples of 16 from 16 and fill the span");
+  static_assert(largest == span, "the largest bin is the span");
+};
+
+}  // namespace rsb

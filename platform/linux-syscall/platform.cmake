@@ -1,0 +1,1 @@
+target_sources(rsb_malloc_objects PRIVATE ${CMAKE_CURRENT_LIST_DIR}/process.cpp)

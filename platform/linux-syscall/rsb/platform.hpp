@@ -1,0 +1,90 @@
+// Linux without a C library: pages by raw system calls, for -nostdlib programs. x86-64 and aarch64.
+#pragma once
+
+#include "rsb/lock.hpp"
+#include "rsb/options.hpp"
+#include "rsb/syscall.hpp"
+
+namespace rsb::platform {
+
+// Satisfies rsb::PageSource, and every optional part of it that mmap can offer.
+class Pages {
+ public:
+  static constexpr bool zeroed = true;
+  static constexpr bool trusted = true;
+
+  // Nothing is advised about no memory at an address of one page: that fails only if the address is not a
+  // multiple of the kernel's page.
+  bool accepts_page(size_t bytes) noexcept {
+    constexpr uintptr_t normal = 0;
+    return system_call(sys_madvise, bytes, 0, normal) == 0;
+  }
+
+  [[gnu::noinline]] void* acquire(size_t bytes, size_t alignment) noexcept {
+    char* const direct = map(bytes);
+    if (direct == nullptr || is_aligned(direct, alignment)) return direct;
+    unmap(direct, bytes);
+    // The kernel aligns to its own page only: map more, and return what is too much at both ends.
+    size_t more;
+    if (__builtin_add_overflow(bytes, alignment, &more)) return nullptr;
+    char* const base = map(more);
+    if (base == nullptr) return nullptr;
+    char* const aligned = align_up(base, alignment);
+    if (aligned != base) unmap(base, bytes_from(base, aligned));
+    const size_t behind = bytes_from(aligned + bytes, base + more);
+    if (behind != 0) unmap(aligned + bytes, behind);
+    return aligned;
+  }
+
+  [[gnu::noinline]] bool release(void* base, size_t bytes) noexcept { return unmap(base, bytes); }
+
+  [[gnu::noinline]] bool discard(void* base, size_t bytes) noexcept {
+    constexpr uintptr_t dont_need = 4;
+    return system_call(sys_madvise, address_of(base), bytes, dont_need) == 0;
+  }
+
+  [[gnu::noinline]] bool move(void* from, size_t bytes, void* to) noexcept {
+    constexpr uintptr_t may_move_fixed = 1 | 2;
+    return !is_error(system_call(sys_mremap, address_of(from), bytes, bytes, may_move_fixed,
+                                 address_of(to)));
+  }
+
+ private:
+  static char* map(size_t bytes) noexcept {
+    constexpr uintptr_t read_write = 1 | 2;
+    constexpr uintptr_t private_anonymous_noreserve = 0x2 | 0x20 | 0x4000;
+    const long result = system_call(sys_mmap, 0, bytes, read_write, private_anonymous_noreserve,
+                                    ~uintptr_t{0}, 0);
+    return is_error(result) ? nullptr : reinterpret_cast<char*>(result);
+  }
+
+  static bool unmap(void* base, size_t bytes) noexcept {
+    return !is_error(system_call(sys_munmap, address_of(base), bytes));
+  }
+};
+
+// Gives the processor to whoever holds the lock; after some rounds sleeps, since yielding does nothing
+// for a holder of lower priority.
+struct YieldThenSleep {
+  static void wait(unsigned round) noexcept {
+    constexpr unsigned rounds_of_yield = 16;
+    if (round < rounds_of_yield) {
+      system_call(sys_sched_yield);
+      return;
+    }
+    const struct {
+      long seconds, nanoseconds;
+    } nap{0, 50'000};
+    system_call(sys_nanosleep, address_of(&nap));
+  }
+};
+
+using Lock = BasicSpinLock<YieldThenSleep>;
+
+inline constexpr Options options{};
+
+// Not inline, so that whoever links the built instance gets all of process.cpp.
+void exhausted() noexcept;
+inline void invalid_argument() noexcept {}
+
+}  // namespace rsb::platform

@@ -1,0 +1,36 @@
+// What the built instance does at the events of a process: its start, fork, exhaustion, a fault.
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "instance.hpp"
+
+namespace {
+
+void before_fork() { rsb::instance.pages().lock().lock_for_fork(); }
+void after_fork_in_parent() { rsb::instance.pages().lock().unlock_in_parent(); }
+void after_fork_in_child() { rsb::instance.pages().lock().reset_in_child(); }
+
+[[gnu::constructor]] void start() {
+  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+}  // namespace
+
+void rsb::platform::exhausted() noexcept { errno = ENOMEM; }
+
+// The default fault hook: says what happened on standard error, and aborts.
+extern "C" [[gnu::weak]] void rsb_fault(rsb_fault_kind kind, const void* address) {
+  // No stdio: it allocates.
+  char text[160];
+  char* end = stpcpy(text, "rsbmalloc: ");
+  end = stpcpy(end, rsb_fault_name(kind));
+  end = stpcpy(end, " (address 0x");
+  for (int shift = sizeof(void*) * 8 - 4; shift >= 0; shift -= 4) {
+    *end++ = "0123456789abcdef"[rsb::address_of(address) >> shift & 15];
+  }
+  end = stpcpy(end, ")\n");
+  if (write(STDERR_FILENO, text, static_cast<size_t>(end - text)) < 0) abort();
+  abort();
+}

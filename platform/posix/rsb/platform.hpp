@@ -1,0 +1,168 @@
+// POSIX with a C library: pages by mmap, a lock that costs no atomics in a process with one thread and that
+// survives fork. errno stays as it was in all of it.
+#pragma once
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#endif
+
+#include "rsb/lock.hpp"
+#include "rsb/options.hpp"
+
+namespace rsb::platform {
+
+class KeepErrno {
+ public:
+  KeepErrno() noexcept : saved_(errno) {}
+  ~KeepErrno() { errno = saved_; }
+  KeepErrno(const KeepErrno&) = delete;
+  KeepErrno& operator=(const KeepErrno&) = delete;
+
+ private:
+  const int saved_;
+};
+
+// Satisfies rsb::PageSource, and every optional part of it that mmap can offer.
+class Pages {
+ public:
+  static constexpr bool zeroed = true;
+  static constexpr bool trusted = true;
+
+  bool accepts_page(size_t bytes) noexcept {
+    return bytes % static_cast<size_t>(sysconf(_SC_PAGESIZE)) == 0;
+  }
+
+  [[gnu::noinline]] void* acquire(size_t bytes, size_t alignment) noexcept {
+    const KeepErrno keep_errno;
+    char* const direct = map(bytes);
+    if (direct == nullptr || is_aligned(direct, alignment)) return direct;
+    munmap(direct, bytes);
+    // The kernel aligns to its own page only: map more, and return what is too much at both ends.
+    size_t more;
+    if (__builtin_add_overflow(bytes, alignment, &more)) return nullptr;
+    char* const base = map(more);
+    if (base == nullptr) return nullptr;
+    char* const aligned = align_up(base, alignment);
+    if (aligned != base) munmap(base, bytes_from(base, aligned));
+    const size_t behind = bytes_from(aligned + bytes, base + more);
+    if (behind != 0) munmap(aligned + bytes, behind);
+    return aligned;
+  }
+
+  [[gnu::noinline]] bool release(void* base, size_t bytes) noexcept {
+    const KeepErrno keep_errno;
+    return munmap(base, bytes) == 0;
+  }
+
+  [[gnu::noinline]] bool discard(void* base, size_t bytes) noexcept {
+    const KeepErrno keep_errno;
+    return madvise(base, bytes, MADV_DONTNEED) == 0;
+  }
+
+#if defined(MREMAP_FIXED)
+  [[gnu::noinline]] bool move(void* from, size_t bytes, void* to) noexcept {
+    const KeepErrno keep_errno;
+    return mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to;
+  }
+#endif
+
+ private:
+  static char* map(size_t bytes) noexcept {
+    void* const p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return p == MAP_FAILED ? nullptr : static_cast<char*>(p);
+  }
+};
+
+// Gives the processor to whoever holds the lock; after some rounds sleeps, since yielding does nothing
+// for a holder of lower priority.
+struct YieldThenSleep {
+  static void wait(unsigned round) noexcept {
+    constexpr unsigned rounds_of_yield = 16;
+    if (round < rounds_of_yield) {
+      sched_yield();
+      return;
+    }
+    const KeepErrno keep_errno;
+    const timespec nap{0, 50'000};
+    nanosleep(&nap, nullptr);
+  }
+};
+
+// A spinlock that knows its owner. While the C library says that the process has one thread, taking it is a
+// plain store. Satisfies rsb::Lock.
+class Lock {
+ public:
+  constexpr Lock() noexcept = default;
+
+  void lock() noexcept {
+    if (process_has_one_thread()) {
+      __atomic_store_n(&owner_, only_thread, __ATOMIC_RELAXED);
+      return;
+    }
+    if (!try_lock()) [[unlikely]] wait();
+  }
+
+  void unlock() noexcept { __atomic_store_n(&owner_, nobody, __ATOMIC_RELEASE); }
+
+  // Around fork: the child has a copy of the lock and of the heap, but only the forking thread, so nobody else may be
+  // inside. If the forking thread itself is (fork in a signal handler that interrupted it), it must
+  // not wait for itself.
+  void lock_for_fork() noexcept {
+    const uintptr_t owner = __atomic_load_n(&owner_, __ATOMIC_RELAXED);
+    was_mine_ = owner == this_thread() || owner == only_thread;
+    if (!was_mine_) lock();
+  }
+  void unlock_in_parent() noexcept {
+    if (!was_mine_) unlock();
+  }
+  void reset_in_child() noexcept { unlock(); }
+
+ private:
+  static constexpr uintptr_t nobody = 0;
+  static constexpr uintptr_t only_thread = 1;
+
+  static bool process_has_one_thread() noexcept {
+#if __has_include(<sys/single_threaded.h>)
+    return __libc_single_threaded != 0;
+#else
+    return false;
+#endif
+  }
+
+  // Some address that is each thread's own.
+  static uintptr_t this_thread() noexcept { return address_of(&mark_); }
+
+  bool try_lock() noexcept {
+    uintptr_t expected = nobody;
+    return __atomic_compare_exchange_n(&owner_, &expected, this_thread(), false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
+  }
+
+  [[gnu::noinline, gnu::cold]] void wait() noexcept {
+    BackOff<YieldThenSleep> back_off;
+    do {
+      while (__atomic_load_n(&owner_, __ATOMIC_RELAXED) != nobody) back_off.pause();
+    } while (!try_lock());
+  }
+
+  [[gnu::tls_model("initial-exec")]] static inline thread_local constinit char mark_ = 0;
+
+  uintptr_t owner_ = nobody;
+  bool was_mine_ = false;  // guarded by the fork itself: the C library serialises fork handlers
+};
+
+inline constexpr Options options{};
+
+// An allocation has failed: errno says so. Not inline, so that whoever links the built instance gets
+// all of process.cpp.
+void exhausted() noexcept;
+inline void invalid_argument() noexcept { errno = EINVAL; }
+
+}  // namespace rsb::platform

@@ -1,0 +1,43 @@
+// Memory handed over by address: at run time by rsb_add_region(), at build time by defining rsb_regions[]. No page
+// source beyond that.
+#pragma once
+
+#include "rsb/lock.hpp"
+#include "rsb/options.hpp"
+#include "rsb/page_source.hpp"
+#include "rsb/rsb.h"
+
+// For build time: define, in C or C++, `const rsb_region rsb_regions[] = {{pool, sizeof pool}, {0, 0}};`
+extern "C" [[gnu::weak]] const rsb_region rsb_regions[];
+
+namespace rsb::platform {
+
+// Satisfies rsb::PageSource and rsb::RegionSource.
+class Pages : public NoPages {
+ public:
+  Region next_region() noexcept {
+    if (&rsb_regions[0] == nullptr || rsb_regions[next_].base == nullptr) return {};
+    const rsb_region& region = rsb_regions[next_++];
+    return {region.base, region.bytes};
+  }
+
+ private:
+  size_t next_ = 0;
+};
+
+using Lock = SpinLock;
+
+inline constexpr Options options{
+    .page_size = 4 * KiB,
+    .span_size = 16 * KiB,
+    .acquire_size = 16 * KiB,
+    .acquire_alignment = 4 * KiB,
+    .discard_size = 4 * KiB,
+    .map = Map::flat,
+    .max_regions = 8,
+};
+
+inline void exhausted() noexcept {}
+inline void invalid_argument() noexcept {}
+
+}  // namespace rsb::platform

@@ -1,0 +1,38 @@
+// The user's page source: the two functions rsb_pages_acquire() and rsb_pages_release() of rsb/rsb.h. For kernels,
+// firmware and everything else.
+#pragma once
+
+#include "rsb/lock.hpp"
+#include "rsb/options.hpp"
+#include "rsb/rsb.h"
+
+namespace rsb::platform {
+
+// Satisfies rsb::PageSource.
+class Pages {
+ public:
+  void* acquire(size_t bytes, size_t alignment) noexcept {
+    return rsb_pages_acquire(bytes, alignment);
+  }
+  bool release(void* base, size_t bytes) noexcept {
+    rsb_pages_release(base, bytes);
+    return true;
+  }
+};
+
+using Lock = SpinLock;
+
+// Modest steps, and a map with an inner level: its nodes come from the user's pages.
+inline constexpr Options options{
+    .acquire_size = 256 * KiB,
+    .acquire_alignment = 16 * KiB,
+    .keep_free = 1 * MiB,
+    .discard_size = 64 * KiB,
+    .radix_leaf_bits = sizeof(void*) == 8 ? 10 : 8,
+    .radix_inner_bits = sizeof(void*) == 8 ? 12 : 0,
+};
+
+inline void exhausted() noexcept {}
+inline void invalid_argument() noexcept {}
+
+}  // namespace rsb::platform
