@@ -7,9 +7,6 @@
 #include "rsb/page_source.hpp"
 #include "rsb/rsb.h"
 
-// For build time: define, in C or C++, `const rsb_region rsb_regions[] = {{pool, sizeof pool}, {0, 0}};`
-extern "C" [[gnu::weak]] const rsb_region rsb_regions[];
-
 namespace rsb::platform {
 
 // Satisfies rsb::PageSource and rsb::RegionSource.
