@@ -1,1 +1,1 @@
-# Headers only.
+target_sources(rsb_malloc_objects PRIVATE ${CMAKE_CURRENT_LIST_DIR}/regions.cpp)

@@ -30,12 +30,10 @@ extern "C" {
 #define RSB_NORETURN __attribute__((noreturn))
 #define RSB_MALLOC_LIKE(...) __attribute__((malloc, warn_unused_result, alloc_size(__VA_ARGS__)))
 #define RSB_NODISCARD __attribute__((warn_unused_result))
-#define RSB_WEAK __attribute__((weak))
 #else
 #define RSB_NORETURN
 #define RSB_MALLOC_LIKE(...)
 #define RSB_NODISCARD
-#define RSB_WEAK
 #endif
 
 /* ---- The standard family (C 2023, 7.24.3; POSIX.1-2024; glibc), prefixed ----------------------
@@ -103,7 +101,7 @@ typedef struct rsb_region {
   void *base;
   size_t bytes;
 } rsb_region;
-extern const rsb_region rsb_regions[] RSB_WEAK;
+extern const rsb_region rsb_regions[];
 
 /* ---- What the heap knows about itself -----------------------------------------------------------*/
 

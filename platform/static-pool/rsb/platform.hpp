@@ -13,7 +13,7 @@ namespace rsb::platform {
 class Pages : public NoPages {
  public:
   Region next_region() noexcept {
-    if (&rsb_regions[0] == nullptr || rsb_regions[next_].base == nullptr) return {};
+    if (rsb_regions[next_].base == nullptr) return {};
     const rsb_region& region = rsb_regions[next_++];
     return {region.base, region.bytes};
   }

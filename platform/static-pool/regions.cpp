@@ -1,0 +1,4 @@
+// No regions known at build time, unless the program defines the table.
+#include "rsb/rsb.h"
+
+extern "C" [[gnu::weak]] const rsb_region rsb_regions[] = {{nullptr, 0}};
