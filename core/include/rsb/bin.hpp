@@ -5,8 +5,8 @@
 
 namespace rsb {
 
-// A span of a bin is in one of three places: it is `current`, the one that allocations are served from;
-// or in the list, if it has free slots (Kind::span); or, without free slot, nowhere (Kind::full) until a slot
+// A span of a bin is in one of three places: it is the current one, which allocations are served from; or in the
+// list, if it has free slots (Kind::span); or, without free slot, nowhere (Kind::full) until a slot
 // comes back. The list is a queue: a span waits in it while more of its slots come back, so that
 // taking it pays.
 class Bin {
@@ -15,13 +15,16 @@ class Bin {
 
   Span* current() const noexcept { return current_; }
   bool has_current() const noexcept { return current_ != &no_span; }
-  void set_current(Span* span) noexcept { current_ = span; }
+  void set_current(Span* span) noexcept {
+    span->kind = Kind::current;
+    current_ = span;
+  }
   void drop_current() noexcept { current_ = &no_span; }
 
   // The current span, if there is one, goes where its slots say.
   void put_current_away() noexcept {
     if (!has_current()) return;
-    if (current_->has_free() || current_->has_fresh()) {
+    if (current_->has_slot()) {
       append(current_);
     } else {
       current_->kind = Kind::full;
@@ -30,6 +33,7 @@ class Bin {
   }
 
   void append(Span* span) noexcept {
+    span->kind = Kind::span;
     span->next = nullptr;
     span->previous = last_;
     (last_ != nullptr ? last_->next : first_) = span;

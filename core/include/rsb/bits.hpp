@@ -44,8 +44,13 @@ inline uintptr_t address_of(const volatile void* p) noexcept {
   return reinterpret_cast<uintptr_t>(p);
 }
 
+// How far p lies behind the last multiple of `alignment`, a power of two.
+inline size_t bytes_into(const void* p, size_t alignment) noexcept {
+  return address_of(p) & (alignment - 1);
+}
+
 inline bool is_aligned(const void* p, size_t alignment) noexcept {
-  return (address_of(p) & (alignment - 1)) == 0;
+  return bytes_into(p, alignment) == 0;
 }
 
 inline char* align_up(void* p, size_t alignment) noexcept {

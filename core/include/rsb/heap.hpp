@@ -51,7 +51,7 @@ class Heap {
   // Null: there is no memory, or size exceeds PTRDIFF_MAX.
 
   // Aligned as malloc's: to a pointer, and to 16 from 16 bytes up. size may be 0.
-  [[nodiscard]] void* allocate(size_t size) noexcept {
+  [[nodiscard, gnu::always_inline]] void* allocate(size_t size) noexcept {
     if (size > Classes::largest) [[unlikely]] return allocate_large(size, page, Fill::none);
     return allocate_slot(Classes::of(size));
   }
@@ -78,12 +78,7 @@ class Heap {
   // ---- Releasing -----------------------------------------------------------------------------------
   // Null does nothing. With Checks::basic, what is not the start of a live block is a fault.
 
-  void deallocate(void* block) noexcept {
-    if (block == nullptr) [[unlikely]] return;
-    Span* const span = find(block);
-    LockGuard guard(pages_.lock_);
-    deallocate_in(guard, head_of(span), block);
-  }
+  [[gnu::always_inline]] void deallocate(void* block) noexcept { deallocate_block(block); }
 
   // For blocks from allocate(size): also checks that the block is of size's class.
   void deallocate(void* block, size_t size) noexcept {
@@ -118,7 +113,7 @@ class Heap {
     Span* span = find(block);
     LockGuard guard(pages_.lock_);
     span = head_of(span);
-    refuse_unless_live(guard, span, block);
+    refuse_unless_live(span, block);
     return bytes_of_block(span);
   }
 
@@ -158,39 +153,47 @@ class Heap {
   friend class HeapInspector;
 
   using LockGuard = typename PageAllocator<Config>::LockGuard;
+  using Try = TryGuard<typename Config::Lock>;
 
   static constexpr bool spans_have_tails = options.span_pages() > 1;
 
   // ---- Slots ---------------------------------------------------------------------------------------
 
-  void* allocate_slot(SizeClass c) noexcept {
-    LockGuard guard(pages_.lock_);
-    Span* const span = bins_[c].current();
-    if (span->has_free()) [[likely]] return pop(guard, span);
-    if (span->has_fresh()) return span->carve();
-    return allocate_slot_elsewhere(guard, c);
+  // The fast path of every small allocation. What it cannot do at once it leaves, as its last step, to the slow
+  // path, so that it needs no stack frame.
+  [[gnu::always_inline]] void* allocate_slot(SizeClass c) noexcept {
+    if (const Try held{pages_.lock_}; held) [[likely]] {
+      Span* const span = bins_[c].current();
+      if (span->has_free()) [[likely]] return pop(span);
+      if (span->has_fresh()) return span->carve();
+    }
+    return allocate_slot_slowly(c);
   }
 
-  void* pop(LockGuard& guard, Span* span) noexcept {
+  void* pop(Span* span) noexcept {
     void* const slot = span->template pop<options.checks>();
     if (slot == nullptr) [[unlikely]] {
-      pages_.fail(guard, Fault::overwritten_link, span->slot(span->first_free));
+      pages_.fail(Fault::overwritten_link, span->slot(span->first_free));
     }
     return slot;
   }
 
-  // The current span is exhausted: the bin gets another one.
-  [[gnu::noinline]] void* allocate_slot_elsewhere(LockGuard& guard, SizeClass c) noexcept {
+  // Waits for the lock, and gets the bin another span if the current one is exhausted.
+  [[gnu::noinline]] void* allocate_slot_slowly(SizeClass c) noexcept {
+    LockGuard guard(pages_.lock_);
     Bin& bin = bins_[c];
-    bin.put_current_away();
-    Span* span = bin.take_first();
-    if (span == nullptr) {
-      span = make_span(guard, c);
-      if (span == nullptr) return nullptr;
-      bin.put_current_away();  // the lock was given up: another thread may have set one
+    Span* span = bin.current();
+    if (!span->has_slot()) {
+      bin.put_current_away();
+      span = bin.take_first();
+      if (span == nullptr) {
+        span = make_span(guard, c);
+        if (span == nullptr) return nullptr;
+        bin.put_current_away();  // the lock was given up: another thread may have set one
+      }
+      bin.set_current(span);
     }
-    bin.set_current(span);
-    return span->has_free() ? pop(guard, span) : span->carve();
+    return span->has_free() ? pop(span) : span->carve();
   }
 
   Span* make_span(LockGuard& guard, SizeClass c) noexcept {
@@ -214,6 +217,7 @@ class Heap {
     for (size_t i = 1; i < options.span_pages(); i++) {
       Span* const tail = pages_.map().find(span->base + i * page);
       tail->kind = kind;
+      tail->size_class = span->size_class;
       tail->next = span;
     }
   }
@@ -234,48 +238,56 @@ class Heap {
     return span;
   }
 
+  // Not block - span->base where that can be helped: the difference would have to wait for the descriptor, and the
+  // next allocation for the difference.
+  static size_t offset_in_span(const Span* span, const void* block) noexcept {
+    if constexpr (spans_have_tails) {
+      return bytes_from(span->base, block);
+    } else {
+      return bytes_into(block, page);
+    }
+  }
+
+  // The fast path of every free: a slot of a span that stays where it is. All else, and all that looks like a
+  // fault, it leaves to the slow path.
+  [[gnu::always_inline]] void deallocate_block(void* block) noexcept {
+    Span* span = pages_.map().find(block);
+    if (span != nullptr) [[likely]] {
+      if (const Try held{pages_.lock_}; held) [[likely]] {
+        span = head_of(span);
+        const bool stays =
+            span->kind == Kind::current || (span->kind == Kind::span && span->used > 1);
+        const size_t offset = offset_in_span(span, block);
+        if (stays && (!checked || span->may_be_in_use(block, offset))) [[likely]] {
+          return span->template push<options.checks>(block, offset);
+        }
+      }
+    }
+    deallocate_slowly(block);
+  }
+
+  [[gnu::noinline]] void deallocate_slowly(void* block) noexcept {
+    if (block == nullptr) return;
+    Span* const span = find(block);
+    LockGuard guard(pages_.lock_);
+    deallocate_in(guard, head_of(span), block);
+  }
+
   void deallocate_in(LockGuard& guard, Span* span, void* block) noexcept {
-    if (span->kind == Kind::span) [[likely]] {
-      push(guard, span, block);
-      if (span->used == 0 && span != bins_[span->size_class].current()) {
-        bins_[span->size_class].remove(span);
-        release_span(guard, span);
-      }
+    refuse_unless_live(span, block);
+    if (!span->is_span()) {
+      pages_.give(guard, span, span->pages);
       return;
     }
-    deallocate_in_other(guard, span, block);
-  }
-
-  [[gnu::noinline]] void deallocate_in_other(LockGuard& guard, Span* span, void* block) noexcept {
-    if (span->kind == Kind::full) {
-      push(guard, span, block);
-      span->kind = Kind::span;
-      if (span->used == 0) {
-        release_span(guard, span);  // a span of one slot
-      } else {
-        bins_[span->size_class].append(span);
-      }
-      return;
+    span->template push<options.checks>(block, offset_in_span(span, block));
+    if (span->kind == Kind::full) bins_[span->size_class].append(span);
+    if (span->kind == Kind::span && span->used == 0) {
+      bins_[span->size_class].remove(span);
+      release_span(guard, span);
     }
-    refuse_unless_live(guard, span, block);
-    pages_.give(guard, span, span->pages);
   }
 
-  void push(LockGuard& guard, Span* span, void* block) noexcept {
-    const size_t offset = bytes_from(span->base, block);
-    if constexpr (checked) {
-      if (!is_slot_in_use(span, offset)) [[unlikely]] refuse_slot(guard, span, block);
-    }
-    span->template push<options.checks>(static_cast<SlotOffset>(offset / 4));
-  }
-
-  static bool is_slot_in_use(const Span* span, size_t offset) noexcept {
-    const bool at_slot = static_cast<uint32_t>(offset) * span->reciprocal < span->reciprocal;
-    return at_slot && offset < size_t{span->fresh} * 4 &&
-           !span->is_free(static_cast<SlotOffset>(offset / 4));
-  }
-
-  [[noreturn, gnu::cold, gnu::noinline]] void refuse_slot(LockGuard& guard, const Span* span,
+  [[noreturn, gnu::cold, gnu::noinline]] void refuse_slot(const Span* span,
                                                           const void* block) noexcept {
     const size_t offset = bytes_from(span->base, block);
     const bool inside = offset < size_t{span->end} * 4;
@@ -288,21 +300,21 @@ class Heap {
     } else if (!at_slot) {
       fault = Fault::interior_pointer;
     }
-    pages_.fail(guard, fault, block);
+    pages_.fail(fault, block);
   }
 
   // Faults if `block` is not the start of a live block.
-  void refuse_unless_live(LockGuard& guard, Span* span, const void* block) noexcept {
+  void refuse_unless_live(Span* span, const void* block) noexcept {
     if constexpr (!checked) return;
     if (span->kind == Kind::large && span->base == block) return;
-    if (span->kind == Kind::span || span->kind == Kind::full) {
-      if (is_slot_in_use(span, bytes_from(span->base, block))) return;
-      refuse_slot(guard, span, block);
+    if (span->is_span()) {
+      if (span->is_in_use(block, offset_in_span(span, block))) return;
+      refuse_slot(span, block);
     }
-    refuse_run(guard, span, block);
+    refuse_run(span, block);
   }
 
-  [[noreturn, gnu::cold, gnu::noinline]] void refuse_run(LockGuard& guard, const Span* span,
+  [[noreturn, gnu::cold, gnu::noinline]] void refuse_run(const Span* span,
                                                          const void* block) noexcept {
     Fault fault = Fault::foreign_pointer;
     if (!is_aligned(block, 4)) {
@@ -312,7 +324,7 @@ class Heap {
     } else if (span->kind == Kind::free || span->kind == Kind::free_last) {
       fault = Fault::double_free;
     }
-    pages_.fail(guard, fault, block);
+    pages_.fail(fault, block);
   }
 
   // Only for a good name of a fault: looks through all runs.
@@ -327,28 +339,24 @@ class Heap {
     return false;
   }
 
+  // The class of a live block does not change, so it is looked at without the lock.
   void deallocate_sized(void* block, size_t size, SizeClass c) noexcept {
-    if (block == nullptr) [[unlikely]] return;
-    Span* span = find(block);
-    LockGuard guard(pages_.lock_);
-    span = head_of(span);
     if constexpr (checked) {
-      if (!has_size(span, size, c)) [[unlikely]] refuse_size(guard, span, block, size);
+      const Span* const span = pages_.map().find(block);
+      if (span != nullptr && !has_size(span, size, c)) [[unlikely]] refuse_size(block, size);
     }
-    deallocate_in(guard, span, block);
+    deallocate_block(block);
   }
 
   bool has_size(const Span* span, size_t size, SizeClass c) const noexcept {
-    if (span->kind == Kind::span || span->kind == Kind::full) return span->size_class == c;
-    return span->kind == Kind::large && c == Classes::none && pages_for(size) == span->pages;
+    return span->size_class == c && (c != Classes::none || pages_for(size) == span->pages);
   }
 
   // A pointer that is wrong in itself is named so; else it is the size.
-  [[gnu::cold, gnu::noinline]] void refuse_size(LockGuard& guard, Span* span,
-                                                const void* block, size_t size) noexcept {
-    refuse_unless_live(guard, span, block);
-    if (shrunk_in_place_ && size <= bytes_of_block(span)) return;
-    pages_.fail(guard, Fault::size_mismatch, block);
+  [[gnu::cold, gnu::noinline]] void refuse_size(void* block, size_t size) noexcept {
+    if (block == nullptr) return;
+    if (size <= usable_size(block) && __atomic_load_n(&shrunk_in_place_, __ATOMIC_RELAXED)) return;
+    raise(Fault::size_mismatch, block);
   }
 
   // ---- Whole pages ---------------------------------------------------------------------------------
@@ -375,8 +383,13 @@ class Heap {
     } else {
       give_up();
     }
-    if (run != nullptr) run->kind = Kind::large;
+    if (run != nullptr) become_large(run);
     return run;
+  }
+
+  static void become_large(Span* run) noexcept {
+    run->kind = Kind::large;
+    run->size_class = Classes::none;
   }
 
   static void* filled(void* block, size_t bytes, Fill fill) noexcept {
@@ -434,7 +447,7 @@ class Heap {
     {
       LockGuard guard(pages_.lock_);
       span = head_of(span);
-      refuse_unless_live(guard, span, block);
+      refuse_unless_live(span, block);
       old_bytes = bytes_of_block(span);
       const bool was_large = span->kind == Kind::large;
       if (!was_large && span->size_class == c) return block;
@@ -475,14 +488,14 @@ class Heap {
         pages_.give(guard, target, target->dirty);
         return nullptr;
       }
-      target->kind = Kind::large;
+      become_large(target);
       // Forget the old acquisition before its addresses become somebody else's.
       pages_.runs_.remove(pages_.runs_.give(span, span->pages));
     }
     if (pages_.source_.move(block, old_bytes, target->base)) return target->base;
     LockGuard guard(pages_.lock_);
     pages_.runs_.add(static_cast<char*>(block), old_bytes / page, 0, old_bytes / page);
-    pages_.runs_.take_whole(pages_.map().find(block))->kind = Kind::large;
+    become_large(pages_.runs_.take_whole(pages_.map().find(block)));
     pages_.give(guard, target, target->pages);
     return nullptr;
   }

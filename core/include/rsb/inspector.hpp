@@ -27,7 +27,7 @@ class HeapInspector {
     const Runs& runs = heap_.pages_.runs_;
     Stats s{};
     for_each_run([&](const Span* run) {
-      if (is_span(run)) {
+      if (run->is_span()) {
         s.live_blocks += run->used;
         s.live_bytes += run->used * run->slot_bytes();
       } else if (run->kind == Kind::large) {
@@ -56,7 +56,7 @@ class HeapInspector {
     BinStats s{};
     s.slot_bytes = layout.size;
     for_each_run([&](const Span* run) {
-      if (is_span(run) && run->size_class == bin) {
+      if (run->is_span() && run->size_class == bin) {
         s.spans++;
         s.slots += layout.count;
         s.live += run->used;
@@ -73,7 +73,7 @@ class HeapInspector {
     LockGuard guard(heap_.pages_.lock_);
     return for_each_run([&](const Span* run) {
       if (run->kind == Kind::large) return visit(static_cast<void*>(run->base), run->pages * page);
-      return !is_span(run) || walk_span(run, visit);
+      return !run->is_span() || walk_span(run, visit);
     });
   }
 
@@ -93,10 +93,6 @@ class HeapInspector {
   }
 
  private:
-  static bool is_span(const Span* run) noexcept {
-    return run->kind == Kind::span || run->kind == Kind::full;
-  }
-
   // Until f returns false; returns false in that case.
   template <class F>
   bool for_each_run(F&& f) noexcept {
@@ -174,6 +170,7 @@ class HeapInspector {
         require(runs.is_listed(run), "a free run is in the list of its length");
         seen.dirty += run->dirty;
         break;
+      case Kind::current:
       case Kind::span:
       case Kind::full:
         seen.used += length;
@@ -187,7 +184,7 @@ class HeapInspector {
         require(false, "a run begins with a descriptor of its kind");
     }
     for (size_t i = 1; i + 1 < length && fault_ == nullptr; i++) {
-      const Kind expected = is_span(run) ? Kind::tail : Kind::none;
+      const Kind expected = run->is_span() ? Kind::tail : Kind::none;
       require(runs.map().find(run->base + i * page)->kind == expected,
               "pages inside a run are marked so");
     }
@@ -203,14 +200,11 @@ class HeapInspector {
     require(span->fresh <= span->end, "no slot lies beyond the span");
     require(span->used + free_slots == span->fresh / span->slot_units, "used slots are counted");
     const bool is_current = heap_.bins_[span->size_class].current() == span;
-    const bool has_slots = span->has_free() || span->has_fresh();
-    if (!is_current) {
-      require(has_slots == (span->kind == Kind::span), "a span is full when it has no slot");
-      require(span->used != 0, "an empty span is given back");
-      if (span->kind == Kind::span) seen.spans_with_slots[span->size_class]++;
-    } else {
-      require(span->kind == Kind::span, "a current span is not marked full");
-    }
+    require(is_current == (span->kind == Kind::current), "a bin's current span is marked so");
+    if (is_current) return;
+    require(span->has_slot() == (span->kind == Kind::span), "a span is full when it has no slot");
+    require(span->used != 0, "an empty span is given back");
+    if (span->kind == Kind::span) seen.spans_with_slots[span->size_class]++;
   }
 
   void check_bins(const Totals& seen) noexcept {

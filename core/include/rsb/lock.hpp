@@ -55,8 +55,10 @@ class BasicSpinLock {
   constexpr BasicSpinLock() noexcept = default;
 
   void lock() noexcept {
-    if (__atomic_exchange_n(&taken_, 1u, __ATOMIC_ACQUIRE) != 0) [[unlikely]] wait();
+    if (!try_lock()) [[unlikely]] wait();
   }
+
+  bool try_lock() noexcept { return __atomic_exchange_n(&taken_, 1u, __ATOMIC_ACQUIRE) == 0; }
 
   void unlock() noexcept { __atomic_store_n(&taken_, 0u, __ATOMIC_RELEASE); }
 
@@ -65,13 +67,47 @@ class BasicSpinLock {
     BackOff<Wait> back_off;
     do {
       while (__atomic_load_n(&taken_, __ATOMIC_RELAXED) != 0) back_off.pause();
-    } while (__atomic_exchange_n(&taken_, 1u, __ATOMIC_ACQUIRE) != 0);
+    } while (!try_lock());
   }
 
   unsigned taken_ = 0;  // a word: byte-wide exchange is a library call on some targets
 };
 
 using SpinLock = BasicSpinLock<KeepSpinning>;
+
+// A lock may also have try_lock(): true if it is now the caller's. Fast paths use it, so that they need no
+// stack frame for the case of waiting, which they leave to a slow path.
+template <class L>
+concept TryLock = Lock<L> && requires(L l) {
+  { l.try_lock() } noexcept -> SameAs<bool>;
+};
+
+// Holds a lock for a scope if it was free; for a lock without try_lock(), always.
+template <class L>
+class TryGuard {
+ public:
+  explicit TryGuard(L& lock) noexcept : lock_(lock), holds_(take(lock)) {}
+  ~TryGuard() {
+    if (holds_) lock_.unlock();
+  }
+  TryGuard(const TryGuard&) = delete;
+  TryGuard& operator=(const TryGuard&) = delete;
+
+  explicit operator bool() const noexcept { return holds_; }
+
+ private:
+  static bool take(L& lock) noexcept {
+    if constexpr (TryLock<L>) {
+      return lock.try_lock();
+    } else {
+      lock.lock();
+      return true;
+    }
+  }
+
+  L& lock_;
+  const bool holds_;
+};
 
 // Holds a lock for a scope.
 template <class L>

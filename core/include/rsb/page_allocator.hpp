@@ -57,7 +57,7 @@ class PageAllocator : ValidOptions<Config::options> {
   void deallocate(void* run) noexcept {
     if (run == nullptr) return;
     LockGuard guard(lock_);
-    Span* const span = taken_run(guard, run);
+    Span* const span = taken_run(run);
     give(guard, span, span->pages);
   }
 
@@ -66,7 +66,7 @@ class PageAllocator : ValidOptions<Config::options> {
   [[nodiscard]] bool resize(void* run, size_t pages) noexcept {
     if (pages == 0 || run == nullptr) return false;
     LockGuard guard(lock_);
-    return resize(guard, taken_run(guard, run), pages);
+    return resize(guard, taken_run(run), pages);
   }
 
   // Hands over memory for good; returns how many bytes of it can be allocated. See rsb_add_region().
@@ -107,16 +107,16 @@ class PageAllocator : ValidOptions<Config::options> {
   PageMap<options>& map() noexcept { return runs_.map(); }
   const PageMap<options>& map() const noexcept { return runs_.map(); }
 
-  // Faults are raised without the lock, so that the hook may do what it likes.
-  [[noreturn, gnu::cold, gnu::noinline]] void fail(LockGuard&, Fault fault, const void* p) noexcept {
+  // Called with the lock held; the fault is raised without, so that the hook may do what it likes.
+  [[noreturn, gnu::cold, gnu::noinline]] void fail(Fault fault, const void* p) noexcept {
     lock_.unlock();
     raise(fault, p);
   }
 
-  Span* taken_run(LockGuard& guard, void* run) noexcept {
+  Span* taken_run(void* run) noexcept {
     Span* const span = map().find(run);
     if (span != nullptr && span->kind == Kind::pages && span->base == run) return span;
-    fail(guard, span != nullptr && span->kind == Kind::free ? Fault::double_free : Fault::foreign_pointer,
+    fail(span != nullptr && span->kind == Kind::free ? Fault::double_free : Fault::foreign_pointer,
          run);
   }
 
@@ -159,7 +159,7 @@ class PageAllocator : ValidOptions<Config::options> {
       pages = (bytes - skipped) / page;
       if (pages == 0) return 0;
     }
-    refuse_overlap(guard, start, pages * page);
+    refuse_overlap(start, pages * page);
     if (!cover(guard, start, pages * page)) return 0;
     runs_.add(start, pages, border_given, pages);
     return pages * page;
@@ -205,15 +205,15 @@ class PageAllocator : ValidOptions<Config::options> {
   Acquired acquire(LockGuard& guard, size_t bytes, size_t alignment) noexcept {
     void* base;
     if constexpr (SourceKnowsPage<Pages>) {
-      if (!source_.accepts_page(page)) fail(guard, Fault::page_size_too_small, nullptr);
+      if (!source_.accepts_page(page)) fail(Fault::page_size_too_small, nullptr);
     }
     {
       Unlocked unlocked(guard);
       base = source_.acquire(bytes, alignment);
     }
     if (base == nullptr) return {};
-    if (!is_aligned(base, alignment)) fail(guard, Fault::bad_pages, base);
-    if constexpr (!TrustedSource<Pages>) refuse_overlap(guard, base, bytes);
+    if (!is_aligned(base, alignment)) fail(Fault::bad_pages, base);
+    if constexpr (!TrustedSource<Pages>) refuse_overlap(base, bytes);
     acquisitions_++;
     if (cover(guard, base, bytes)) return {static_cast<char*>(base), bytes};
     release_to_source(guard, base, bytes);
@@ -238,7 +238,7 @@ class PageAllocator : ValidOptions<Config::options> {
           }
         }
         if (node == nullptr) return false;
-        if (!is_aligned(node, page)) fail(guard, Fault::bad_pages, node);
+        if (!is_aligned(node, page)) fail(Fault::bad_pages, node);
         acquisitions_++;
         if (map().install(base, bytes, node, node_bytes)) {
           metadata_bytes_ += size;
@@ -250,12 +250,12 @@ class PageAllocator : ValidOptions<Config::options> {
     return true;
   }
 
-  void refuse_overlap(LockGuard& guard, void* base, size_t bytes) noexcept {
+  void refuse_overlap(void* base, size_t bytes) noexcept {
     for (Span* s = runs_.acquisitions(); s != nullptr; s = s->next_acquisition) {
       size_t length = 0;
       for (const Span* run = s; run != nullptr; run = runs_.next_run(run)) length += runs_.length(run);
       if (bytes_from(s->base, base) < length * page || bytes_from(base, s->base) < bytes) {
-        fail(guard, Fault::bad_pages, base);
+        fail(Fault::bad_pages, base);
       }
     }
   }

@@ -159,7 +159,7 @@ class PageRuns {
   }
 
   static size_t length(const Span* run) noexcept {
-    return run->kind == Kind::span || run->kind == Kind::full ? options.span_pages() : run->pages;
+    return run->is_span() ? options.span_pages() : run->pages;
   }
 
   bool is_listed(const Span* run) const noexcept { return lists_.contains(run); }

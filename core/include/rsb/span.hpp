@@ -4,15 +4,17 @@
 // for free runs, that of its last page says where the run begins). It is never inside the pages.
 //
 // Theory of operation of a span: slots start at offset 0, one behind the other. Those from `fresh` on
-// have never been handed out. A free slot holds in its first four bytes a *link*: the offset of
-// the next free slot (16 bits, in units of 4 bytes) and a tag (16 bits) made from the slot's own
-// offset, the next offset and the span's secret; the tag is odd, so zeroes are never a link. Where the
-// slot has 8 bytes or more, the next four hold a *mark*, 32 further bits of the same hash. A wrong tag
-// when a slot is taken is a write after free. A right tag when a slot comes back is suspicious, and
-// a right mark behind it is proof of a double free: the odds of 1 in 2^48 are against it otherwise.
-// A 4-byte slot has no room for a mark; there the most recently freed slots are compared instead.
-// Both are erased when the slot is handed out. The secret is new each time the pages become a span, so
-// that what an earlier life left behind is no link.
+// have never been handed out. A free slot holds in its first four bytes a *link*: the offset of the next
+// free slot (16 bits, in units of 4 bytes) and a tag (16 bits), the exclusive or of the slot's own offset, the next
+// offset and the span's secret. Where the slot has 8 bytes or more, the next four hold a *mark*, another
+// function of the link. A wrong tag when a slot is taken is a write after free. A right tag when a slot comes
+// back is suspicious, and a right mark behind it is proof of a double free: the odds of 1 in 2^48 are
+// against it otherwise. A 4-byte slot has no room for a mark; there the most recently freed slots are compared
+// instead. The link is erased when the slot is handed out, zeroes are never a right link, and the secret is new each
+// time the pages become a span, so that what an earlier life left behind is none.
+//
+// Shortcomings: the tag finds accidents, and the attacker who cannot read freed memory. Who can read a link can
+// forge one. But a link, forged or not, never leads out of its span.
 #pragma once
 
 #include "rsb/options.hpp"
@@ -27,8 +29,9 @@ enum class Kind : uint8_t {
   free_last,  // last page of a free run of two pages or more
   pages,      // handed out by the page-only allocator, or in transit
   large,      // one block of whole pages
-  span,       // slots of one class; some may be free
-  full,       // a span without free slot, in nobody's list
+  current,    // a span: slots of one class; the one that its bin serves from
+  span,       // a span with free slots, in its bin's list
+  full,       // a span without free slot, in no list
   tail,       // a page of a span other than its first
 };
 
@@ -49,20 +52,19 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   SizeClass size_class = 0;
   uint8_t border = border_none;
 
-  // Kind::span and Kind::full.
+  // Spans.
   SlotOffset first_free = no_slot;
   SlotOffset fresh = 0;  // slots from here to `end` were never handed out
   SlotOffset end = 0;
   uint16_t used = 0;  // slots handed out
   uint16_t slot_units = 0;
+  uint16_t secret = 0;
   union {
-    uint32_t reciprocal = 0;  // spans
+    uint32_t reciprocal = 0;  // spans: see SlotLayout
     uint32_t pages;           // other runs, and free_last: length of the run
   };
-  union {
-    uint32_t secret = 0;  // spans
-    uint32_t dirty;       // free runs: how many pages may hold other than the source's zeroes
-  };
+  // Free runs: how many of the pages may hold other than the source's zeroes.
+  uint32_t dirty = 0;
 
   char* base = nullptr;  // of the run
 
@@ -75,8 +77,7 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   Span* next_acquisition = nullptr;
   Span* previous_acquisition = nullptr;
 
-  void become_span(SizeClass c, const SlotLayout& layout, uint32_t new_secret) noexcept {
-    kind = Kind::span;
+  void become_span(SizeClass c, const SlotLayout& layout, uint32_t random) noexcept {
     size_class = c;
     first_free = no_slot;
     fresh = 0;
@@ -84,11 +85,15 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     end = static_cast<SlotOffset>(layout.count * slot_units);
     used = 0;
     reciprocal = layout.reciprocal;
-    secret = new_secret;
+    secret = static_cast<uint16_t>(random | 0x8000u);  // more than any offset: see is_link()
   }
 
+  bool is_span() const noexcept {
+    return kind == Kind::current || kind == Kind::span || kind == Kind::full;
+  }
   bool has_free() const noexcept { return first_free < end; }
   bool has_fresh() const noexcept { return fresh < end; }
+  bool has_slot() const noexcept { return has_free() || has_fresh(); }
   char* slot(SlotOffset at) const noexcept { return base + size_t{at} * 4; }
   size_t slot_bytes() const noexcept { return size_t{slot_units} * 4; }
 
@@ -106,37 +111,43 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     const SlotOffset at = first_free;
     char* const result = slot(at);
     const uint32_t found = load(result);
-    const SlotOffset next_free = static_cast<SlotOffset>(found);
     if constexpr (checks != Checks::off) {
-      if (found != link(hash(at, next_free), next_free)) [[unlikely]] return nullptr;
+      if (!is_link(at, found)) [[unlikely]] return nullptr;
       store(result, 0);
     }
-    first_free = next_free;
+    first_free = static_cast<SlotOffset>(found);
     used++;
     return result;
   }
 
-  // `at` must be a slot that is handed out.
+  // `block` must be a slot that is handed out, `offset` bytes into the span.
   template <Checks checks>
-  void push(SlotOffset at) noexcept {
-    char* const freed = slot(at);
-    const uint32_t h = checks == Checks::off ? 0 : hash(at, first_free);
-    store(freed, checks == Checks::off ? first_free : link(h, first_free));
-    if constexpr (checks != Checks::off) {
-      if (slot_units > 1) store(freed + 4, ~h);
+  void push(void* block, size_t offset) noexcept {
+    const SlotOffset at = static_cast<SlotOffset>(offset / 4);
+    if constexpr (checks == Checks::off) {
+      store(block, first_free);
+    } else {
+      const uint32_t new_link = link(at, first_free);
+      store(block, new_link);
+      if (slot_units > 1) store(mark_of(block), mark(new_link));
     }
     first_free = at;
     used--;
   }
 
-  // Whether the slot at `at` is in the free list already. Constant time; see the top of this file.
-  bool is_free(SlotOffset at) const noexcept {
-    const uint32_t found = load(slot(at));
-    const SlotOffset next_free = static_cast<SlotOffset>(found);
-    const uint32_t h = hash(at, next_free);
-    if (found != link(h, next_free)) [[likely]] return false;
-    if (slot_units > 1) return load(slot(at) + 4) == ~h;
-    return is_among_recent(at);
+  // Whether `block`, `offset` bytes into the span, is a slot that was handed out and, to all appearances, not freed
+  // since. False may be a false alarm, which is_in_use() settles.
+  bool may_be_in_use(const void* block, size_t offset) const noexcept {
+    return is_carved(block, offset) && !is_link(static_cast<SlotOffset>(offset / 4), load(block));
+  }
+
+  // The same for certain; see the top of this file for what that means. Constant time.
+  bool is_in_use(const void* block, size_t offset) const noexcept {
+    if (!is_carved(block, offset)) return false;
+    const SlotOffset at = static_cast<SlotOffset>(offset / 4);
+    const uint32_t found = load(block);
+    if (!is_link(at, found)) return true;
+    return slot_units > 1 ? load(mark_of(block)) != mark(found) : !is_among_recent(at);
   }
 
   // How many slots back a double free of a 4-byte slot is recognised.
@@ -147,10 +158,16 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     return static_cast<SlotOffset>(load(slot(at)));
   }
   bool has_right_link(SlotOffset at) const noexcept {
-    return load(slot(at)) == link(hash(at, next_free(at)), next_free(at));
+    return is_link(at, load(slot(at)));
   }
 
  private:
+  // Whether a slot that has been handed out at least once begins there.
+  bool is_carved(const void* block, size_t offset) const noexcept {
+    const bool at_slot = static_cast<uint32_t>(offset) * reciprocal < reciprocal;
+    return at_slot && offset / 4 < fresh && block == base + offset;
+  }
+
   [[gnu::cold, gnu::noinline]] bool is_among_recent(SlotOffset at) const noexcept {
     SlotOffset candidate = first_free;
     for (unsigned i = 0; i < recent && candidate < end; i++) {
@@ -160,21 +177,29 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     return false;
   }
 
-  uint32_t hash(SlotOffset at, SlotOffset next_free) const noexcept {
-    return ((uint32_t{at} << 16 | next_free) ^ secret) * 0x9e3779b1u;  // 2^32 / golden ratio
+  uint32_t link(SlotOffset at, SlotOffset next_slot) const noexcept {
+    return uint32_t{static_cast<uint16_t>(at ^ next_slot ^ secret)} << 16 | next_slot;
   }
 
-  static uint32_t link(uint32_t h, SlotOffset next_free) noexcept {
-    return (h & 0xffff0000u) | 0x10000u | next_free;
+  // False for zeroes: the secret is larger than any offset.
+  bool is_link(SlotOffset at, uint32_t found) const noexcept {
+    return found >> 16 == static_cast<uint16_t>(at ^ found ^ secret);
   }
 
-  static uint32_t load(const char* p) noexcept {
+  static uint32_t mark(uint32_t link) noexcept { return link * 0x9e3779b1u; }  // 2^32 / golden ratio
+
+  static void* mark_of(void* block) noexcept { return static_cast<char*>(block) + 4; }
+  static const void* mark_of(const void* block) noexcept {
+    return static_cast<const char*>(block) + 4;
+  }
+
+  static uint32_t load(const void* p) noexcept {
     uint32_t value;
     __builtin_memcpy(&value, p, sizeof value);
     return value;
   }
 
-  static void store(char* p, uint32_t value) noexcept { __builtin_memcpy(p, &value, sizeof value); }
+  static void store(void* p, uint32_t value) noexcept { __builtin_memcpy(p, &value, sizeof value); }
 };
 
 static_assert(sizeof(Span) <= 64, "a descriptor is at most a cache line");

@@ -95,18 +95,22 @@ struct YieldThenSleep {
   }
 };
 
-// A spinlock that knows its owner. While the C library says that the process has one thread, taking it is a
-// plain store. Satisfies rsb::Lock.
+// A spinlock that knows its owner, and that is not taken at all while the C library says that the process has one
+// thread: no thread can come into being inside, since nothing is called from there. Satisfies
+// rsb::Lock and rsb::TryLock.
 class Lock {
  public:
   constexpr Lock() noexcept = default;
 
   void lock() noexcept {
-    if (process_has_one_thread()) {
-      __atomic_store_n(&owner_, only_thread, __ATOMIC_RELAXED);
-      return;
-    }
     if (!try_lock()) [[unlikely]] wait();
+  }
+
+  bool try_lock() noexcept {
+    if (process_has_one_thread()) return true;
+    uintptr_t expected = nobody;
+    return __atomic_compare_exchange_n(&owner_, &expected, this_thread(), false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
   }
 
   void unlock() noexcept { __atomic_store_n(&owner_, nobody, __ATOMIC_RELEASE); }
@@ -115,8 +119,7 @@ class Lock {
   // inside. If the forking thread itself is (fork in a signal handler that interrupted it), it must
   // not wait for itself.
   void lock_for_fork() noexcept {
-    const uintptr_t owner = __atomic_load_n(&owner_, __ATOMIC_RELAXED);
-    was_mine_ = owner == this_thread() || owner == only_thread;
+    was_mine_ = __atomic_load_n(&owner_, __ATOMIC_RELAXED) == this_thread();
     if (!was_mine_) lock();
   }
   void unlock_in_parent() noexcept {
@@ -126,7 +129,6 @@ class Lock {
 
  private:
   static constexpr uintptr_t nobody = 0;
-  static constexpr uintptr_t only_thread = 1;
 
   static bool process_has_one_thread() noexcept {
 #if __has_include(<sys/single_threaded.h>)
@@ -138,12 +140,6 @@ class Lock {
 
   // Some address that is each thread's own.
   static uintptr_t this_thread() noexcept { return address_of(&mark_); }
-
-  bool try_lock() noexcept {
-    uintptr_t expected = nobody;
-    return __atomic_compare_exchange_n(&owner_, &expected, this_thread(), false, __ATOMIC_ACQUIRE,
-                                       __ATOMIC_RELAXED);
-  }
 
   [[gnu::noinline, gnu::cold]] void wait() noexcept {
     BackOff<YieldThenSleep> back_off;
