@@ -457,7 +457,9 @@ class Heap {
       }
     }
     if constexpr (MovingSource<Pages>) {
-      if (void* const moved = move_pages(span, block, old_bytes, size, alignment)) return moved;
+      if (old_bytes >= least_to_move && size > old_bytes && size <= max_object_bytes) {
+        if (void* const moved = move_pages(span, size, alignment)) return moved;
+      }
     }
     void* const copy =
         c == Classes::none ? allocate_large(size, alignment, Fill::none) : allocate_slot(c);
@@ -472,32 +474,29 @@ class Heap {
     return copy;
   }
 
-  // Moves a block that is an acquisition of its own to a larger one without copying. Null: not possible, or
-  // not worth it, and nothing has changed.
-  void* move_pages(Span* span, void* block, size_t old_bytes, size_t size,
-                   size_t alignment) noexcept {
-    if (old_bytes <= options.acquire_size / 2 || size < old_bytes) return nullptr;
-    if (size > max_object_bytes) return nullptr;
+  // Shorter blocks are faster copied.
+  static constexpr size_t least_to_move = 512 * KiB;
+
+  // Moves a large block to more pages without copying. Null: not possible, and nothing has changed.
+  void* move_pages(Span* span, size_t size, size_t alignment) noexcept {
+    char* const from = span->base;
+    const size_t pages = span->pages;
     Span* target;
     {
       LockGuard guard(pages_.lock_);
-      if (!pages_.runs_.is_releasable(span)) return nullptr;
       target = pages_.take(guard, pages_for(size), alignment);
       if (target == nullptr) return nullptr;
-      if (!pages_.runs_.is_releasable(target)) {
-        pages_.give(guard, target, target->dirty);
-        return nullptr;
-      }
       become_large(target);
-      // Forget the old acquisition before its addresses become somebody else's.
-      pages_.runs_.remove(pages_.runs_.give(span, span->pages));
     }
-    if (pages_.source_.move(block, old_bytes, target->base)) return target->base;
+    const bool moved = pages_.source_.move(from, pages * page, target->base);
     LockGuard guard(pages_.lock_);
-    pages_.runs_.add(static_cast<char*>(block), old_bytes / page, 0, old_bytes / page);
-    become_large(pages_.runs_.take_whole(pages_.map().find(block)));
-    pages_.give(guard, target, target->pages);
-    return nullptr;
+    if (!moved) {
+      pages_.give(guard, target, target->dirty);
+      return nullptr;
+    }
+    char* const to = target->base;
+    pages_.give(guard, span, 0);
+    return to;
   }
 
   PageAllocator<Config> pages_;

@@ -30,9 +30,10 @@ struct Options {
   size_t acquire_size = 32 * MiB;
   size_t acquire_alignment = 2 * MiB;
 
-  // Free memory above this limit goes back to the page source: whole acquisitions are released,
-  // other runs of discard_size and more are discarded where the source can.
-  size_t keep_free = 64 * MiB;
+  // Free memory above this limit goes back to the page source when it becomes free: whole acquisitions are
+  // released; of other runs, those of discard_size and more are discarded where the source can,
+  // as long as what is not yet discarded exceeds the limit.
+  size_t keep_free = 32 * MiB;
   size_t discard_size = 1 * MiB;
 
   Checks checks = Checks::basic;
@@ -46,7 +47,7 @@ struct Options {
   // root, which is part of the heap object, has what remains), all as powers of two.
   unsigned address_bits = sizeof(void*) == 8 ? 48 : 32;
   unsigned radix_leaf_bits = sizeof(void*) == 8 ? 18 : 10;
-  unsigned radix_inner_bits = 0;
+  unsigned radix_inner_bits = sizeof(void*) == 8 ? 8 : 0;
 
   constexpr size_t span_pages() const { return span_size / page_size; }
   constexpr unsigned page_shift() const { return floor_log2(page_size); }
@@ -76,7 +77,7 @@ struct ValidOptions {
                     o.radix_leaf_bits + o.radix_inner_bits < o.page_number_bits(),
                 "Options::radix_leaf_bits and radix_inner_bits must leave bits for the root");
   static_assert(o.map != Map::radix ||
-                    o.page_number_bits() - o.radix_leaf_bits - o.radix_inner_bits <= 20,
+                    o.page_number_bits() - o.radix_leaf_bits - o.radix_inner_bits <= 16,
                 "Options::radix_leaf_bits and radix_inner_bits leave too large a root");
 };
 

@@ -129,14 +129,14 @@ class PageAllocator : ValidOptions<Config::options> {
 
   void give(LockGuard& guard, Span* run, size_t dirty) noexcept {
     Span* const merged = runs_.give(run, dirty);
-    if (runs_.dirty_pages() > options.keep_free / page) [[unlikely]] shed(guard, merged);
+    if (runs_.free_pages() > options.keep_free / page) [[unlikely]] shed(guard, merged);
   }
 
   bool resize(LockGuard& guard, Span* run, size_t pages) noexcept {
     if (pages == run->pages) return true;
     if (pages > run->pages) return runs_.extend(run, pages);
     Span* const merged = runs_.shorten(run, pages);
-    if (runs_.dirty_pages() > options.keep_free / page) [[unlikely]] shed(guard, merged);
+    if (runs_.free_pages() > options.keep_free / page) [[unlikely]] shed(guard, merged);
     return true;
   }
 
@@ -288,7 +288,8 @@ class PageAllocator : ValidOptions<Config::options> {
   [[gnu::noinline]] void shed(LockGuard& guard, Span* run) noexcept {
     if (runs_.is_releasable(run)) {
       release(guard, run);
-    } else if (run->dirty >= options.discard_size / page) {
+    } else if (run->dirty >= options.discard_size / page &&
+               runs_.dirty_pages() > options.keep_free / page) {
       discard(guard, run);
     }
   }

@@ -80,13 +80,6 @@ class PageRuns {
     return run;
   }
 
-  // Takes exactly this free run.
-  Span* take_whole(Span* run) noexcept {
-    take_out(run);
-    used(run);
-    return run;
-  }
-
   // Takes a free run aside while its contents are discarded; put_back() returns it clean. In between it
   // counts neither as used nor as free.
   void set_aside(Span* run) noexcept {
@@ -168,6 +161,7 @@ class PageRuns {
   size_t peak_used_pages() const noexcept { return peak_used_pages_; }
   size_t acquired_pages() const noexcept { return acquired_pages_; }
   size_t peak_acquired_pages() const noexcept { return peak_acquired_pages_; }
+  size_t free_pages() const noexcept { return acquired_pages_ - used_pages_; }
   size_t dirty_pages() const noexcept { return dirty_pages_; }
 
  private:

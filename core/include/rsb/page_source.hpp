@@ -34,10 +34,10 @@ concept DiscardingSource = ZeroingSource<S> && requires(S source, void* base, si
   { source.discard(base, bytes) } noexcept -> SameAs<bool>;
 };
 
-// Optional: move(from, bytes, to) makes the contents of the acquisition `from` appear at `to`, the
-// start of another acquisition, without copying, and releases `from`. False: nothing happened.
+// Optional: move(from, bytes, to) makes the contents of pages appear at `to`, other pages acquired from this source,
+// without copying; `from` reads as zero from then on. False: nothing happened.
 template <class S>
-concept MovingSource = PageSource<S> && requires(S source, void* base, size_t bytes) {
+concept MovingSource = ZeroingSource<S> && requires(S source, void* base, size_t bytes) {
   { source.move(base, bytes, base) } noexcept -> SameAs<bool>;
 };
 

@@ -6,8 +6,8 @@
 // Theory of operation of a span: slots start at offset 0, one behind the other. Those from `fresh` on
 // have never been handed out. A free slot holds in its first four bytes a *link*: the offset of the next
 // free slot (16 bits, in units of 4 bytes) and a tag (16 bits), the exclusive or of the slot's own offset, the next
-// offset and the span's secret. Where the slot has 8 bytes or more, the next four hold a *mark*, another
-// function of the link. A wrong tag when a slot is taken is a write after free. A right tag when a slot comes
+// offset and the span's secret. Where the slot has 8 bytes or more, the next four hold a *mark*, a
+// function of offset and secret. A wrong tag when a slot is taken is a write after free. A right tag when a slot comes
 // back is suspicious, and a right mark behind it is proof of a double free: the odds of 1 in 2^48 are
 // against it otherwise. A 4-byte slot has no room for a mark; there the most recently freed slots are compared
 // instead. The link is erased when the slot is handed out, zeroes are never a right link, and the secret is new each
@@ -46,6 +46,13 @@ enum Border : uint8_t {
 // Offset of a slot in its span, in units of 4 bytes.
 using SlotOffset = uint16_t;
 inline constexpr SlotOffset no_slot = 0xffff;
+
+// What a free slot begins with. Two fields rather than one word: the processor then forwards `next` from the free that
+// wrote it to the allocation that reads it without arithmetic in between.
+struct Link {
+  SlotOffset next;
+  uint16_t tag;
+};
 
 struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   Kind kind = Kind::none;
@@ -110,12 +117,12 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   void* pop() noexcept {
     const SlotOffset at = first_free;
     char* const result = slot(at);
-    const uint32_t found = load(result);
+    const Link found = load_link(result);
     if constexpr (checks != Checks::off) {
       if (!is_link(at, found)) [[unlikely]] return nullptr;
-      store(result, 0);
+      store_link(result, {0, 0});
     }
-    first_free = static_cast<SlotOffset>(found);
+    first_free = found.next;
     used++;
     return result;
   }
@@ -127,9 +134,8 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     if constexpr (checks == Checks::off) {
       store(block, first_free);
     } else {
-      const uint32_t new_link = link(at, first_free);
-      store(block, new_link);
-      if (slot_units > 1) store(mark_of(block), mark(new_link));
+      store_link(block, {first_free, tag(at, first_free)});
+      if (slot_units > 1) store(mark_of(block), mark(at));
     }
     first_free = at;
     used--;
@@ -138,16 +144,15 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   // Whether `block`, `offset` bytes into the span, is a slot that was handed out and, to all appearances, not freed
   // since. False may be a false alarm, which is_in_use() settles.
   bool may_be_in_use(const void* block, size_t offset) const noexcept {
-    return is_carved(block, offset) && !is_link(static_cast<SlotOffset>(offset / 4), load(block));
+    return is_carved(block, offset) && !is_link(static_cast<SlotOffset>(offset / 4), load_link(block));
   }
 
   // The same for certain; see the top of this file for what that means. Constant time.
   bool is_in_use(const void* block, size_t offset) const noexcept {
     if (!is_carved(block, offset)) return false;
     const SlotOffset at = static_cast<SlotOffset>(offset / 4);
-    const uint32_t found = load(block);
-    if (!is_link(at, found)) return true;
-    return slot_units > 1 ? load(mark_of(block)) != mark(found) : !is_among_recent(at);
+    if (!is_link(at, load_link(block))) return true;
+    return slot_units > 1 ? load<uint32_t>(mark_of(block)) != mark(at) : !is_among_recent(at);
   }
 
   // How many slots back a double free of a 4-byte slot is recognised.
@@ -155,10 +160,10 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
 
   // For inspection: the slot behind a free one in the list, and whether its link is whole.
   SlotOffset next_free(SlotOffset at) const noexcept {
-    return static_cast<SlotOffset>(load(slot(at)));
+    return load_link(slot(at)).next;
   }
   bool has_right_link(SlotOffset at) const noexcept {
-    return is_link(at, load(slot(at)));
+    return is_link(at, load_link(slot(at)));
   }
 
  private:
@@ -172,34 +177,47 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     SlotOffset candidate = first_free;
     for (unsigned i = 0; i < recent && candidate < end; i++) {
       if (candidate == at) return true;
-      candidate = static_cast<SlotOffset>(load(slot(candidate)));
+      candidate = next_free(candidate);
     }
     return false;
   }
 
-  uint32_t link(SlotOffset at, SlotOffset next_slot) const noexcept {
-    return uint32_t{static_cast<uint16_t>(at ^ next_slot ^ secret)} << 16 | next_slot;
+  uint16_t tag(SlotOffset at, SlotOffset next_slot) const noexcept {
+    return static_cast<uint16_t>(at ^ next_slot ^ secret);
   }
 
   // False for zeroes: the secret is larger than any offset.
-  bool is_link(SlotOffset at, uint32_t found) const noexcept {
-    return found >> 16 == static_cast<uint16_t>(at ^ found ^ secret);
-  }
+  bool is_link(SlotOffset at, Link found) const noexcept { return found.tag == tag(at, found.next); }
 
-  static uint32_t mark(uint32_t link) noexcept { return link * 0x9e3779b1u; }  // 2^32 / golden ratio
+  uint32_t mark(SlotOffset at) const noexcept {
+    return uint32_t{static_cast<uint16_t>(at ^ secret)} * 0x9e3779b1u;  // 2^32 / golden ratio
+  }
 
   static void* mark_of(void* block) noexcept { return static_cast<char*>(block) + 4; }
   static const void* mark_of(const void* block) noexcept {
     return static_cast<const char*>(block) + 4;
   }
 
-  static uint32_t load(const void* p) noexcept {
-    uint32_t value;
+  // Each field on its own, see Link.
+  static Link load_link(const void* p) noexcept {
+    return {load<SlotOffset>(p), load<uint16_t>(static_cast<const char*>(p) + 2)};
+  }
+  static void store_link(void* p, Link link) noexcept {
+    store(p, link.next);
+    store(static_cast<char*>(p) + 2, link.tag);
+  }
+
+  template <class T>
+  static T load(const void* p) noexcept {
+    T value;
     __builtin_memcpy(&value, p, sizeof value);
     return value;
   }
 
-  static void store(void* p, uint32_t value) noexcept { __builtin_memcpy(p, &value, sizeof value); }
+  template <class T>
+  static void store(void* p, T value) noexcept {
+    __builtin_memcpy(p, &value, sizeof value);
+  }
 };
 
 static_assert(sizeof(Span) <= 64, "a descriptor is at most a cache line");

@@ -44,9 +44,9 @@ class Pages {
   }
 
   [[gnu::noinline]] bool move(void* from, size_t bytes, void* to) noexcept {
-    constexpr uintptr_t may_move_fixed = 1 | 2;
-    return !is_error(system_call(sys_mremap, address_of(from), bytes, bytes, may_move_fixed,
-                                 address_of(to)));
+    constexpr uintptr_t may_move_fixed_dont_unmap = 1 | 2 | 4;
+    return !is_error(system_call(sys_mremap, address_of(from), bytes, bytes,
+                                 may_move_fixed_dont_unmap, address_of(to)));
   }
 
  private:

@@ -40,6 +40,47 @@ class Pages {
 
   [[gnu::noinline]] void* acquire(size_t bytes, size_t alignment) noexcept {
     const KeepErrno keep_errno;
+    char* const base = map_aligned(bytes, alignment);
+    if (base == nullptr) return nullptr;
+    count(base, bytes, alignment);
+    return base;
+  }
+
+  [[gnu::noinline]] bool release(void* base, size_t bytes) noexcept {
+    const KeepErrno keep_errno;
+    if (munmap(base, bytes) != 0) return false;
+    __atomic_fetch_sub(&acquired_, bytes, __ATOMIC_RELAXED);
+    return true;
+  }
+
+  [[gnu::noinline]] bool discard(void* base, size_t bytes) noexcept {
+    const KeepErrno keep_errno;
+    return madvise(base, bytes, MADV_DONTNEED) == 0;
+  }
+
+#if defined(MREMAP_DONTUNMAP)
+  [[gnu::noinline]] bool move(void* from, size_t bytes, void* to) noexcept {
+    const KeepErrno keep_errno;
+    return mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == to;
+  }
+#endif
+
+ private:
+  static constexpr size_t huge_page = 2 * MiB;
+
+  // With so much acquired, memory for many small blocks comes in huge pages where the system has them. Below, most of a
+  // huge page might stay unused; above, what is lost at the end of the last one matters less than
+  // misses of the TLB.
+  static constexpr size_t huge_from = 40 * MiB;
+
+  void count([[maybe_unused]] char* base, size_t bytes, [[maybe_unused]] size_t alignment) noexcept {
+    [[maybe_unused]] const size_t before = __atomic_fetch_add(&acquired_, bytes, __ATOMIC_RELAXED);
+#if defined(MADV_HUGEPAGE)
+    if (before >= huge_from && alignment >= huge_page) madvise(base, bytes, MADV_HUGEPAGE);
+#endif
+  }
+
+  static char* map_aligned(size_t bytes, size_t alignment) noexcept {
     char* const direct = map(bytes);
     if (direct == nullptr || is_aligned(direct, alignment)) return direct;
     munmap(direct, bytes);
@@ -55,29 +96,13 @@ class Pages {
     return aligned;
   }
 
-  [[gnu::noinline]] bool release(void* base, size_t bytes) noexcept {
-    const KeepErrno keep_errno;
-    return munmap(base, bytes) == 0;
-  }
-
-  [[gnu::noinline]] bool discard(void* base, size_t bytes) noexcept {
-    const KeepErrno keep_errno;
-    return madvise(base, bytes, MADV_DONTNEED) == 0;
-  }
-
-#if defined(MREMAP_FIXED)
-  [[gnu::noinline]] bool move(void* from, size_t bytes, void* to) noexcept {
-    const KeepErrno keep_errno;
-    return mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to;
-  }
-#endif
-
- private:
   static char* map(size_t bytes) noexcept {
     void* const p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return p == MAP_FAILED ? nullptr : static_cast<char*>(p);
   }
+
+  size_t acquired_ = 0;  // bytes
 };
 
 // Gives the processor to whoever holds the lock; after some rounds sleeps, since yielding does nothing
