@@ -181,9 +181,10 @@ class PageAllocator : ValidOptions<Config::options> {
       got = acquire(guard, options.acquire_size, larger(alignment, options.acquire_alignment));
       if (got.base == nullptr) got = acquire(guard, need, alignment);
     }
-    if (got.base != nullptr) runs_.add(got.base, got.bytes / page, 0, dirty_when_new(got.bytes));
-    // Without an acquisition of our own, another thread may have freed something meanwhile.
-    return runs_.take(pages, alignment);
+    // Nothing to be had: but another thread may have freed something meanwhile.
+    if (got.base == nullptr) return runs_.take(pages, alignment);
+    Span* const run = runs_.add(got.base, got.bytes / page, 0, dirty_when_new(got.bytes));
+    return runs_.take_front(run, pages);
   }
 
   Span* take_from_region(LockGuard& guard, size_t pages, size_t alignment) noexcept

@@ -72,12 +72,13 @@ class PageRuns {
         run = rest;
       }
     }
-    if (run->pages > pages) {
-      Span* const rest = split(run, pages);
-      make_free(rest, rest->base, rest->pages, rest->dirty);
-    }
-    used(run);
-    return run;
+    return keep_front(run, pages);
+  }
+
+  // The same from the beginning of this free run, which must be long enough.
+  Span* take_front(Span* run, size_t pages) noexcept {
+    take_out(run);
+    return keep_front(run, pages);
   }
 
   // Takes a free run aside while its contents are discarded; put_back() returns it clean. In between it
@@ -198,9 +199,15 @@ class PageRuns {
     if (run->pages > 1) map_.find(run->base + (size_t{run->pages} - 1) * page)->kind = Kind::none;
   }
 
-  void used(Span* run) noexcept {
+  // Makes the beginning of a run that is in no list a taken one, and frees the rest.
+  Span* keep_front(Span* run, size_t pages) noexcept {
+    if (run->pages > pages) {
+      Span* const rest = split(run, pages);
+      make_free(rest, rest->base, rest->pages, rest->dirty);
+    }
     run->kind = Kind::pages;
-    count_used(run->pages);
+    count_used(pages);
+    return run;
   }
 
   void count_used(size_t pages) noexcept {
