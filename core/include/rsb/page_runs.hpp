@@ -60,7 +60,7 @@ class PageRuns {
   // its pages may not be zero.
   Span* take(size_t pages, size_t alignment = page) noexcept {
     const size_t slack = alignment / page - 1;
-    if (pages > UINT32_MAX - slack) return nullptr;
+    if (slack > UINT32_MAX || pages > UINT32_MAX - slack) return nullptr;
     Span* run = lists_.find(pages + slack);
     if (run == nullptr) return nullptr;
     take_out(run);

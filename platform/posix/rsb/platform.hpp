@@ -141,16 +141,27 @@ class Lock {
   void unlock() noexcept { __atomic_store_n(&owner_, nobody, __ATOMIC_RELEASE); }
 
   // Around fork: the child has a copy of the lock and of the heap, but only the forking thread, so nobody else may be
-  // inside. If the forking thread itself is (fork in a signal handler that interrupted it), it must
-  // not wait for itself.
+  // inside. If the forking thread itself is (fork in a signal handler that interrupted it, perhaps in
+  // another fork), it must not wait for itself, nor unlock what it did not lock. Several
+  // threads may fork at once, so what is remembered in between is each thread's own.
   void lock_for_fork() noexcept {
-    was_mine_ = __atomic_load_n(&owner_, __ATOMIC_RELAXED) == this_thread();
-    if (!was_mine_) lock();
+    if (__atomic_load_n(&owner_, __ATOMIC_RELAXED) == this_thread()) {
+      forks_inside_++;
+    } else {
+      lock();
+    }
   }
   void unlock_in_parent() noexcept {
-    if (!was_mine_) unlock();
+    if (forks_inside_ != 0) {
+      forks_inside_--;
+    } else {
+      unlock();
+    }
   }
-  void reset_in_child() noexcept { unlock(); }
+  void reset_in_child() noexcept {
+    forks_inside_ = 0;
+    unlock();
+  }
 
  private:
   static constexpr uintptr_t nobody = 0;
@@ -164,7 +175,7 @@ class Lock {
   }
 
   // Some address that is each thread's own.
-  static uintptr_t this_thread() noexcept { return address_of(&mark_); }
+  static uintptr_t this_thread() noexcept { return address_of(&forks_inside_); }
 
   [[gnu::noinline, gnu::cold]] void wait() noexcept {
     BackOff<YieldThenSleep> back_off;
@@ -173,10 +184,9 @@ class Lock {
     } while (!try_lock());
   }
 
-  [[gnu::tls_model("initial-exec")]] static inline thread_local constinit char mark_ = 0;
+  [[gnu::tls_model("initial-exec")]] static inline thread_local constinit unsigned forks_inside_ = 0;
 
   uintptr_t owner_ = nobody;
-  bool was_mine_ = false;  // guarded by the fork itself: the C library serialises fork handlers
 };
 
 inline constexpr Options options{};
