@@ -165,7 +165,7 @@ class Heap {
     if (const Try held{pages_.lock_}; held) [[likely]] {
       Span* const span = bins_[c].current();
       if (span->has_free()) [[likely]] return pop(span);
-      if (span->has_fresh()) return span->carve();
+      if (span->has_fresh()) return span->template carve<options.checks>();
     }
     return allocate_slot_slowly(c);
   }
@@ -193,7 +193,7 @@ class Heap {
       }
       bin.set_current(span);
     }
-    return span->has_free() ? pop(span) : span->carve();
+    return span->has_free() ? pop(span) : span->template carve<options.checks>();
   }
 
   Span* make_span(LockGuard& guard, SizeClass c) noexcept {

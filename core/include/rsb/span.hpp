@@ -5,13 +5,13 @@
 //
 // Theory of operation of a span: slots start at offset 0, one behind the other. Those from `fresh` on
 // have never been handed out. A free slot holds in its first four bytes a *link*: the offset of the next
-// free slot (16 bits, in units of 4 bytes) and a tag (16 bits), the exclusive or of the slot's own offset, the next
-// offset and the span's secret. Where the slot has 8 bytes or more, the next four hold a *mark*, a
-// function of offset and secret. A wrong tag when a slot is taken is a write after free. A right tag when a slot comes
-// back is suspicious, and a right mark behind it is proof of a double free: the odds of 1 in 2^48 are
-// against it otherwise. A 4-byte slot has no room for a mark; there the most recently freed slots are compared
-// instead. The link is erased when the slot is handed out, zeroes are never a right link, and the secret is new each
-// time the pages become a span, so that what an earlier life left behind is none.
+// free slot (16 bits, in units of 4 bytes) and a tag (16 bits), the exclusive or of the slot's own offset, the
+// next offset and the span's secret. Where the slot has 8 bytes or more, the next four hold a *mark*,
+// a hash of the link. A wrong tag when a slot is taken is a write after free. A right tag when a
+// slot comes back is suspicious, and a right mark behind it is proof of a double free: the odds that a program wrote
+// just these bits are 1 in 2^48. A 4-byte slot has no room for a mark; there the most recently freed slots are
+// compared instead. Link and mark are erased whenever a slot is handed out, and zeroes are never a right
+// link, so nothing that an earlier life left behind counts.
 //
 // Shortcomings: the tag finds accidents, and the attacker who cannot read freed memory. Who can read a link can
 // forge one. But a link, forged or not, never leads out of its span.
@@ -104,9 +104,11 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   char* slot(SlotOffset at) const noexcept { return base + size_t{at} * 4; }
   size_t slot_bytes() const noexcept { return size_t{slot_units} * 4; }
 
-  // has_fresh() must hold. The slot is not touched.
+  // has_fresh() must hold.
+  template <Checks checks>
   void* carve() noexcept {
     char* const result = slot(fresh);
+    if constexpr (checks != Checks::off) erase_link(result);
     fresh = static_cast<SlotOffset>(fresh + slot_units);
     used++;
     return result;
@@ -120,7 +122,7 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     const Link found = load_link(result);
     if constexpr (checks != Checks::off) {
       if (!is_link(at, found)) [[unlikely]] return nullptr;
-      store_link(result, {0, 0});
+      erase_link(result);
     }
     first_free = found.next;
     used++;
@@ -134,8 +136,9 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     if constexpr (checks == Checks::off) {
       store(block, first_free);
     } else {
-      store_link(block, {first_free, tag(at, first_free)});
-      if (slot_units > 1) store(mark_of(block), mark(at));
+      const Link link{first_free, tag(at, first_free)};
+      store_link(block, link);
+      if (slot_units > 1) store(mark_of(block), mark(link));
     }
     first_free = at;
     used--;
@@ -151,8 +154,9 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   bool is_in_use(const void* block, size_t offset) const noexcept {
     if (!is_carved(block, offset)) return false;
     const SlotOffset at = static_cast<SlotOffset>(offset / 4);
-    if (!is_link(at, load_link(block))) return true;
-    return slot_units > 1 ? load<uint32_t>(mark_of(block)) != mark(at) : !is_among_recent(at);
+    const Link found = load_link(block);
+    if (!is_link(at, found)) return true;
+    return slot_units > 1 ? load<uint32_t>(mark_of(block)) != mark(found) : !is_among_recent(at);
   }
 
   // How many slots back a double free of a 4-byte slot is recognised.
@@ -189,13 +193,21 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   // False for zeroes: the secret is larger than any offset.
   bool is_link(SlotOffset at, Link found) const noexcept { return found.tag == tag(at, found.next); }
 
-  uint32_t mark(SlotOffset at) const noexcept {
-    return uint32_t{static_cast<uint16_t>(at ^ secret)} * 0x9e3779b1u;  // 2^32 / golden ratio
+  static uint32_t mark(Link link) noexcept {
+    return (uint32_t{link.tag} << 16 | link.next) * 0x9e3779b1u;  // 2^32 / golden ratio
   }
 
   static void* mark_of(void* block) noexcept { return static_cast<char*>(block) + 4; }
   static const void* mark_of(const void* block) noexcept {
     return static_cast<const char*>(block) + 4;
+  }
+
+  void erase_link(void* slot) const noexcept {
+    if (slot_units > 1) {
+      store(slot, uint64_t{0});
+    } else {
+      store(slot, uint32_t{0});
+    }
   }
 
   // Each field on its own, see Link.
