@@ -13,22 +13,17 @@ class Bin {
  public:
   constexpr Bin() noexcept = default;
 
+  // Null: there is none.
   Span* current() const noexcept { return current_; }
-  bool has_current() const noexcept { return current_ != &no_span; }
   void set_current(Span* span) noexcept {
     span->kind = Kind::current;
     current_ = span;
   }
-  void drop_current() noexcept { current_ = &no_span; }
+  void drop_current() noexcept { current_ = nullptr; }
 
-  // The current span, if there is one, goes where its slots say.
+  // The current span, if there is one, has no slot left.
   void put_current_away() noexcept {
-    if (!has_current()) return;
-    if (current_->has_slot()) {
-      append(current_);
-    } else {
-      current_->kind = Kind::full;
-    }
+    if (current_ != nullptr) current_->kind = Kind::full;
     drop_current();
   }
 
@@ -55,10 +50,7 @@ class Bin {
   Span* first() const noexcept { return first_; }
 
  private:
-  // Stands for "no span": has no slot, so the fast path needs no test for null. Never written.
-  static constinit inline Span no_span{};
-
-  Span* current_ = &no_span;
+  Span* current_ = nullptr;
   Span* first_ = nullptr;
   Span* last_ = nullptr;
 };

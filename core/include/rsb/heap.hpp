@@ -164,8 +164,10 @@ class Heap {
   [[gnu::always_inline]] void* allocate_slot(SizeClass c) noexcept {
     if (const Try held{pages_.lock_}; held) [[likely]] {
       Span* const span = bins_[c].current();
-      if (span->has_free()) [[likely]] return pop(span);
-      if (span->has_fresh()) return span->template carve<options.checks>();
+      if (span != nullptr) [[likely]] {
+        if (span->has_free()) [[likely]] return pop(span);
+        if (span->has_fresh()) return span->template carve<options.checks>();
+      }
     }
     return allocate_slot_slowly(c);
   }
@@ -182,18 +184,24 @@ class Heap {
   [[gnu::noinline]] void* allocate_slot_slowly(SizeClass c) noexcept {
     LockGuard guard(pages_.lock_);
     Bin& bin = bins_[c];
-    Span* span = bin.current();
-    if (!span->has_slot()) {
-      bin.put_current_away();
+    for (;;) {
+      Span* span = bin.current();
+      if (span != nullptr) {
+        if (span->has_free()) return pop(span);
+        if (span->has_fresh()) return span->template carve<options.checks>();
+        bin.put_current_away();
+      }
       span = bin.take_first();
       if (span == nullptr) {
         span = make_span(guard, c);
         if (span == nullptr) return nullptr;
-        bin.put_current_away();  // the lock was given up: another thread may have set one
+        if (bin.current() != nullptr) {
+          release_span(guard, span);  // the lock was given up, and another thread was faster
+          continue;
+        }
       }
       bin.set_current(span);
     }
-    return span->has_free() ? pop(span) : span->template carve<options.checks>();
   }
 
   Span* make_span(LockGuard& guard, SizeClass c) noexcept {
@@ -277,13 +285,12 @@ class Heap {
     refuse_unless_live(span, block);
     if (!span->is_span()) {
       pages_.give(guard, span, span->pages);
-      return;
-    }
-    span->template push<options.checks>(block, offset_in_span(span, block));
-    if (span->kind == Kind::full) bins_[span->size_class].append(span);
-    if (span->kind == Kind::span && span->used == 0) {
-      bins_[span->size_class].remove(span);
+    } else if (span->used == 1 && span->kind != Kind::current) {
+      if (span->kind == Kind::span) bins_[span->size_class].remove(span);
       release_span(guard, span);
+    } else {
+      span->template push<options.checks>(block, offset_in_span(span, block));
+      if (span->kind == Kind::full) bins_[span->size_class].append(span);
     }
   }
 
@@ -381,7 +388,7 @@ class Heap {
     if (size <= max_object_bytes) {
       run = take_run(guard, pages_for(size), alignment, size);
     } else {
-      give_up();
+      give_up(guard);
     }
     if (run != nullptr) become_large(run);
     return run;
@@ -412,13 +419,16 @@ class Heap {
       Unlocked unlocked(guard);
       if (handler(bytes) != 0) return true;
     }
-    give_up();
+    give_up(guard);
     return false;
   }
 
-  void give_up() noexcept {
+  void give_up([[maybe_unused]] LockGuard& guard) noexcept {
     failures_++;
-    if constexpr (requires { Config::exhausted(); }) Config::exhausted();
+    if constexpr (requires { Config::exhausted(); }) {
+      Unlocked unlocked(guard);
+      Config::exhausted();
+    }
   }
 
   // The current span of a bin is kept even when it is empty. True: one was given up.
@@ -426,7 +436,7 @@ class Heap {
     bool any = false;
     for (Bin& bin : bins_) {
       Span* const span = bin.current();
-      if (!bin.has_current() || span->used != 0) continue;
+      if (span == nullptr || span->used != 0) continue;
       bin.drop_current();
       release_span(guard, span);
       any = true;
@@ -501,7 +511,7 @@ class Heap {
 
   PageAllocator<Config> pages_;
   Bin bins_[Classes::count] = {};
-  uint32_t secret_ = 0x6c8e9cf5u;
+  uint32_t secret_ = 0;
   bool shrunk_in_place_ = false;
   size_t failures_ = 0;
   OutOfMemoryHandler out_of_memory_ = nullptr;

@@ -47,7 +47,7 @@ struct Options {
   // root, which is part of the heap object, has what remains), all as powers of two.
   unsigned address_bits = sizeof(void*) == 8 ? 48 : 32;
   unsigned radix_leaf_bits = sizeof(void*) == 8 ? 18 : 10;
-  unsigned radix_inner_bits = sizeof(void*) == 8 ? 8 : 0;
+  unsigned radix_inner_bits = 0;
 
   constexpr size_t span_pages() const { return span_size / page_size; }
   constexpr unsigned page_shift() const { return floor_log2(page_size); }

@@ -183,8 +183,7 @@ class PageAllocator : ValidOptions<Config::options> {
     }
     // Nothing to be had: but another thread may have freed something meanwhile.
     if (got.base == nullptr) return runs_.take(pages, alignment);
-    Span* const run = runs_.add(got.base, got.bytes / page, 0, dirty_when_new(got.bytes));
-    return runs_.take_front(run, pages);
+    return runs_.add_and_take(got.base, got.bytes / page, dirty_when_new(got.bytes), pages);
   }
 
   Span* take_from_region(LockGuard& guard, size_t pages, size_t alignment) noexcept
@@ -339,11 +338,10 @@ class PageAllocator : ValidOptions<Config::options> {
   // come to own the acquisition's addresses.
   void discard_descriptors(char* base, size_t pages) noexcept {
     if constexpr (DiscardingSource<Pages> && options.map == Map::radix) {
-      char* const begin = reinterpret_cast<char*>(map().find(base));
-      char* const last = reinterpret_cast<char*>(map().find(base + (pages - 1) * page));
-      if (bytes_from(begin, last) != (pages - 1) * sizeof(Span)) return;  // in two leaves
+      char* const begin = reinterpret_cast<char*>(map().find_all(base, pages * page));
+      if (begin == nullptr) return;
+      const size_t bytes = pages * sizeof(Span);
       char* const first_whole = align_up(begin, page);
-      const size_t bytes = bytes_from(begin, last);
       const size_t skipped = bytes_from(begin, first_whole);
       if (bytes >= skipped + page) source_.discard(first_whole, (bytes - skipped) & ~(page - 1));
     }

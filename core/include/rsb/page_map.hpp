@@ -39,10 +39,15 @@ class RadixPageMap {
   Span* find(const void* p) const noexcept {
     // Nearly all of a process's memory lies below one leaf. Asking whether p does lets the processor guess the answer
     // and go on, where a load from the tree would have to wait for p.
-    if (page_number(p) >> leaf_bits == __atomic_load_n(&home_, __ATOMIC_ACQUIRE)) [[likely]] {
+    if (~(page_number(p) >> leaf_bits) == __atomic_load_n(&home_, __ATOMIC_ACQUIRE)) [[likely]] {
       return &home_leaf_->pages[page_number(p) & mask(leaf_bits)];
     }
     return find_in_tree(p);
+  }
+
+  // The descriptors of [base, base + bytes), which must be covered, if they lie one behind the other; else null.
+  Span* find_all(const void* base, size_t bytes) const noexcept {
+    return bytes_into(base, leaf_reach) + bytes <= leaf_reach ? find(base) : nullptr;
   }
 
   size_t missing(const void* base, size_t bytes) const noexcept {
@@ -59,7 +64,7 @@ class RadixPageMap {
     __atomic_store_n(slot, node, __ATOMIC_RELEASE);
     if (home_leaf_ == nullptr && leaf_of(hole) != nullptr) {
       home_leaf_ = leaf_of(hole);
-      __atomic_store_n(&home_, page_number(hole) >> leaf_bits, __ATOMIC_RELEASE);
+      __atomic_store_n(&home_, ~(page_number(hole) >> leaf_bits), __ATOMIC_RELEASE);
     }
     return true;
   }
@@ -121,8 +126,9 @@ class RadixPageMap {
     }
   }
 
-  // The first leaf ever installed, and the number of it.
-  uintptr_t home_ = ~uintptr_t{0};
+  // The first leaf ever installed, and the complement of its number: so it is no leaf's at first, and a heap
+  // begins as zeroes, which take no space in the program's file.
+  uintptr_t home_ = 0;
   Leaf* home_leaf_ = nullptr;
   void* root_[size_t{1} << root_bits] = {};
 };

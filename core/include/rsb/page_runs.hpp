@@ -19,18 +19,18 @@ class PageRuns {
 
   // Makes [base, base + pages) one free run. The map must cover it.
   Span* add(char* base, size_t pages, uint8_t given, size_t dirty) noexcept {
-    Span* const run = map_.find(base);
-    Span* const last = map_.find(base + (pages - 1) * page);
-    run->border = static_cast<uint8_t>(border_begin | given);
-    last->border = static_cast<uint8_t>(last->border | border_end);
-    run->next_acquisition = acquisitions_;
-    run->previous_acquisition = nullptr;
-    if (acquisitions_ != nullptr) acquisitions_->previous_acquisition = run;
-    acquisitions_ = run;
-    acquired_pages_ += pages;
-    if (acquired_pages_ > peak_acquired_pages_) peak_acquired_pages_ = acquired_pages_;
+    Span* const run = enter(base, pages, given);
     make_free(run, base, pages, dirty);
     return run;
+  }
+
+  // The same, but the first `wanted` of the pages are taken at once.
+  Span* add_and_take(char* base, size_t pages, size_t dirty, size_t wanted) noexcept {
+    Span* const run = enter(base, pages, 0);
+    run->base = base;
+    run->pages = static_cast<uint32_t>(pages);
+    run->dirty = static_cast<uint32_t>(dirty);
+    return keep_front(run, wanted);
   }
 
   // Forgets the acquisition that a free run covers from end to end.
@@ -45,7 +45,7 @@ class PageRuns {
       run->next_acquisition->previous_acquisition = run->previous_acquisition;
     }
     acquired_pages_ -= run->pages;
-    map_.find(run->base + (size_t{run->pages} - 1) * page)->border = border_none;
+    last_of(run)->border = border_none;
     run->border = border_none;
     run->kind = Kind::none;
   }
@@ -53,7 +53,7 @@ class PageRuns {
   // Whether the free or taken run is all of an acquisition that may be released.
   bool is_releasable(const Span* run) const noexcept {
     if ((run->border & (border_begin | border_given)) != border_begin) return false;
-    return (map_.find(run->base + (size_t{run->pages} - 1) * page)->border & border_end) != 0;
+    return (last_of(run)->border & border_end) != 0;
   }
 
   // A run of `pages` pages at a multiple of `alignment` bytes, or null. Its `dirty` says how many of
@@ -61,23 +61,23 @@ class PageRuns {
   Span* take(size_t pages, size_t alignment = page) noexcept {
     const size_t slack = alignment / page - 1;
     if (slack > UINT32_MAX || pages > UINT32_MAX - slack) return nullptr;
-    Span* run = lists_.find(pages + slack);
+    Span* run = lists_.find(pages);
     if (run == nullptr) return nullptr;
-    take_out(run);
+    size_t skip = 0;
     if (slack != 0) {
-      const size_t skip = bytes_from(run->base, align_up(run->base, alignment)) / page;
-      if (skip != 0) {
-        Span* const rest = split(run, skip);
-        make_free(run, run->base, skip, run->dirty);
-        run = rest;
+      skip = pages_to(run, alignment);
+      if (run->pages < pages + skip) {
+        run = lists_.find(pages + slack);  // long enough wherever it begins
+        if (run == nullptr) return nullptr;
+        skip = pages_to(run, alignment);
       }
     }
-    return keep_front(run, pages);
-  }
-
-  // The same from the beginning of this free run, which must be long enough.
-  Span* take_front(Span* run, size_t pages) noexcept {
-    take_out(run);
+    unlist(run);
+    if (skip != 0) {
+      Span* const rest = split(run, skip);
+      make_free(run, run->base, skip, run->dirty);
+      run = rest;
+    }
     return keep_front(run, pages);
   }
 
@@ -99,15 +99,18 @@ class PageRuns {
     char* base = run->base;
     size_t pages = run->pages;
     used_pages_ -= pages;
-    run->kind = Kind::none;
-    if (Span* const right = free_run_behind(base, pages)) {
-      take_out(right);
-      right->kind = Kind::none;
+    Span* const right = free_run_behind(run);
+    Span* const left = free_run_before(run);
+    if (right != nullptr) {
+      unlist(right);
+      right->kind = Kind::none;  // its last page becomes that of the whole
       pages += right->pages;
       dirty += right->dirty;
     }
-    if (Span* const left = free_run_before(run)) {
-      take_out(left);
+    if (left != nullptr) {
+      unlist(left);
+      run->kind = Kind::none;
+      map_.find(base - page)->kind = Kind::none;  // the last page of left; or left itself, set again below
       base = left->base;
       pages += left->pages;
       dirty += left->dirty;
@@ -120,7 +123,7 @@ class PageRuns {
   // Lengthens a taken run in place from the free run behind it. False: it is too short.
   bool extend(Span* run, size_t pages) noexcept {
     const size_t more = pages - run->pages;
-    Span* const right = free_run_behind(run->base, run->pages);
+    Span* const right = free_run_behind(run);
     if (right == nullptr || right->pages < more) return false;
     take_out(right);
     if (right->pages > more) {
@@ -184,7 +187,7 @@ class PageRuns {
     run->pages = static_cast<uint32_t>(pages);
     run->dirty = static_cast<uint32_t>(smaller(dirty, pages));
     if (pages > 1) {
-      Span* const last = map_.find(base + (pages - 1) * page);
+      Span* const last = last_of(run);
       last->kind = Kind::free_last;
       last->pages = run->pages;
     }
@@ -192,11 +195,39 @@ class PageRuns {
     lists_.insert(run);
   }
 
-  // Takes a free run out of its list; its kind is the caller's to set.
-  void take_out(Span* run) noexcept {
+  // Takes a free run out of its list; descriptors stay as they are.
+  void unlist(Span* run) noexcept {
     lists_.remove(run);
     dirty_pages_ -= run->dirty;
-    if (run->pages > 1) map_.find(run->base + (size_t{run->pages} - 1) * page)->kind = Kind::none;
+  }
+
+  // Takes a free run out of its list; its kind is the caller's to set.
+  void take_out(Span* run) noexcept {
+    unlist(run);
+    if (run->pages > 1) last_of(run)->kind = Kind::none;
+  }
+
+  static size_t pages_to(const Span* run, size_t alignment) noexcept {
+    return bytes_from(run->base, align_up(run->base, alignment)) / page;
+  }
+
+  Span* last_of(const Span* run) const noexcept {
+    return map_.find(run->base + (size_t{run->pages} - 1) * page);
+  }
+
+  // Enters an acquisition; returns the descriptor of its first page.
+  Span* enter(char* base, size_t pages, uint8_t given) noexcept {
+    Span* const run = map_.find(base);
+    Span* const last = map_.find(base + (pages - 1) * page);
+    run->border = static_cast<uint8_t>(border_begin | given);
+    last->border = static_cast<uint8_t>(last->border | border_end);
+    run->next_acquisition = acquisitions_;
+    run->previous_acquisition = nullptr;
+    if (acquisitions_ != nullptr) acquisitions_->previous_acquisition = run;
+    acquisitions_ = run;
+    acquired_pages_ += pages;
+    if (acquired_pages_ > peak_acquired_pages_) peak_acquired_pages_ = acquired_pages_;
+    return run;
   }
 
   // Makes the beginning of a run that is in no list a taken one, and frees the rest.
@@ -204,6 +235,8 @@ class PageRuns {
     if (run->pages > pages) {
       Span* const rest = split(run, pages);
       make_free(rest, rest->base, rest->pages, rest->dirty);
+    } else if (pages > 1) {
+      last_of(run)->kind = Kind::none;
     }
     run->kind = Kind::pages;
     count_used(pages);
@@ -215,9 +248,10 @@ class PageRuns {
     if (used_pages_ > peak_used_pages_) peak_used_pages_ = used_pages_;
   }
 
-  Span* free_run_behind(char* base, size_t pages) const noexcept {
-    if (map_.find(base + (pages - 1) * page)->border & border_end) return nullptr;
-    Span* const right = map_.find(base + pages * page);
+  Span* free_run_behind(const Span* run) const noexcept {
+    const Span* const last = run->pages == 1 ? run : last_of(run);
+    if (last->border & border_end) return nullptr;
+    Span* const right = map_.find(run->base + size_t{run->pages} * page);
     return right->kind == Kind::free ? right : nullptr;
   }
 

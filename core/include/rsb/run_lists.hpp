@@ -1,6 +1,6 @@
-// Free runs of pages by length: lists with a two-level bitmap on top, so that a run that is long enough is
-// found in constant time. The scheme is that of TLSF (Masmano, Ripoll, Crespo, Real, "TLSF: a new
-// dynamic memory allocator for real-time systems", 2004), counted in pages instead of bytes.
+// Free runs of pages by length: lists with a bitmap on top, so that a run that is long enough is found in
+// constant time. The scheme is that of TLSF (Masmano, Ripoll, Crespo, Real, "TLSF: a new dynamic memory
+// allocator for real-time systems", 2004), counted in pages instead of bytes.
 #pragma once
 
 #include "rsb/options.hpp"
@@ -14,7 +14,8 @@ class RunLists {
   static constexpr unsigned step_bits = 3;
   static constexpr unsigned steps = 1u << step_bits;
   static constexpr unsigned length_bits = page_number_bits < 32 ? page_number_bits : 32;
-  static constexpr unsigned rows = length_bits > step_bits ? length_bits - step_bits + 1 : 1;
+  static constexpr unsigned lists =
+      length_bits > step_bits ? (length_bits - step_bits + 1) * steps : steps;
 
  public:
   constexpr RunLists() noexcept = default;
@@ -23,52 +24,48 @@ class RunLists {
   // memory is in use already.
   void insert(Span* run) noexcept {
     const unsigned list = list_of(run->pages);
-    Span*& head = heads_[list];
+    Span* const head = heads_[list];
     if (head == nullptr) {
-      run->next = run->previous = run;
-      head = run;
-      rows_used_ |= uintptr_t{1} << (list / steps);
-      lists_used_[list / steps] =
-          static_cast<uint8_t>(lists_used_[list / steps] | 1u << (list % steps));
-      return;
+      used_[list / word_bits] |= uintptr_t{1} << (list % word_bits);
+      link(run, nullptr, nullptr);
+      heads_[list] = run;
+    } else if (run->dirty != 0) {
+      link(run, nullptr, head);
+      heads_[list] = run;
+    } else {
+      link(run, head, head->next);
     }
-    run->next = head;
-    run->previous = head->previous;
-    head->previous->next = run;
-    head->previous = run;
-    if (run->dirty != 0) head = run;
   }
 
   void remove(Span* run) noexcept {
-    const unsigned list = list_of(run->pages);
-    if (run->next == run) {
-      heads_[list] = nullptr;
-      lists_used_[list / steps] =
-          static_cast<uint8_t>(lists_used_[list / steps] & ~(1u << (list % steps)));
-      if (lists_used_[list / steps] == 0) rows_used_ &= ~(uintptr_t{1} << (list / steps));
+    Span* const next = run->next;
+    Span* const previous = run->previous;
+    if (next != nullptr) next->previous = previous;
+    if (previous != nullptr) {
+      previous->next = next;
       return;
     }
-    run->next->previous = run->previous;
-    run->previous->next = run->next;
-    if (heads_[list] == run) heads_[list] = run->next;
+    const unsigned list = list_of(run->pages);
+    heads_[list] = next;
+    if (next == nullptr) used_[list / word_bits] &= ~(uintptr_t{1} << (list % word_bits));
   }
 
   // A run of at least `pages` pages, still in its list; null if there is none (or, for the sake of constant
   // time, only one in the middle of the list of lengths in which `pages` itself lies).
   Span* find(size_t pages) const noexcept {
+    if (pages >> (length_bits - 1) > 1) return nullptr;  // more than there are addresses
     const unsigned own = list_of(pages);
     Span* const first = heads_[own];
     if (first != nullptr && first->pages >= pages) return first;
     // Any run in a later list is long enough.
-    const unsigned list = own + 1;
-    const unsigned row = list / steps;
-    if (row >= rows) return nullptr;
-    const unsigned here = lists_used_[row] & (~0u << (list % steps));
-    if (here != 0) return heads_[row * steps + lowest_bit(here)];
-    const uintptr_t later = row + 1 < rows ? rows_used_ & (~uintptr_t{0} << (row + 1)) : 0;
-    if (later == 0) return nullptr;
-    const unsigned next_row = lowest_bit(later);
-    return heads_[next_row * steps + lowest_bit(lists_used_[next_row])];
+    unsigned word = (own + 1) / word_bits;
+    if (word >= words) return nullptr;
+    uintptr_t later = used_[word] & (~uintptr_t{0} << ((own + 1) % word_bits));
+    while (later == 0) {
+      if (++word == words) return nullptr;
+      later = used_[word];
+    }
+    return heads_[word * word_bits + lowest_bit(later)];
   }
 
   // A run with dirty pages; null if there is none. Linear in the number of lists.
@@ -81,16 +78,16 @@ class RunLists {
 
   // Whether `run` is in the list where it belongs. Linear in the length of that list.
   bool contains(const Span* run) const noexcept {
-    const Span* const head = heads_[list_of(run->pages)];
-    for (const Span* s = head; s != nullptr;) {
+    for (const Span* s = heads_[list_of(run->pages)]; s != nullptr; s = s->next) {
       if (s == run) return true;
-      s = s->next;
-      if (s == head) break;
     }
     return false;
   }
 
  private:
+  static constexpr unsigned word_bits = sizeof(uintptr_t) * CHAR_BIT;
+  static constexpr unsigned words = (lists + word_bits - 1) / word_bits;
+
   static unsigned list_of(size_t pages) noexcept {
     if (pages < steps) return static_cast<unsigned>(pages);
     const unsigned octave = floor_log2(pages);
@@ -98,11 +95,15 @@ class RunLists {
     return (octave - step_bits + 1) * steps + step;
   }
 
-  static_assert(rows <= sizeof(uintptr_t) * CHAR_BIT, "one word says which rows are in use");
+  static void link(Span* run, Span* previous, Span* next) noexcept {
+    run->previous = previous;
+    run->next = next;
+    if (previous != nullptr) previous->next = run;
+    if (next != nullptr) next->previous = run;
+  }
 
-  uintptr_t rows_used_ = 0;
-  uint8_t lists_used_[rows] = {};
-  Span* heads_[rows * steps] = {};
+  uintptr_t used_[words] = {};  // a bit for every list that is not empty
+  Span* heads_[lists] = {};
 };
 
 }  // namespace rsb

@@ -15,7 +15,7 @@ class Pages {
 
   // Nothing is advised about no memory at an address of one page: that fails only if the address is not a
   // multiple of the kernel's page.
-  bool accepts_page(size_t bytes) noexcept {
+  [[gnu::noinline]] bool accepts_page(size_t bytes) noexcept {
     constexpr uintptr_t normal = 0;
     return system_call(sys_madvise, bytes, 0, normal) == 0;
   }

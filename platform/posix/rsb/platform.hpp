@@ -34,7 +34,7 @@ class Pages {
   static constexpr bool zeroed = true;
   static constexpr bool trusted = true;
 
-  bool accepts_page(size_t bytes) noexcept {
+  [[gnu::noinline]] bool accepts_page(size_t bytes) noexcept {
     return bytes % static_cast<size_t>(sysconf(_SC_PAGESIZE)) == 0;
   }
 

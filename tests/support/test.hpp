@@ -1,0 +1,15 @@
+// What every unit test includes: doctest, and the means that the tests share.
+//
+// Tests without the suffix _hosted need neither an operating system nor exceptions, and at most 256 KiB of
+// memory for pages: they also run on bare metal.
+#pragma once
+
+#if !defined(__cpp_exceptions)
+#define DOCTEST_CONFIG_NO_EXCEPTIONS_BUT_WITH_ALL_ASSERTS
+#endif
+#include <doctest/doctest.h>
+
+#include <initializer_list>
+
+#include "support/bytes.hpp"
+#include "support/faults.hpp"

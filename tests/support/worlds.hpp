@@ -1,0 +1,197 @@
+// The heaps that the tests run on: small ones, so that 256 KiB of pages cross every limit, in all the
+// shapes that the options allow.
+#pragma once
+
+#include "rsb/inspector.hpp"
+#include "support/scripted_pages.hpp"
+#include "support/watched_lock.hpp"
+
+namespace support {
+
+using rsb::Checks;
+using rsb::KiB;
+using rsb::Map;
+using rsb::Options;
+
+template <Options chosen, class Source = ScriptedPages>
+struct Configuration {
+  using Pages = Source;
+  using Lock = WatchedLock;
+  static constexpr Options options = chosen;
+};
+
+constexpr Options with_checks(Options o, Checks checks) {
+  o.checks = checks;
+  return o;
+}
+
+// As on Linux, but everything is small: pages of 1 KiB, acquisitions of 32. Bits of an address above the
+// 26th are ignored, which nobody notices who has less than 64 MiB.
+inline constexpr Options small_radix{
+    .page_size = 1 * KiB,
+    .span_size = 1 * KiB,
+    .acquire_size = 32 * KiB,
+    .acquire_alignment = 8 * KiB,
+    .keep_free = 64 * KiB,
+    .discard_size = 4 * KiB,
+    .address_bits = 26,
+    .radix_leaf_bits = 6,
+    .radix_inner_bits = 0,
+};
+
+// A map of three levels, as for 48 bits with small nodes; a leaf covers 16 KiB, less than an acquisition.
+inline constexpr Options three_levels{
+    .page_size = 1 * KiB,
+    .span_size = 1 * KiB,
+    .acquire_size = 32 * KiB,
+    .acquire_alignment = 8 * KiB,
+    .keep_free = 64 * KiB,
+    .discard_size = 4 * KiB,
+    .address_bits = 26,
+    .radix_leaf_bits = 4,
+    .radix_inner_bits = 5,
+};
+
+// As in a kernel: spans of four pages.
+inline constexpr Options multi_page_spans{
+    .page_size = 4 * KiB,
+    .span_size = 16 * KiB,
+    .acquire_size = 32 * KiB,
+    .acquire_alignment = 4 * KiB,
+    .keep_free = 64 * KiB,
+    .discard_size = 8 * KiB,
+    .address_bits = 28,
+    .radix_leaf_bits = 4,
+    .radix_inner_bits = 4,
+};
+
+// As in firmware: a pool, pages of 256 bytes, spans of 1 KiB.
+inline constexpr Options firmware{
+    .page_size = 256,
+    .span_size = 1 * KiB,
+    .acquire_size = 1 * KiB,
+    .acquire_alignment = 256,
+    .discard_size = 256,
+    .map = Map::flat,
+    .max_regions = 3,
+};
+
+// The least there can be of everything.
+inline constexpr Options smallest{
+    .page_size = 64,
+    .span_size = 256,
+    .acquire_size = 256,
+    .acquire_alignment = 64,
+    .discard_size = 64,
+    .map = Map::flat,
+    .max_regions = 1,
+};
+
+// The largest spans.
+inline constexpr Options largest{
+    .page_size = 64 * KiB,
+    .span_size = 64 * KiB,
+    .acquire_size = 64 * KiB,
+    .acquire_alignment = 64 * KiB,
+    .discard_size = 64 * KiB,
+    .map = Map::flat,
+    .max_regions = 2,
+};
+
+struct SmallRadix : Configuration<small_radix, ZeroedPages> {};
+struct ThreeLevels : Configuration<three_levels> {};
+struct MultiPageSpans : Configuration<multi_page_spans, ZeroedPages> {};
+struct Firmware : Configuration<firmware> {};
+struct Smallest : Configuration<smallest> {};
+struct Largest : Configuration<largest> {};
+struct Unchecked : Configuration<with_checks(three_levels, Checks::off), ZeroedPages> {};
+struct UncheckedFirmware : Configuration<with_checks(firmware, Checks::off)> {};
+
+// What TEST_CASE_TEMPLATE runs through.
+#define SUPPORT_WORLDS                                                                       \
+  support::SmallRadix, support::ThreeLevels, support::MultiPageSpans, support::Firmware,     \
+      support::Smallest, support::Largest, support::Unchecked, support::UncheckedFirmware
+#define SUPPORT_CHECKED_WORLDS                                                           \
+  support::SmallRadix, support::ThreeLevels, support::MultiPageSpans, support::Firmware, \
+      support::Smallest, support::Largest
+#define SUPPORT_UNCHECKED_WORLDS support::Unchecked, support::UncheckedFirmware
+// Those whose pages come from a source, and are not handed over by address.
+#define SUPPORT_SOURCE_WORLDS \
+  support::SmallRadix, support::ThreeLevels, support::MultiPageSpans, support::Unchecked
+
+// The memory that pages come from: one test at a time uses it.
+inline constexpr size_t arena_bytes = 256 * KiB;
+inline char arena[arena_bytes];
+
+// A heap with nothing behind it but the arena, full of dirt. At its end nothing may be wrong with it.
+template <class Config>
+class World {
+ public:
+  static constexpr Options options = Config::options;
+  static constexpr size_t page = options.page_size;
+  static constexpr bool is_pool = options.map == Map::flat;
+
+  World() noexcept : World(arena_bytes) {}
+
+  // With less memory.
+  explicit World(size_t bytes) noexcept : bytes_(bytes) {
+    __builtin_memset(arena, dirt, arena_bytes);
+    if constexpr (is_pool) {
+      add_region(arena, bytes);
+    } else {
+      source().serve_from(arena, bytes);
+    }
+  }
+
+  // Hands over more; the bytes are as if the source had given them.
+  size_t add_region(void* base, size_t bytes) noexcept {
+    const size_t got = heap.add_region(base, bytes);
+    given_ += got;
+    return got;
+  }
+
+  auto& source() noexcept { return heap.pages().source(); }
+
+  // Null, or what is wrong: with the heap, with how it uses its source, or with what it says of it.
+  const char* problem() noexcept {
+    if (const char* const sentence = rsb::inspect(heap).check()) return sentence;
+    if (const char* const sentence = source().complaint()) return sentence;
+    const rsb::Stats stats = rsb::inspect(heap).stats();
+    if (stats.acquired_bytes + stats.metadata_bytes != source().held_bytes() + given_) {
+      return "what the heap says it has is what the source gave";
+    }
+    if (stats.acquisitions != source().acquisitions()) return "acquisitions are counted";
+    if (stats.releases != source().releases()) return "releases are counted";
+    if (stats.used_bytes + stats.free_bytes != stats.acquired_bytes) {
+      return "acquired bytes are used or free";
+    }
+    if (stats.peak_used_bytes < stats.used_bytes ||
+        stats.peak_acquired_bytes < stats.acquired_bytes) {
+      return "a peak is at least the value";
+    }
+    return nullptr;
+  }
+
+  // Whether p lies in what the heap may hand out.
+  bool is_inside(const void* p) const noexcept { return rsb::bytes_from(arena, p) < bytes_; }
+
+  rsb::Stats stats() noexcept { return rsb::inspect(heap).stats(); }
+
+  // How many bytes add_region() promised.
+  size_t given() const noexcept { return given_; }
+
+  rsb::Heap<Config> heap;
+
+ private:
+  const size_t bytes_;
+  size_t given_ = 0;
+};
+
+}  // namespace support
+
+// Nothing is wrong with a World.
+#define CHECK_SOUND(world)                                          \
+  do {                                                              \
+    const char* const problem_ = (world).problem();                 \
+    if (problem_ != nullptr) FAIL_CHECK(doctest::String(problem_)); \
+  } while (false)

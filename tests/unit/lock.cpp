@@ -1,0 +1,121 @@
+// rsb/lock.hpp, without threads: those are in tests/threads.
+#include "rsb/lock.hpp"
+
+#include "support/test.hpp"
+#include "support/watched_lock.hpp"
+
+using namespace rsb;
+
+namespace {
+
+struct MayThrow {
+  void lock() {}
+  void unlock() {}
+};
+struct OnlyLocks {
+  void lock() noexcept {}
+};
+
+// What a waiter does: remembers the rounds, and lets a test act in the holder's place.
+struct Waiting {
+  static inline constinit unsigned rounds = 0;
+  static inline constinit bool in_order = true;
+  using Act = void (*)(unsigned round);
+  static inline constinit Act act = nullptr;
+
+  static void reset() { rounds = 0, in_order = true, act = nullptr; }
+  static void wait(unsigned round) noexcept {
+    in_order = in_order && round == rounds;
+    rounds++;
+    if (act != nullptr) act(round);
+  }
+};
+
+constinit BasicSpinLock<Waiting> contended;
+
+}  // namespace
+
+TEST_CASE("a lock is what locks and unlocks without throwing") {
+  CHECK(Lock<SpinLock>);
+  CHECK(Lock<NoLock>);
+  CHECK(Lock<support::WatchedLock>);
+  CHECK_FALSE(Lock<MayThrow>);
+  CHECK_FALSE(Lock<OnlyLocks>);
+  CHECK_FALSE(Lock<int>);
+}
+
+TEST_CASE("a spinlock is a word, and can be taken again once it is given back") {
+  SpinLock lock;
+  CHECK(sizeof lock == sizeof(unsigned));
+  for (int i = 0; i < 3; i++) {
+    lock.lock();
+    lock.unlock();
+  }
+}
+
+TEST_CASE("no lock can be taken any number of times") {
+  NoLock lock;
+  lock.lock();
+  lock.lock();
+  lock.unlock();
+  lock.unlock();
+}
+
+TEST_CASE("a guard holds the lock for its scope") {
+  support::WatchedLock lock;
+  {
+    Guard guard(lock);
+    CHECK(lock.is_held());
+  }
+  CHECK_FALSE(lock.is_held());
+}
+
+TEST_CASE("unlocked gives up a guard's lock for its scope") {
+  support::WatchedLock lock;
+  {
+    Guard guard(lock);
+    {
+      Unlocked unlocked(guard);
+      CHECK_FALSE(lock.is_held());
+    }
+    CHECK(lock.is_held());
+  }
+  CHECK_FALSE(lock.is_held());
+}
+
+TEST_CASE("back-off pauses eleven times, twice as long each time, before it waits") {
+  Waiting::reset();
+  BackOff<Waiting> back_off;
+  for (int i = 0; i < 11; i++) back_off.pause();  // 1, 2, 4, …, 1,024
+  CHECK(Waiting::rounds == 0);
+  for (unsigned i = 1; i <= 5; i++) {
+    back_off.pause();
+    CHECK(Waiting::rounds == i);
+  }
+  CHECK(Waiting::in_order);
+}
+
+TEST_CASE("whoever finds the lock taken waits until its holder gives it back") {
+  Waiting::reset();
+  contended.lock();
+  Waiting::act = [](unsigned round) {
+    if (round == 3) contended.unlock();
+  };
+  contended.lock();
+  CHECK(Waiting::rounds == 4);
+  CHECK(Waiting::in_order);
+
+  // And now it is taken again.
+  Waiting::reset();
+  Waiting::act = [](unsigned) { contended.unlock(); };
+  contended.lock();
+  CHECK(Waiting::rounds == 1);
+  contended.unlock();
+}
+
+TEST_CASE("a lock that nobody holds is taken without waiting") {
+  Waiting::reset();
+  contended.lock();
+  contended.unlock();
+  CHECK(Waiting::rounds == 0);
+}

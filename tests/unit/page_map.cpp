@@ -1,0 +1,220 @@
+// rsb/page_map.hpp: from an address to its descriptor.
+#include "rsb/page_map.hpp"
+
+#include "support/test.hpp"
+#include "support/worlds.hpp"
+
+using namespace rsb;
+
+namespace {
+
+// Addresses that nothing is behind: a map never touches what they point to.
+char* address(size_t a) { return reinterpret_cast<char*>(uintptr_t{0x0400'0000} + a); }
+
+constexpr Options two_levels{.page_size = 4 * KiB,
+                             .span_size = 4 * KiB,
+                             .address_bits = 28,
+                             .radix_leaf_bits = 6,
+                             .radix_inner_bits = 0};
+constexpr Options three_levels{.page_size = 4 * KiB,
+                               .span_size = 4 * KiB,
+                               .address_bits = 28,
+                               .radix_leaf_bits = 4,
+                               .radix_inner_bits = 5};
+constexpr size_t page = 4 * KiB;
+
+struct TwoLevels {
+  using MapType = RadixPageMap<two_levels>;
+  static constexpr bool has_inner = false;
+};
+struct ThreeLevels {
+  using MapType = RadixPageMap<three_levels>;
+  static constexpr bool has_inner = true;
+};
+
+// Zeroed memory for nodes, as a page source would give it.
+class Nodes {
+ public:
+  void* take(size_t bytes) {
+    char* const node = align_up(support::arena + used_, page);
+    used_ = bytes_from(support::arena, node) + bytes;
+    REQUIRE(used_ <= support::arena_bytes);
+    support::fill(node, bytes, 0);
+    return node;
+  }
+
+ private:
+  size_t used_ = 0;
+};
+
+// As the page allocator does it; how many nodes it took.
+template <class M>
+unsigned cover(M& map, Nodes& nodes, const void* base, size_t bytes) {
+  unsigned installed = 0;
+  while (const size_t missing = map.missing(base, bytes)) {
+    CHECK(map.install(base, bytes, nodes.take(missing), missing));
+    installed++;
+    REQUIRE(installed < 100);
+  }
+  return installed;
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("an empty radix map knows no address", L, TwoLevels, ThreeLevels) {
+  typename L::MapType map;
+  CHECK(map.find(nullptr) == nullptr);
+  CHECK(map.find(&map) == nullptr);
+  CHECK(map.find(reinterpret_cast<char*>(UINTPTR_MAX)) == nullptr);
+}
+
+TEST_CASE_TEMPLATE("a radix map asks for the nodes that it lacks, one after the other", L, TwoLevels,
+                   ThreeLevels) {
+  typename L::MapType map;
+  Nodes nodes;
+  const unsigned levels_below_root = L::has_inner ? 2 : 1;
+  CHECK(cover(map, nodes, address(64 * page), page) == levels_below_root);
+  CHECK(map.missing(address(64 * page), page) == 0);
+  CHECK(map.find(address(64 * page)) != nullptr);
+}
+
+TEST_CASE_TEMPLATE("every page has a descriptor of its own, neighbours lie side by side", L, TwoLevels,
+                   ThreeLevels) {
+  using M = typename L::MapType;
+  M map;
+  Nodes nodes;
+  char* const base = address(8 * M::leaf_reach);
+  cover(map, nodes, base, M::leaf_reach);
+  Span* const first = map.find(base);
+  for (size_t i = 0; i < M::leaf_reach / page; i++) {
+    CHECK(map.find(base + i * page) == first + i);
+    CHECK(map.find(base + i * page + 1) == first + i);
+    CHECK(map.find(base + i * page + page - 1) == first + i);
+  }
+  CHECK(map.find(base - 1) == nullptr);
+  CHECK(map.find(base + M::leaf_reach) == nullptr);
+}
+
+TEST_CASE_TEMPLATE("descriptors of new nodes say none", L, TwoLevels, ThreeLevels) {
+  typename L::MapType map;
+  Nodes nodes;
+  cover(map, nodes, address(0), 3 * page);
+  for (size_t i = 0; i < 3; i++) {
+    CHECK(map.find(address(i * page))->kind == Kind::none);
+    CHECK(map.find(address(i * page))->border == border_none);
+  }
+}
+
+TEST_CASE_TEMPLATE("a range across leaves gets them all, one that only touches the next does not", L,
+                   TwoLevels, ThreeLevels) {
+  using M = typename L::MapType;
+  M map;
+  Nodes nodes;
+  char* const base = address(4 * M::leaf_reach);
+  cover(map, nodes, base, M::leaf_reach);  // exactly one leaf
+  CHECK(map.find(base + M::leaf_reach) == nullptr);
+  CHECK(map.missing(base + M::leaf_reach - page, 2 * page) != 0);
+  CHECK(cover(map, nodes, base + M::leaf_reach - page, 2 * M::leaf_reach) == 2);
+  CHECK(map.find(base + M::leaf_reach) != nullptr);
+  CHECK(map.find(base + 3 * M::leaf_reach - 2 * page) != nullptr);
+  CHECK(map.missing(base, 3 * M::leaf_reach) == 0);
+}
+
+TEST_CASE_TEMPLATE("a hole between covered leaves is found", L, TwoLevels, ThreeLevels) {
+  using M = typename L::MapType;
+  M map;
+  Nodes nodes;
+  char* const base = address(4 * M::leaf_reach);
+  cover(map, nodes, base, page);
+  cover(map, nodes, base + 2 * M::leaf_reach, page);
+  CHECK(map.missing(base, 3 * M::leaf_reach) != 0);
+  CHECK(cover(map, nodes, base, 3 * M::leaf_reach) == 1);
+}
+
+TEST_CASE_TEMPLATE("a node that is not needed any more is refused", L, TwoLevels, ThreeLevels) {
+  typename L::MapType map;
+  Nodes nodes;
+  const size_t size = map.missing(address(page), page);
+  void* const spare = nodes.take(size);
+  cover(map, nodes, address(page), page);
+  Span* const before = map.find(address(page));
+  CHECK_FALSE(map.install(address(page), page, spare, size));
+  CHECK(map.find(address(page)) == before);
+}
+
+TEST_CASE("a node of the wrong level is refused") {
+  RadixPageMap<three_levels> map;
+  Nodes nodes;
+  const size_t inner_bytes = map.missing(address(page), page);
+  void* const spare = nodes.take(inner_bytes);
+  // Another thread has installed the inner node meanwhile: now a leaf is missing.
+  REQUIRE(map.install(address(page), page, nodes.take(inner_bytes), inner_bytes));
+  REQUIRE(map.missing(address(page), page) != inner_bytes);
+  CHECK_FALSE(map.install(address(page), page, spare, inner_bytes));
+}
+
+TEST_CASE_TEMPLATE("addresses that differ above address_bits share a descriptor", L, TwoLevels,
+                   ThreeLevels) {
+  typename L::MapType map;
+  Nodes nodes;
+  cover(map, nodes, address(page), page);
+  CHECK(map.find(address(page + (size_t{1} << 28))) == map.find(address(page)));
+}
+
+// ---- Flat -----------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr Options flat{
+    .page_size = 256, .span_size = 1 * KiB, .map = Map::flat, .max_regions = 3};
+
+}  // namespace
+
+TEST_CASE("an empty flat map knows no address, and no node helps") {
+  FlatPageMap<flat> map;
+  CHECK(map.find(nullptr) == nullptr);
+  CHECK(map.find(&map) == nullptr);
+  CHECK_FALSE(map.covers(address(1024), 256));
+  CHECK(map.missing(address(1024), 256) == FlatPageMap<flat>::no_node);
+  CHECK_FALSE(map.install(address(1024), 256, support::arena, 256));
+}
+
+TEST_CASE("a window of a flat map covers exactly its pages") {
+  FlatPageMap<flat> map;
+  static Span descriptors[8];
+  map.add_window(address(4096), 8, descriptors);
+  CHECK(map.find(address(4095)) == nullptr);
+  for (size_t i = 0; i < 8; i++) {
+    CHECK(map.find(address(4096 + i * 256)) == &descriptors[i]);
+    CHECK(map.find(address(4096 + i * 256 + 255)) == &descriptors[i]);
+  }
+  CHECK(map.find(address(4096 + 8 * 256)) == nullptr);
+  CHECK(map.covers(address(4096), 8 * 256));
+  CHECK(map.covers(address(4096 + 7 * 256), 256));
+  CHECK_FALSE(map.covers(address(4096), 8 * 256 + 1));
+  CHECK_FALSE(map.covers(address(4096 + 7 * 256), 257));
+  CHECK_FALSE(map.covers(address(4095), 2));
+  CHECK(map.missing(address(4096), 8 * 256) == 0);
+}
+
+TEST_CASE("a flat map holds as many windows as the options say, in any order of addresses") {
+  FlatPageMap<flat> map;
+  static Span descriptors[3][2];
+  const size_t bases[3] = {8192, 1024, 65536};
+  for (size_t i = 0; i < 3; i++) {
+    CHECK_FALSE(map.is_full());
+    map.add_window(address(bases[i]), 2, descriptors[i]);
+  }
+  CHECK(map.is_full());
+  for (size_t i = 0; i < 3; i++) {
+    CHECK(map.find(address(bases[i] + 256)) == &descriptors[i][1]);
+    CHECK(map.find(address(bases[i] + 512)) == nullptr);
+    CHECK(map.find(address(bases[i] - 1)) == nullptr);
+  }
+  CHECK_FALSE(map.covers(address(1024), 65536));
+}
+
+TEST_CASE("the options choose the kind of map") {
+  CHECK(SameAs<PageMap<flat>, FlatPageMap<flat>>);
+  CHECK(SameAs<PageMap<two_levels>, RadixPageMap<two_levels>>);
+}

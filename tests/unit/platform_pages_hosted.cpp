@@ -1,0 +1,208 @@
+// platform/<name>/rsb/platform.hpp of the systems with mmap: compiled once for each, chosen by include path.
+#include "rsb/platform.hpp"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "rsb/inspector.hpp"
+#include "support/test.hpp"
+
+using namespace rsb;
+
+namespace {
+
+using Pages = platform::Pages;
+
+struct OverPlatform {
+  using Pages = platform::Pages;
+  using Lock = platform::Lock;
+  static constexpr Options options = platform::options;
+};
+
+struct TooSmall {
+  using Pages = platform::Pages;
+  using Lock = NoLock;
+  static constexpr Options options{.page_size = 1 * KiB, .span_size = 1 * KiB, .radix_leaf_bits = 20};
+};
+
+// What a program has in errno when nothing has failed.
+constexpr int untouched = 4242;
+
+bool is_mapped(void* p) {
+  // mincore fails with ENOMEM where nothing is mapped.
+  unsigned char resident;
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return mincore(p, page, &resident) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("the platform's pages are all that a page source can be") {
+  CHECK(PageSource<Pages>);
+  CHECK(ZeroingSource<Pages>);
+  CHECK(TrustedSource<Pages>);
+  CHECK(DiscardingSource<Pages>);
+  CHECK(MovingSource<Pages>);
+  CHECK(SourceKnowsPage<Pages>);
+  CHECK(Lock<platform::Lock>);
+  CHECK(HeapConfig<OverPlatform>);
+}
+
+TEST_CASE("acquired pages are aligned, zero, writable, and gone when released") {
+  Pages pages;
+  errno = untouched;
+  for (size_t alignment = 16 * KiB; alignment <= 64 * MiB; alignment *= 4) {
+    for (const size_t bytes : {16 * KiB, 48 * KiB, 2 * MiB, 32 * MiB}) {
+      CAPTURE(alignment);
+      CAPTURE(bytes);
+      char* const base = static_cast<char*>(pages.acquire(bytes, alignment));
+      REQUIRE(base != nullptr);
+      CHECK(is_aligned(base, alignment));
+      CHECK(support::holds_only(base, 16 * KiB, 0));
+      base[0] = base[bytes - 1] = 1;
+      CHECK(pages.release(base, bytes));
+      CHECK_FALSE(is_mapped(base));
+      CHECK_FALSE(is_mapped(base + bytes - 4 * KiB));
+    }
+  }
+}
+
+TEST_CASE("nothing stays mapped around an aligned acquisition") {
+  Pages pages;
+  // Every second slot stays free, so that the memory around is known.
+  char* const base = static_cast<char*>(pages.acquire(16 * KiB, 1 * GiB));
+  REQUIRE(base != nullptr);
+  CHECK(is_mapped(base));
+  CHECK_FALSE(is_mapped(base + 16 * KiB));
+  CHECK_FALSE(is_mapped(base - 4 * KiB));
+  CHECK(pages.release(base, 16 * KiB));
+}
+
+TEST_CASE("what cannot be acquired is null, and errno stays") {
+  Pages pages;
+  errno = untouched;
+  CHECK(pages.acquire(SIZE_MAX / 2 & ~(16 * KiB - 1), 16 * KiB) == nullptr);
+  CHECK(pages.acquire(SIZE_MAX & ~(16 * KiB - 1), 16 * KiB) == nullptr);
+  CHECK(pages.acquire(16 * KiB, SIZE_MAX / 2 + 1) == nullptr);
+  CHECK(pages.acquire(SIZE_MAX / 2 + 1, SIZE_MAX / 2 + 1) == nullptr);
+  CHECK(errno == untouched);
+}
+
+TEST_CASE("a release that fails says so, and errno stays") {
+  Pages pages;
+  char* const base = static_cast<char*>(pages.acquire(64 * KiB, 16 * KiB));
+  REQUIRE(base != nullptr);
+  errno = untouched;
+  CHECK_FALSE(pages.release(base + 1, 64 * KiB));
+  CHECK(errno == untouched);
+  CHECK(is_mapped(base));
+  CHECK(pages.release(base, 64 * KiB));
+}
+
+TEST_CASE("discarded pages are zero and stay where they are") {
+  Pages pages;
+  char* const base = static_cast<char*>(pages.acquire(256 * KiB, 16 * KiB));
+  REQUIRE(base != nullptr);
+  support::fill(base, 256 * KiB, 0xff);
+  CHECK(pages.discard(base + 64 * KiB, 128 * KiB));
+  CHECK(support::holds_only(base, 64 * KiB, 0xff));
+  CHECK(support::holds_only(base + 64 * KiB, 128 * KiB, 0));
+  CHECK(support::holds_only(base + 192 * KiB, 64 * KiB, 0xff));
+  errno = untouched;
+  CHECK_FALSE(pages.discard(base + 1, 16 * KiB));
+  CHECK(errno == untouched);
+  CHECK(pages.release(base, 256 * KiB));
+}
+
+TEST_CASE("moved pages bring their contents, and leave zeroes where they were") {
+  Pages pages;
+  char* const from = static_cast<char*>(pages.acquire(1 * MiB, 16 * KiB));
+  char* const to = static_cast<char*>(pages.acquire(3 * MiB, 2 * MiB));
+  REQUIRE((from != nullptr && to != nullptr));
+  support::fill_pattern(from, 1 * MiB, 1);
+  support::fill(to, 3 * MiB, 0xff);
+  CHECK(pages.move(from, 1 * MiB, to));
+  CHECK(support::holds_pattern(to, 1 * MiB, 1));
+  CHECK(support::holds_only(to + 1 * MiB, 2 * MiB, 0xff));
+  CHECK(support::holds_only(from, 1 * MiB, 0));
+  from[0] = from[1 * MiB - 1] = 1;
+  CHECK(pages.release(from, 1 * MiB));
+  CHECK(pages.release(to, 3 * MiB));
+}
+
+TEST_CASE("a move from where nothing is says so, and errno stays") {
+  Pages pages;
+  char* const from = static_cast<char*>(pages.acquire(1 * MiB, 16 * KiB));
+  char* const to = static_cast<char*>(pages.acquire(1 * MiB, 16 * KiB));
+  REQUIRE((from != nullptr && to != nullptr));
+  support::fill(to, 1 * MiB, 7);
+  errno = untouched;
+  CHECK_FALSE(pages.move(from + 1, 1 * MiB - 4 * KiB, to));
+  CHECK(errno == untouched);
+  CHECK(pages.release(from, 1 * MiB));
+  CHECK(pages.release(to, 1 * MiB));
+}
+
+TEST_CASE("pages are accepted that are multiples of the kernel's, and no others") {
+  Pages pages;
+  const auto kernel_page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  errno = untouched;
+  CHECK(pages.accepts_page(kernel_page));
+  CHECK(pages.accepts_page(4 * kernel_page));
+  CHECK_FALSE(pages.accepts_page(kernel_page / 2));
+  CHECK_FALSE(pages.accepts_page(kernel_page / 4));
+  CHECK(errno == untouched);
+}
+
+TEST_CASE("a heap stands on the platform") {
+  static constinit Heap<OverPlatform> heap;
+  void* const small = heap.allocate(100);
+  void* const large = heap.allocate(20 * MiB);
+  REQUIRE((small != nullptr && large != nullptr));
+  support::fill(small, 100, 1);
+  support::fill(large, 20 * MiB, 2);
+  CHECK(inspect(heap).check() == nullptr);
+  void* const grown = heap.reallocate(large, 64 * MiB);
+  REQUIRE(grown != nullptr);
+  CHECK(support::holds_only(grown, 20 * MiB, 2));
+  heap.deallocate(grown);
+  heap.deallocate(small);
+  heap.trim();
+  CHECK(inspect(heap).stats().acquired_bytes == 0);
+  CHECK(inspect(heap).check() == nullptr);
+}
+
+TEST_CASE("a region that is no memory of the platform's is zeroed by calloc after a trim, too") {
+  // Initialised data: what drops its contents brings the file's back, not zeroes.
+  alignas(4096) static char region[256 * KiB] = {1};
+  support::fill(region, sizeof region, 0xff);
+  static constinit Heap<OverPlatform> heap;
+  REQUIRE(heap.add_region(region, sizeof region) != 0);
+  for (int i = 0; i < 2; i++) {
+    // All of the region, but for what alignment costs.
+    void* const block = heap.allocate_zeroed(sizeof region - 32 * KiB);
+    REQUIRE(block != nullptr);
+    CHECK(bytes_from(region, block) < sizeof region);
+    CHECK(support::holds_only(block, sizeof region - 32 * KiB, 0));
+    support::fill(block, sizeof region - 32 * KiB, 0xff);
+    heap.deallocate(block);
+    heap.trim();
+  }
+  CHECK(inspect(heap).check() == nullptr);
+}
+
+TEST_CASE("a heap whose page is smaller than the kernel's refuses to start") {
+  if (sysconf(_SC_PAGESIZE) <= 1024) return;
+  static constinit Heap<TooSmall> heap;
+  CHECK(support::fault_of([] { support::drop(heap.allocate(16)); }) ==
+        static_cast<int>(Fault::page_size_too_small));
+}
+
+TEST_CASE("the platform's lock can be taken and given back") {
+  platform::Lock lock;
+  for (int i = 0; i < 3; i++) {
+    lock.lock();
+    lock.unlock();
+  }
+}

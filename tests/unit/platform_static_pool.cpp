@@ -1,0 +1,95 @@
+// platform/static-pool: the built instance over memory handed over by address. This program is compiled with the
+// platform's headers and core/api/c_api.cpp of its own.
+#include "rsb/bits.hpp"
+#include "rsb/rsb.h"
+#include "support/test.hpp"
+
+using namespace rsb;
+
+namespace {
+
+char first[48 * KiB];
+char second[32 * KiB];
+char tiny[100];  // too small: passed over
+char late[64 * KiB];
+
+bool lies_in(const void* p, const char* pool, size_t bytes) { return bytes_from(pool, p) < bytes; }
+
+rsb_stats stats() {
+  rsb_stats s;
+  rsb_get_stats(&s);
+  return s;
+}
+
+// Takes blocks of a span until there are none; how many of them lie in the pool.
+void* blocks[64];
+size_t count = 0;
+size_t take_all(const char* pool, size_t bytes) {
+  size_t inside = 0;
+  while (count < 64 && (blocks[count] = rsb_malloc(4 * KiB)) != nullptr) {
+    support::fill(blocks[count], 4 * KiB, 0xff);
+    inside += lies_in(blocks[count], pool, bytes);
+    count++;
+  }
+  return inside;
+}
+void release_all() {
+  while (count != 0) rsb_free(blocks[--count]);
+}
+
+}  // namespace
+
+extern "C" const rsb_region rsb_regions[] = {
+    {first, sizeof first}, {tiny, sizeof tiny}, {second, sizeof second}, {nullptr, 0}};
+
+TEST_CASE("regions known at build time are added when memory is first needed, one after the other") {
+  CHECK(stats().acquired_bytes == 0);
+  void* const block = rsb_malloc(10);
+  REQUIRE(block != nullptr);
+  CHECK(lies_in(block, first, sizeof first));
+  CHECK(stats().acquired_bytes <= sizeof first);
+  rsb_free(block);
+  CHECK(take_all(second, sizeof second) >= 4);
+  CHECK(rsb_malloc(4 * KiB) == nullptr);
+  CHECK(stats().acquired_bytes > sizeof first);
+  CHECK(rsb_check() == nullptr);
+  release_all();
+  CHECK(stats().live_blocks == 0);
+  CHECK(rsb_check() == nullptr);
+}
+
+TEST_CASE("a region can be added at run time") {
+  const size_t got = rsb_add_region(late, sizeof late);
+  CHECK(got >= 48 * KiB);
+  CHECK(take_all(late, sizeof late) >= 12);
+  release_all();
+  CHECK(rsb_check() == nullptr);
+}
+
+TEST_CASE("a pool gives nothing back, and all of it can be had again and again") {
+  for (int i = 0; i < 3; i++) {
+    const size_t acquired = stats().acquired_bytes;
+    take_all(late, sizeof late);
+    const size_t had = count;
+    release_all();
+    CHECK(rsb_trim() == 0);
+    CHECK(stats().acquired_bytes == acquired);
+    take_all(late, sizeof late);
+    CHECK(count == had);
+    release_all();
+  }
+  CHECK(rsb_check() == nullptr);
+}
+
+TEST_CASE("an exhausted pool gives null for everything but what is free") {
+  take_all(late, sizeof late);
+  CHECK(rsb_malloc(4 * KiB) == nullptr);
+  CHECK(rsb_calloc(100, 1'000) == nullptr);
+  CHECK(rsb_realloc(blocks[0], 100'000) == nullptr);
+  rsb_free(blocks[--count]);
+  void* const block = rsb_malloc(4 * KiB);
+  CHECK(block != nullptr);
+  rsb_free(block);
+  release_all();
+  CHECK(rsb_check() == nullptr);
+}

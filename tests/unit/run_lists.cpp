@@ -1,0 +1,143 @@
+// rsb/run_lists.hpp: free runs by length. Compared with a naive model in tests/property.
+#include "rsb/run_lists.hpp"
+
+#include "support/test.hpp"
+
+using namespace rsb;
+
+namespace {
+
+constexpr unsigned bits = 20;
+using Lists = RunLists<bits>;
+
+Span run_of(size_t pages, uint32_t dirty = 0) {
+  Span s{};
+  s.kind = Kind::free;
+  s.pages = static_cast<uint32_t>(pages);
+  s.dirty = dirty;
+  return s;
+}
+
+}  // namespace
+
+TEST_CASE("empty lists have no run of any length") {
+  Lists lists;
+  for (size_t pages = 1; pages < size_t{1} << bits; pages = pages * 3 / 2 + 1) {
+    CHECK(lists.find(pages) == nullptr);
+  }
+  CHECK(lists.find_dirty() == nullptr);
+}
+
+TEST_CASE("a run is found for its own length and for every shorter one") {
+  for (size_t length = 1; length < 700; length++) {
+    Lists lists;
+    Span run = run_of(length);
+    lists.insert(&run);
+    CHECK(lists.contains(&run));
+    for (size_t pages = 1; pages <= length; pages++) {
+      if (lists.find(pages) != &run) FAIL_CHECK(pages << " pages not found in a run of " << length);
+    }
+    CHECK(lists.find(length + 1) == nullptr);
+    lists.remove(&run);
+    CHECK_FALSE(lists.contains(&run));
+    CHECK(lists.find(1) == nullptr);
+  }
+}
+
+TEST_CASE("the longest run that the address space allows is found") {
+  Lists lists;
+  const size_t longest = (size_t{1} << bits) - 1;
+  Span run = run_of(longest);
+  lists.insert(&run);
+  CHECK(lists.find(1) == &run);
+  CHECK(lists.find(longest) == &run);
+}
+
+TEST_CASE("lengths that no address space holds are not found, and nothing beyond the lists is read") {
+  // What lies behind the lists looks like long runs.
+  static Span trap = run_of(UINT32_MAX);
+  static struct {
+    Lists lists;
+    Span* behind[1024];
+  } memory;
+  for (Span*& p : memory.behind) p = &trap;
+  Span run = run_of(100);
+  memory.lists.insert(&run);
+  for (unsigned bit = bits; bit < sizeof(size_t) * CHAR_BIT; bit++) {
+    CAPTURE(bit);
+    CHECK(memory.lists.find(size_t{1} << bit) == nullptr);
+  }
+}
+
+TEST_CASE("of two runs the one that fits better is found") {
+  Lists lists;
+  Span small = run_of(5);
+  Span large = run_of(50);
+  lists.insert(&large);
+  lists.insert(&small);
+  CHECK(lists.find(3) == &small);
+  CHECK(lists.find(5) == &small);
+  CHECK(lists.find(6) == &large);
+  CHECK(lists.find(50) == &large);
+}
+
+TEST_CASE("a found run is less than an eighth longer than the next shorter class of lengths") {
+  // One run of each length: good fit.
+  static Span runs[600];
+  Lists lists;
+  for (size_t i = 1; i < 600; i++) {
+    runs[i] = run_of(i);
+    lists.insert(&runs[i]);
+  }
+  for (size_t pages = 1; pages < 500; pages++) {
+    const Span* const run = lists.find(pages);
+    REQUIRE(run != nullptr);
+    if (run->pages < pages || run->pages > pages + pages / 8 + 1) {
+      FAIL_CHECK(pages << " pages get a run of " << run->pages);
+    }
+  }
+}
+
+TEST_CASE("runs with used pages go to the front of their list") {
+  Lists lists;
+  Span clean = run_of(4);
+  Span dirty = run_of(4, 2);
+  Span other_clean = run_of(4);
+  lists.insert(&clean);
+  lists.insert(&dirty);
+  lists.insert(&other_clean);
+  CHECK(lists.find(4) == &dirty);
+  lists.remove(&dirty);
+  CHECK(lists.find(4) != &dirty);
+  CHECK(lists.find(4) != nullptr);
+}
+
+TEST_CASE("find_dirty finds a run with used pages, if there is one") {
+  Lists lists;
+  Span clean = run_of(4);
+  Span dirty = run_of(9, 1);
+  lists.insert(&clean);
+  CHECK(lists.find_dirty() == nullptr);
+  lists.insert(&dirty);
+  CHECK(lists.find_dirty() == &dirty);
+  lists.remove(&dirty);
+  CHECK(lists.find_dirty() == nullptr);
+}
+
+TEST_CASE("runs leave their list in any order") {
+  static Span runs[6];
+  for (size_t first = 0; first < 6; first++) {
+    Lists lists;
+    for (Span& run : runs) {
+      run = run_of(12);
+      lists.insert(&run);
+    }
+    for (size_t i = 0; i < 6; i++) {
+      Span& gone = runs[(first + i * 5) % 6];
+      lists.remove(&gone);
+      CHECK_FALSE(lists.contains(&gone));
+      for (size_t j = i + 1; j < 6; j++) CHECK(lists.contains(&runs[(first + j * 5) % 6]));
+    }
+    CHECK(lists.find(1) == nullptr);
+  }
+}
