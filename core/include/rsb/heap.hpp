@@ -159,17 +159,19 @@ class Heap {
 
   // ---- Slots ---------------------------------------------------------------------------------------
 
-  // The fast path of every small allocation. What it cannot do at once it leaves, as its last step, to the slow
-  // path, so that it needs no stack frame.
+  // The fast path of every small allocation. What it cannot do at once it leaves, as its last step and with the lock
+  // held, to a slow path, so that it needs no stack frame.
   [[gnu::always_inline]] void* allocate_slot(SizeClass c) noexcept {
-    if (const Try held{pages_.lock_}; held) [[likely]] {
+    if (Try held{pages_.lock_}; held) [[likely]] {
       Span* const span = bins_[c].current();
       if (span != nullptr) [[likely]] {
         if (span->has_free()) [[likely]] return pop(span);
         if (span->has_fresh()) return span->template carve<options.checks>();
       }
+      held.hand_over();
+      return allocate_slot_locked(c);
     }
-    return allocate_slot_slowly(c);
+    return allocate_slot_waiting(c);
   }
 
   void* pop(Span* span) noexcept {
@@ -180,9 +182,14 @@ class Heap {
     return slot;
   }
 
-  // Waits for the lock, and gets the bin another span if the current one is exhausted.
-  [[gnu::noinline]] void* allocate_slot_slowly(SizeClass c) noexcept {
-    LockGuard guard(pages_.lock_);
+  [[gnu::noinline]] void* allocate_slot_waiting(SizeClass c) noexcept {
+    pages_.lock_.lock();
+    return allocate_slot_locked(c);
+  }
+
+  // With the lock held, which it gives up: gets the bin another span if the current one is exhausted.
+  [[gnu::noinline]] void* allocate_slot_locked(SizeClass c) noexcept {
+    LockGuard guard(pages_.lock_, LockGuard::Held::already);
     Bin& bin = bins_[c];
     for (;;) {
       Span* span = bin.current();
@@ -257,35 +264,46 @@ class Heap {
   }
 
   // The fast path of every free: a slot of a span that stays where it is. All else, and all that looks like a
-  // fault, it leaves to the slow path.
+  // fault, it leaves to a slow path.
   [[gnu::always_inline]] void deallocate_block(void* block) noexcept {
     Span* span = pages_.map().find(block);
     if (span != nullptr) [[likely]] {
-      if (const Try held{pages_.lock_}; held) [[likely]] {
+      if (Try held{pages_.lock_}; held) [[likely]] {
         span = head_of(span);
-        const bool stays =
-            span->kind == Kind::current || (span->kind == Kind::span && span->used > 1);
         const size_t offset = offset_in_span(span, block);
-        if (stays && (!checked || span->may_be_in_use(block, offset))) [[likely]] {
-          return span->template push<options.checks>(block, offset);
+        if (span->is_span() && (!checked || span->may_be_in_use(block, offset))) [[likely]] {
+          if (span->stays_when_freed()) [[likely]] {
+            return span->template push<options.checks>(block, offset);
+          }
+          held.hand_over();
+          return deallocate_slot_locked(span, block);
         }
       }
     }
     deallocate_slowly(block);
   }
 
-  [[gnu::noinline]] void deallocate_slowly(void* block) noexcept {
-    if (block == nullptr) return;
-    Span* const span = find(block);
-    LockGuard guard(pages_.lock_);
-    deallocate_in(guard, head_of(span), block);
+  // With the lock held, which it gives up: frees a slot of a span that becomes empty, or that was full.
+  [[gnu::noinline]] void deallocate_slot_locked(Span* span, void* block) noexcept {
+    LockGuard guard(pages_.lock_, LockGuard::Held::already);
+    deallocate_slot(guard, span, block);
   }
 
-  void deallocate_in(LockGuard& guard, Span* span, void* block) noexcept {
+  [[gnu::noinline]] void deallocate_slowly(void* block) noexcept {
+    if (block == nullptr) return;
+    Span* span = find(block);
+    LockGuard guard(pages_.lock_);
+    span = head_of(span);
     refuse_unless_live(span, block);
-    if (!span->is_span()) {
+    if (span->is_span()) {
+      deallocate_slot(guard, span, block);
+    } else {
       pages_.give(guard, span, span->pages);
-    } else if (span->used == 1 && span->kind != Kind::current) {
+    }
+  }
+
+  void deallocate_slot(LockGuard& guard, Span* span, void* block) noexcept {
+    if (span->used == 1 && span->kind != Kind::current) {
       if (span->kind == Kind::span) bins_[span->size_class].remove(span);
       release_span(guard, span);
     } else {

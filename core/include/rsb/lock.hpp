@@ -95,6 +95,9 @@ class TryGuard {
 
   explicit operator bool() const noexcept { return holds_; }
 
+  // The lock, which is held, becomes somebody else's to unlock: see Guard's other constructor.
+  void hand_over() noexcept { holds_ = false; }
+
  private:
   static bool take(L& lock) noexcept {
     if constexpr (TryLock<L>) {
@@ -106,7 +109,7 @@ class TryGuard {
   }
 
   L& lock_;
-  const bool holds_;
+  bool holds_;
 };
 
 // Holds a lock for a scope.
@@ -114,6 +117,9 @@ template <class L>
 class Guard {
  public:
   explicit Guard(L& lock) noexcept : lock_(lock) { lock_.lock(); }
+  // For a lock that the caller holds already.
+  enum class Held { already };
+  Guard(L& lock, Held) noexcept : lock_(lock) {}
   ~Guard() { lock_.unlock(); }
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;

@@ -99,18 +99,17 @@ class PageRuns {
     char* base = run->base;
     size_t pages = run->pages;
     used_pages_ -= pages;
-    Span* const right = free_run_behind(run);
-    Span* const left = free_run_before(run);
-    if (right != nullptr) {
+    if (Span* const right = free_run_behind(run)) {
       unlist(right);
       right->kind = Kind::none;  // its last page becomes that of the whole
       pages += right->pages;
       dirty += right->dirty;
     }
-    if (left != nullptr) {
+    if (Span* const last_before = free_page_before(run)) {
+      Span* const left = first_of(last_before);
       unlist(left);
       run->kind = Kind::none;
-      map_.find(base - page)->kind = Kind::none;  // the last page of left; or left itself, set again below
+      last_before->kind = Kind::none;  // if it is left's only page, it is set again below
       base = left->base;
       pages += left->pages;
       dirty += left->dirty;
@@ -190,6 +189,7 @@ class PageRuns {
       Span* const last = last_of(run);
       last->kind = Kind::free_last;
       last->pages = run->pages;
+      last->base = base + (pages - 1) * page;
     }
     dirty_pages_ += run->dirty;
     lists_.insert(run);
@@ -255,12 +255,17 @@ class PageRuns {
     return right->kind == Kind::free ? right : nullptr;
   }
 
-  Span* free_run_before(const Span* run) const noexcept {
+  // The last page of a free run that ends where `run` begins; null if there is none.
+  Span* free_page_before(const Span* run) const noexcept {
     if (run->border & border_begin) return nullptr;
-    Span* const left = map_.find(run->base - page);
-    if (left->kind == Kind::free) return left;
-    if (left->kind == Kind::free_last) return map_.find(run->base - size_t{left->pages} * page);
-    return nullptr;
+    Span* const last = map_.find(run->base - page);
+    return last->kind == Kind::free || last->kind == Kind::free_last ? last : nullptr;
+  }
+
+  // From the last page of a free run to its first.
+  Span* first_of(Span* last) const noexcept {
+    if (last->kind == Kind::free) return last;
+    return map_.find(last->base - (size_t{last->pages} - 1) * page);
   }
 
   PageMap<options> map_;

@@ -24,6 +24,7 @@ class RunLists {
   // memory is in use already.
   void insert(Span* run) noexcept {
     const unsigned list = list_of(run->pages);
+    run->list = static_cast<uint16_t>(list);
     Span* const head = heads_[list];
     if (head == nullptr) {
       used_[list / word_bits] |= uintptr_t{1} << (list % word_bits);
@@ -45,7 +46,7 @@ class RunLists {
       previous->next = next;
       return;
     }
-    const unsigned list = list_of(run->pages);
+    const unsigned list = run->list;
     heads_[list] = next;
     if (next == nullptr) used_[list / word_bits] &= ~(uintptr_t{1} << (list % word_bits));
   }

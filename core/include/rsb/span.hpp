@@ -63,7 +63,10 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   SlotOffset first_free = no_slot;
   SlotOffset fresh = 0;  // slots from here to `end` were never handed out
   SlotOffset end = 0;
-  uint16_t used = 0;  // slots handed out
+  union {
+    uint16_t used = 0;  // spans: slots handed out
+    uint16_t list;      // free runs: which list of RunLists the run is in
+  };
   uint16_t slot_units = 0;
   uint16_t secret = 0;
   union {
@@ -95,8 +98,10 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     secret = static_cast<uint16_t>(random | 0x8000u);  // more than any offset: see is_link()
   }
 
-  bool is_span() const noexcept {
-    return kind == Kind::current || kind == Kind::span || kind == Kind::full;
+  bool is_span() const noexcept { return kind >= Kind::current && kind <= Kind::full; }
+  // Neither becomes empty, nor was full: nothing is to be done but to push.
+  bool stays_when_freed() const noexcept {
+    return kind == Kind::current || (kind == Kind::span && used > 1);
   }
   bool has_free() const noexcept { return first_free < end; }
   bool has_fresh() const noexcept { return fresh < end; }

@@ -71,7 +71,7 @@ class Pages {
   // With so much acquired, memory for many small blocks comes in huge pages where the system has them. Below, most of a
   // huge page might stay unused; above, what is lost at the end of the last one matters less than
   // misses of the TLB.
-  static constexpr size_t huge_from = 40 * MiB;
+  static constexpr size_t huge_from = 128 * MiB;
 
   void count([[maybe_unused]] char* base, size_t bytes, [[maybe_unused]] size_t alignment) noexcept {
     [[maybe_unused]] const size_t before = __atomic_fetch_add(&acquired_, bytes, __ATOMIC_RELAXED);
