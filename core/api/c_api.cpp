@@ -11,15 +11,21 @@ namespace family = rsb::family;
 
 extern "C" {
 
-void* rsb_malloc(size_t size) noexcept { return instance.allocate(size); }
+void* rsb_malloc(size_t size) noexcept {
+  return instance.allocate(size);
+}
 
 void* rsb_calloc(size_t count, size_t size) noexcept {
   return instance.allocate_zeroed(family::product(count, size));
 }
 
-void rsb_free(void* block) noexcept { instance.deallocate(block); }
+void rsb_free(void* block) noexcept {
+  instance.deallocate(block);
+}
 
-void* rsb_realloc(void* block, size_t size) noexcept { return instance.reallocate(block, size); }
+void* rsb_realloc(void* block, size_t size) noexcept {
+  return instance.reallocate(block, size);
+}
 
 void* rsb_reallocarray(void* block, size_t count, size_t size) noexcept {
   return instance.reallocate(block, family::product(count, size));
@@ -41,11 +47,17 @@ void* rsb_valloc(size_t size) noexcept {
   return instance.allocate(size, decltype(instance)::page);
 }
 
-void* rsb_pvalloc(size_t size) noexcept { return family::allocate_pages_for(size); }
+void* rsb_pvalloc(size_t size) noexcept {
+  return family::allocate_pages_for(size);
+}
 
-size_t rsb_malloc_usable_size(const void* block) noexcept { return instance.usable_size(block); }
+size_t rsb_malloc_usable_size(const void* block) noexcept {
+  return instance.usable_size(block);
+}
 
-void rsb_free_sized(void* block, size_t size) noexcept { instance.deallocate(block, size); }
+void rsb_free_sized(void* block, size_t size) noexcept {
+  instance.deallocate(block, size);
+}
 
 void rsb_free_aligned_sized(void* block, size_t alignment, size_t size) noexcept {
   family::free_aligned_sized(block, alignment, size);
@@ -67,7 +79,9 @@ void rsb_deallocate(void* block, size_t size, size_t alignment) noexcept {
   instance.deallocate(block, size, alignment);
 }
 
-size_t rsb_page_size(void) noexcept { return decltype(instance)::page; }
+size_t rsb_page_size(void) noexcept {
+  return decltype(instance)::page;
+}
 
 void* rsb_page_allocate(size_t pages, size_t alignment) noexcept {
   return instance.pages().allocate(pages, rsb::larger(alignment, decltype(instance)::page));
@@ -77,13 +91,17 @@ int rsb_page_resize(void* run, size_t pages) noexcept {
   return instance.pages().resize(run, pages);
 }
 
-void rsb_page_free(void* run) noexcept { instance.pages().deallocate(run); }
+void rsb_page_free(void* run) noexcept {
+  instance.pages().deallocate(run);
+}
 
 size_t rsb_add_region(void* base, size_t bytes) noexcept {
   return instance.add_region(base, bytes);
 }
 
-void rsb_get_stats(rsb_stats* stats) noexcept { *stats = rsb::inspect(instance).stats(); }
+void rsb_get_stats(rsb_stats* stats) noexcept {
+  *stats = rsb::inspect(instance).stats();
+}
 
 int rsb_get_bin_stats(size_t bin, rsb_bin_stats* stats) noexcept {
   if (bin >= decltype(instance)::Classes::count) return 0;
@@ -96,9 +114,13 @@ int rsb_walk(int (*visit)(void*, size_t, void*), void* context) {
       [=](void* block, size_t bytes) { return visit(block, bytes, context) != 0; });
 }
 
-const char* rsb_check(void) noexcept { return rsb::inspect(instance).check(); }
+const char* rsb_check(void) noexcept {
+  return rsb::inspect(instance).check();
+}
 
-size_t rsb_trim(void) noexcept { return instance.trim(); }
+size_t rsb_trim(void) noexcept {
+  return instance.trim();
+}
 
 const char* rsb_fault_name(rsb_fault_kind kind) noexcept {
   return rsb::fault_name(static_cast<rsb::Fault>(kind));

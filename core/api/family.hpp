@@ -1,5 +1,5 @@
-// The standard allocation functions over the built instance, once; c_api.cpp and libc.cpp give them their
-// names. Contracts: rsb/rsb.h.
+// The standard allocation functions over the built instance, once; c_api.cpp and libc.cpp give them
+// their names. Contracts: rsb/rsb.h.
 #pragma once
 
 #include "instance.hpp"

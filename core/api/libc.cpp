@@ -10,15 +10,21 @@ extern "C" {
 // What a linker is told to look for, so that all of this file is linked (see CMakeLists.txt).
 extern const char rsb_replaces_libc = 1;
 
-void* malloc(size_t size) noexcept { return instance.allocate(size); }
+void* malloc(size_t size) noexcept {
+  return instance.allocate(size);
+}
 
 void* calloc(size_t count, size_t size) noexcept {
   return instance.allocate_zeroed(family::product(count, size));
 }
 
-void free(void* block) noexcept { instance.deallocate(block); }
+void free(void* block) noexcept {
+  instance.deallocate(block);
+}
 
-void* realloc(void* block, size_t size) noexcept { return instance.reallocate(block, size); }
+void* realloc(void* block, size_t size) noexcept {
+  return instance.reallocate(block, size);
+}
 
 void* reallocarray(void* block, size_t count, size_t size) noexcept {
   return instance.reallocate(block, family::product(count, size));
@@ -36,13 +42,21 @@ int posix_memalign(void** block, size_t alignment, size_t size) noexcept {
   return family::posix_memalign(block, alignment, size);
 }
 
-void* valloc(size_t size) noexcept { return instance.allocate(size, decltype(instance)::page); }
+void* valloc(size_t size) noexcept {
+  return instance.allocate(size, decltype(instance)::page);
+}
 
-void* pvalloc(size_t size) noexcept { return family::allocate_pages_for(size); }
+void* pvalloc(size_t size) noexcept {
+  return family::allocate_pages_for(size);
+}
 
-size_t malloc_usable_size(void* block) noexcept { return instance.usable_size(block); }
+size_t malloc_usable_size(void* block) noexcept {
+  return instance.usable_size(block);
+}
 
-void free_sized(void* block, size_t size) noexcept { instance.deallocate(block, size); }
+void free_sized(void* block, size_t size) noexcept {
+  instance.deallocate(block, size);
+}
 
 void free_aligned_sized(void* block, size_t alignment, size_t size) noexcept {
   family::free_aligned_sized(block, alignment, size);

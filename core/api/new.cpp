@@ -1,8 +1,8 @@
 // All replaceable operator new and delete (C++20, [new.delete]), without exceptions.
 //
-// Exhausted plain new, after the out-of-memory handler has given up: Fault::out_of_memory, since it may neither
-// return null nor throw here. The nothrow forms return null. There is no std::new_handler without
-// the C++ library; rsb_set_out_of_memory_handler() takes its place.
+// Exhausted plain new, after the out-of-memory handler has given up: Fault::out_of_memory, since it
+// may neither return null nor throw here. The nothrow forms return null. There is no
+// std::new_handler without the C++ library; rsb_set_out_of_memory_handler() takes its place.
 #include "instance.hpp"
 
 namespace std {
@@ -15,7 +15,8 @@ namespace {
 using rsb::instance;
 
 void* or_fault(void* block) noexcept {
-  if (block == nullptr) [[unlikely]] rsb::raise(rsb::Fault::out_of_memory, nullptr);
+  if (block == nullptr) [[unlikely]]
+    rsb::raise(rsb::Fault::out_of_memory, nullptr);
   return block;
 }
 
@@ -26,8 +27,12 @@ void* or_fault(void* block) noexcept {
 // What a linker is told to look for, so that all of this file is linked (see CMakeLists.txt).
 extern "C" const char rsb_replaces_new = 1;
 
-void* operator new(size_t n) { return or_fault(instance.allocate(n)); }
-void* operator new[](size_t n) { return or_fault(instance.allocate(n)); }
+void* operator new(size_t n) {
+  return or_fault(instance.allocate(n));
+}
+void* operator new[](size_t n) {
+  return or_fault(instance.allocate(n));
+}
 void* operator new(size_t n, std::align_val_t a) {
   return or_fault(instance.allocate(n, static_cast<size_t>(a)));
 }
@@ -35,8 +40,12 @@ void* operator new[](size_t n, std::align_val_t a) {
   return or_fault(instance.allocate(n, static_cast<size_t>(a)));
 }
 
-void* operator new(size_t n, const std::nothrow_t&) noexcept { return instance.allocate(n); }
-void* operator new[](size_t n, const std::nothrow_t&) noexcept { return instance.allocate(n); }
+void* operator new(size_t n, const std::nothrow_t&) noexcept {
+  return instance.allocate(n);
+}
+void* operator new[](size_t n, const std::nothrow_t&) noexcept {
+  return instance.allocate(n);
+}
 void* operator new(size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
   return instance.allocate(n, static_cast<size_t>(a));
 }
@@ -44,12 +53,24 @@ void* operator new[](size_t n, std::align_val_t a, const std::nothrow_t&) noexce
   return instance.allocate(n, static_cast<size_t>(a));
 }
 
-void operator delete(void* p) noexcept { instance.deallocate(p); }
-void operator delete[](void* p) noexcept { instance.deallocate(p); }
-void operator delete(void* p, std::align_val_t) noexcept { instance.deallocate(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { instance.deallocate(p); }
-void operator delete(void* p, const std::nothrow_t&) noexcept { instance.deallocate(p); }
-void operator delete[](void* p, const std::nothrow_t&) noexcept { instance.deallocate(p); }
+void operator delete(void* p) noexcept {
+  instance.deallocate(p);
+}
+void operator delete[](void* p) noexcept {
+  instance.deallocate(p);
+}
+void operator delete(void* p, std::align_val_t) noexcept {
+  instance.deallocate(p);
+}
+void operator delete[](void* p, std::align_val_t) noexcept {
+  instance.deallocate(p);
+}
+void operator delete(void* p, const std::nothrow_t&) noexcept {
+  instance.deallocate(p);
+}
+void operator delete[](void* p, const std::nothrow_t&) noexcept {
+  instance.deallocate(p);
+}
 void operator delete(void* p, std::align_val_t, const std::nothrow_t&) noexcept {
   instance.deallocate(p);
 }
@@ -57,8 +78,12 @@ void operator delete[](void* p, std::align_val_t, const std::nothrow_t&) noexcep
   instance.deallocate(p);
 }
 
-void operator delete(void* p, size_t n) noexcept { instance.deallocate(p, n); }
-void operator delete[](void* p, size_t n) noexcept { instance.deallocate(p, n); }
+void operator delete(void* p, size_t n) noexcept {
+  instance.deallocate(p, n);
+}
+void operator delete[](void* p, size_t n) noexcept {
+  instance.deallocate(p, n);
+}
 void operator delete(void* p, size_t n, std::align_val_t a) noexcept {
   instance.deallocate(p, n, static_cast<size_t>(a));
 }

@@ -8,9 +8,15 @@
 
 namespace {
 
-void before_fork() { rsb::instance.pages().lock().lock_for_fork(); }
-void after_fork_in_parent() { rsb::instance.pages().lock().unlock_in_parent(); }
-void after_fork_in_child() { rsb::instance.pages().lock().reset_in_child(); }
+void before_fork() {
+  rsb::instance.pages().lock().lock_for_fork();
+}
+void after_fork_in_parent() {
+  rsb::instance.pages().lock().unlock_in_parent();
+}
+void after_fork_in_child() {
+  rsb::instance.pages().lock().reset_in_child();
+}
 
 [[gnu::constructor]] void start() {
   pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
@@ -18,7 +24,9 @@ void after_fork_in_child() { rsb::instance.pages().lock().reset_in_child(); }
 
 }  // namespace
 
-void rsb::platform::exhausted() noexcept { errno = ENOMEM; }
+void rsb::platform::exhausted() noexcept {
+  errno = ENOMEM;
+}
 
 // The default fault hook: says what happened on standard error, and aborts.
 extern "C" [[gnu::weak]] void rsb_fault(rsb_fault_kind kind, const void* address) {

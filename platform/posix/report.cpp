@@ -1,5 +1,5 @@
-// In the shared library: a program that runs with RSB_STATS set in its environment ends with the heap's statistics on
-// standard error.
+// In the shared library: a program that runs with RSB_STATS set in its environment ends with the
+// heap's statistics on standard error.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,7 +14,8 @@ namespace {
   constexpr size_t KiB = 1024;
   fprintf(stderr,
           "rsbmalloc: %zu live blocks of %zu KiB in %zu KiB of pages (at most %zu KiB)\n"
-          "rsbmalloc: %zu KiB acquired (at most %zu KiB), %zu acquisitions, %zu releases, %zu failures\n",
+          "rsbmalloc: %zu KiB acquired (at most %zu KiB), %zu acquisitions, %zu releases, %zu "
+          "failures\n",
           s.live_blocks, s.live_bytes / KiB, s.used_bytes / KiB, s.peak_used_bytes / KiB,
           s.acquired_bytes / KiB, s.peak_acquired_bytes / KiB, s.acquisitions, s.releases,
           s.failures);

@@ -6,8 +6,8 @@
 
 namespace support {
 
-// Hides a value from the compiler, which warns of sizes that it knows to be absurd and folds tests of
-// alignment that it believes to know.
+// Hides a value from the compiler, which warns of sizes that it knows to be absurd and folds tests
+// of alignment that it believes to know.
 template <class T>
 [[gnu::noinline]] T opaque(T value) {
   asm volatile("" : "+r"(value));

@@ -40,7 +40,9 @@ int support::fault_of(void (*f)(void*), void* context) {
   return landing.caught;
 }
 
-const void* support::fault_address() { return caught_address; }
+const void* support::fault_address() {
+  return caught_address;
+}
 
 extern "C" void rsb_fault(rsb_fault_kind kind, const void* address) {
   if (support::WatchedLock::is_held()) end("fault hook called with the lock held");

@@ -1,5 +1,5 @@
-// Catches what the heap reports to rsb_fault(), which the tests define: a fault that is expected jumps back into
-// the test; any other ends the program.
+// Catches what the heap reports to rsb_fault(), which the tests define: a fault that is expected
+// jumps back into the test; any other ends the program.
 #pragma once
 
 #include "rsb/rsb.h"
@@ -8,8 +8,8 @@ namespace support {
 
 inline constexpr int no_fault = 0;
 
-// Runs f(context). The kind of the fault that it raised, else no_fault. The rest of f is skipped then, without
-// destructors.
+// Runs f(context). The kind of the fault that it raised, else no_fault. The rest of f is skipped
+// then, without destructors.
 int fault_of(void (*f)(void*), void* context);
 
 // The same for a lambda without arguments.

@@ -1,6 +1,6 @@
-// A page source that does what a test tells it: serves pages from an arena, fails on the nth call, returns
-// misaligned, overlapping or dirty pages, refuses to take pages back. It counts what it is asked,
-// and checks that it is asked as page_source.hpp promises.
+// A page source that does what a test tells it: serves pages from an arena, fails on the nth call,
+// returns misaligned, overlapping or dirty pages, refuses to take pages back. It counts what it is
+// asked, and checks that it is asked as page_source.hpp promises.
 #pragma once
 
 #include "rsb/page_source.hpp"
@@ -16,7 +16,8 @@ class ScriptedPages {
  public:
   constexpr ScriptedPages() noexcept = default;
 
-  // ---- The script ---------------------------------------------------------------------------------
+  // ---- The script
+  // ---------------------------------------------------------------------------------
 
   // Pages come from [arena, arena + bytes); before, there are none.
   void serve_from(void* arena, size_t bytes) noexcept {
@@ -28,9 +29,13 @@ class ScriptedPages {
   void leave_contents() noexcept { fills_ = false; }
 
   // Of the calls of acquire() to come, `count` are answered as ever, and the next one fails.
-  void fail_once_after(size_t count) noexcept { fail_from_ = calls_ + count, fail_until_ = fail_from_ + 1; }
+  void fail_once_after(size_t count) noexcept {
+    fail_from_ = calls_ + count, fail_until_ = fail_from_ + 1;
+  }
   // The same, but all later ones fail too.
-  void fail_always_after(size_t count) noexcept { fail_from_ = calls_ + count, fail_until_ = SIZE_MAX; }
+  void fail_always_after(size_t count) noexcept {
+    fail_from_ = calls_ + count, fail_until_ = SIZE_MAX;
+  }
   void fail_never() noexcept { fail_from_ = SIZE_MAX, fail_until_ = 0; }
 
   // The acquire() after `count` others returns memory that is 8 bytes off.
@@ -43,7 +48,8 @@ class ScriptedPages {
   void refuse_next_discards(size_t count) noexcept { refused_discards_ = count; }
   void refuse_next_moves(size_t count) noexcept { refused_moves_ = count; }
 
-  // ---- What has happened --------------------------------------------------------------------------
+  // ---- What has happened
+  // --------------------------------------------------------------------------
 
   size_t calls() const noexcept { return calls_; }            // of acquire(), failed ones included
   size_t failures() const noexcept { return failed_; }        // of acquire()
@@ -61,10 +67,12 @@ class ScriptedPages {
   size_t largest_alignment() const noexcept { return largest_alignment_; }
   bool holds(const void* p) const noexcept { return around(p) != nullptr; }
 
-  // Null if all calls were as page_source.hpp promises, else a sentence about the first that was not.
+  // Null if all calls were as page_source.hpp promises, else a sentence about the first that was
+  // not.
   const char* complaint() const noexcept { return complaint_; }
 
-  // ---- rsb::PageSource ----------------------------------------------------------------------------
+  // ---- rsb::PageSource
+  // ----------------------------------------------------------------------------
 
   void* acquire(size_t bytes, size_t alignment) noexcept { return acquire(bytes, alignment, dirt); }
 

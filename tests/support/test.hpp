@@ -1,7 +1,7 @@
 // What every unit test includes: doctest, and the means that the tests share.
 //
-// Tests without the suffix _hosted need neither an operating system nor exceptions, and at most 256 KiB of
-// memory for pages: they also run on bare metal.
+// Tests without the suffix _hosted need neither an operating system nor exceptions, and at most 256
+// KiB of memory for pages: they also run on bare metal.
 #pragma once
 
 #if !defined(__cpp_exceptions)

@@ -1,5 +1,5 @@
-// A lock for tests with one thread: knows whether it is held, by anyone, and notices when it is taken
-// twice or given back without being held.
+// A lock for tests with one thread: knows whether it is held, by anyone, and notices when it is
+// taken twice or given back without being held.
 #pragma once
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-// The heaps that the tests run on: small ones, so that 256 KiB of pages cross every limit, in all the
-// shapes that the options allow.
+// The heaps that the tests run on: small ones, so that 256 KiB of pages cross every limit, in all
+// the shapes that the options allow.
 #pragma once
 
 #include "rsb/inspector.hpp"
@@ -25,8 +25,8 @@ constexpr Options with_checks(Options o, Checks checks) {
   return o;
 }
 
-// As on Linux, but everything is small: pages of 1 KiB, acquisitions of 32. Bits of an address above the
-// 26th are ignored, which nobody notices who has less than 64 MiB.
+// As on Linux, but everything is small: pages of 1 KiB, acquisitions of 32. Bits of an address
+// above the 26th are ignored, which nobody notices who has less than 64 MiB.
 inline constexpr Options small_radix{
     .page_size = 1 * KiB,
     .span_size = 1 * KiB,
@@ -39,7 +39,8 @@ inline constexpr Options small_radix{
     .radix_inner_bits = 0,
 };
 
-// A map of three levels, as for 48 bits with small nodes; a leaf covers 16 KiB, less than an acquisition.
+// A map of three levels, as for 48 bits with small nodes; a leaf covers 16 KiB, less than an
+// acquisition.
 inline constexpr Options three_levels{
     .page_size = 1 * KiB,
     .span_size = 1 * KiB,
@@ -108,8 +109,8 @@ struct Unchecked : Configuration<with_checks(three_levels, Checks::off), ZeroedP
 struct UncheckedFirmware : Configuration<with_checks(firmware, Checks::off)> {};
 
 // What TEST_CASE_TEMPLATE runs through.
-#define SUPPORT_WORLDS                                                                       \
-  support::SmallRadix, support::ThreeLevels, support::MultiPageSpans, support::Firmware,     \
+#define SUPPORT_WORLDS                                                                   \
+  support::SmallRadix, support::ThreeLevels, support::MultiPageSpans, support::Firmware, \
       support::Smallest, support::Largest, support::Unchecked, support::UncheckedFirmware
 #define SUPPORT_CHECKED_WORLDS                                                           \
   support::SmallRadix, support::ThreeLevels, support::MultiPageSpans, support::Firmware, \
@@ -123,7 +124,8 @@ struct UncheckedFirmware : Configuration<with_checks(firmware, Checks::off)> {};
 inline constexpr size_t arena_bytes = 256 * KiB;
 inline char arena[arena_bytes];
 
-// A heap with nothing behind it but the arena, full of dirt. At its end nothing may be wrong with it.
+// A heap with nothing behind it but the arena, full of dirt. At its end nothing may be wrong with
+// it.
 template <class Config>
 class World {
  public:

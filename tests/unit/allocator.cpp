@@ -47,9 +47,12 @@ TEST_CASE("what one allocator gave another of its type takes back") {
 TEST_CASE("no memory for a container is a fault, and so is a number that overflows") {
   Allocator<Wide> wides;
   const int out = RSB_OUT_OF_MEMORY;
-  CHECK(support::fault_of([&] { support::drop(wides.allocate(support::opaque(SIZE_MAX))); }) == out);
-  CHECK(support::fault_of([&] { support::drop(wides.allocate(support::opaque(SIZE_MAX / 192 + 1))); }) == out);
-  CHECK(support::fault_of([&] { support::drop(wides.allocate(support::opaque(SIZE_MAX / 2 / 192))); }) == out);
+  CHECK(support::fault_of([&] { support::drop(wides.allocate(support::opaque(SIZE_MAX))); }) ==
+        out);
+  CHECK(support::fault_of(
+            [&] { support::drop(wides.allocate(support::opaque(SIZE_MAX / 192 + 1))); }) == out);
+  CHECK(support::fault_of(
+            [&] { support::drop(wides.allocate(support::opaque(SIZE_MAX / 2 / 192))); }) == out);
   CHECK(rsb_check() == nullptr);
 }
 

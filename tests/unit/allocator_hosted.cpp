@@ -86,7 +86,8 @@ TEST_CASE("an unordered map of strings") {
       return std::hash<std::string_view>()(std::string_view(s.data(), s.size()));
     }
   };
-  std::unordered_map<String, int, Hash, std::equal_to<>, Allocator<std::pair<const String, int>>> map;
+  std::unordered_map<String, int, Hash, std::equal_to<>, Allocator<std::pair<const String, int>>>
+      map;
   for (int i = 0; i < 5'000; i++) map[String(static_cast<size_t>(i % 500), 'z')] += 1;
   CHECK(map.size() == 500);
   for (const auto& [key, count] : map) CHECK(count == 10);

@@ -1,4 +1,5 @@
-// rsb/rsb.h and the built instance behind it: every promise of the header that needs no operating system.
+// rsb/rsb.h and the built instance behind it: every promise of the header that needs no operating
+// system.
 #include "rsb/rsb.h"
 
 #include "rsb/bits.hpp"
@@ -29,9 +30,9 @@ struct Sound {
   rsb_stats before;
 };
 
-constexpr size_t some_sizes[] = {0,     1,      3,      4,      8,      12,     16,    17,    40,
-                                 100,   128,    129,    1'000,  4'000,  4'097,  8'192, 9'000, 16'384,
-                                 16'385, 20'000, 33'000};
+constexpr size_t some_sizes[] = {0,     1,     3,     4,      8,      12,     16,
+                                 17,    40,    100,   128,    129,    1'000,  4'000,
+                                 4'097, 8'192, 9'000, 16'384, 16'385, 20'000, 33'000};
 
 }  // namespace
 
@@ -47,7 +48,8 @@ TEST_CASE("the header is C17") {
   if (wrong != nullptr) FAIL_CHECK(doctest::String(wrong));
 }
 
-// ---- The standard family --------------------------------------------------------------------------
+// ---- The standard family
+// --------------------------------------------------------------------------
 
 TEST_CASE("malloc: aligned to a pointer, and to 16 from 16 bytes up") {
   Sound sound;
@@ -65,8 +67,9 @@ TEST_CASE("malloc: aligned to a pointer, and to 16 from 16 bytes up") {
 
 TEST_CASE("malloc(0), calloc(0, n) and realloc(null, 0) give unique pointers") {
   Sound sound;
-  void* const p[] = {rsb_malloc(0), rsb_malloc(0), rsb_calloc(0, 8), rsb_calloc(8, 0),
-                     rsb_realloc(nullptr, 0), rsb_aligned_alloc(8, 0), rsb_memalign(8, 0)};
+  void* const p[] = {rsb_malloc(0),     rsb_malloc(0),           rsb_calloc(0, 8),
+                     rsb_calloc(8, 0),  rsb_realloc(nullptr, 0), rsb_aligned_alloc(8, 0),
+                     rsb_memalign(8, 0)};
   for (size_t i = 0; i < 7; i++) {
     REQUIRE(p[i] != nullptr);
     for (size_t j = 0; j < i; j++) CHECK(p[i] != p[j]);
@@ -176,7 +179,8 @@ TEST_CASE("aligned_alloc: any size, any power of two; null for all others") {
       rsb_free_aligned_sized(block, alignment, size);
     }
   }
-  for (const size_t wrong : {size_t{0}, size_t{3}, size_t{6}, size_t{24}, size_t{1'000}, SIZE_MAX}) {
+  for (const size_t wrong :
+       {size_t{0}, size_t{3}, size_t{6}, size_t{24}, size_t{1'000}, SIZE_MAX}) {
     CHECK(rsb_aligned_alloc(opaque(wrong), 64) == nullptr);
   }
 }
@@ -297,7 +301,8 @@ TEST_CASE("realloc takes what aligned_alloc gave, and the other way round") {
   }
 }
 
-// ---- Size and alignment known ---------------------------------------------------------------------
+// ---- Size and alignment known
+// ---------------------------------------------------------------------
 
 TEST_CASE("allocate(4, 4) costs 4 bytes, and alignments 0 and 1 mean none") {
   Sound sound;
@@ -330,7 +335,8 @@ TEST_CASE("allocate_zeroed is zero and aligned") {
   }
 }
 
-// ---- The page-only allocator ----------------------------------------------------------------------
+// ---- The page-only allocator
+// ----------------------------------------------------------------------
 
 TEST_CASE("page runs: aligned, resizable in place, released by their start") {
   Sound sound;
@@ -381,7 +387,8 @@ TEST_CASE("a region becomes allocatable for good") {
   CHECK(rsb_add_region(tiny, sizeof tiny) == 0);
 }
 
-// ---- What the heap knows about itself -------------------------------------------------------------
+// ---- What the heap knows about itself
+// -------------------------------------------------------------
 
 TEST_CASE("statistics follow the blocks") {
   Sound sound;
@@ -451,11 +458,12 @@ TEST_CASE("a walk passes every live block and the context, and stops at 0") {
     CHECK(search.visited == stats.live_blocks);
   }
   int visited = 0;
-  CHECK(rsb_walk([](void*, size_t, void* context) {
-          ++*static_cast<int*>(context);
-          return 0;
-        },
-                 &visited) == 0);
+  CHECK(rsb_walk(
+            [](void*, size_t, void* context) {
+              ++*static_cast<int*>(context);
+              return 0;
+            },
+            &visited) == 0);
   CHECK(visited == 1);
   rsb_free(small);
   rsb_free(large);
@@ -474,7 +482,8 @@ TEST_CASE("check is null for a sound heap, and a sentence for a damaged one") {
   rsb_free(keep);
 }
 
-// ---- Failure --------------------------------------------------------------------------------------
+// ---- Failure
+// --------------------------------------------------------------------------------------
 
 TEST_CASE("each misuse is reported by its kind, and harms nothing") {
   Sound sound;

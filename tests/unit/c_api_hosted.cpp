@@ -36,7 +36,8 @@ constexpr size_t impossible = SIZE_MAX / 4;  // below PTRDIFF_MAX, above every a
 
 TEST_CASE("errno is ENOMEM after every failed allocation, overflow included") {
   void* const block = rsb_malloc(100);
-  for (const size_t size : {impossible, SIZE_MAX / 2, SIZE_MAX / 2 + 1, SIZE_MAX - 4'096, SIZE_MAX}) {
+  for (const size_t size :
+       {impossible, SIZE_MAX / 2, SIZE_MAX / 2 + 1, SIZE_MAX - 4'096, SIZE_MAX}) {
     CAPTURE(size);
     CHECK(errno_of([&] { CHECK(rsb_malloc(opaque(size)) == nullptr); }) == ENOMEM);
     CHECK(errno_of([&] { CHECK(rsb_calloc(opaque(size), 1) == nullptr); }) == ENOMEM);
@@ -53,8 +54,10 @@ TEST_CASE("errno is ENOMEM after every failed allocation, overflow included") {
     CHECK(errno_of([&] { CHECK(rsb_allocate_zeroed(opaque(size), 1) == nullptr); }) == ENOMEM);
     CHECK(errno_of([&] { CHECK(rsb_reallocate(block, opaque(size), 1) == nullptr); }) == ENOMEM);
   }
-  CHECK(errno_of([&] { CHECK(rsb_aligned_alloc(opaque(SIZE_MAX / 2 + 1), 8) == nullptr); }) == ENOMEM);
-  CHECK(errno_of([&] { CHECK(rsb_aligned_alloc(opaque(SIZE_MAX / 4 + 1), 8) == nullptr); }) == ENOMEM);
+  CHECK(errno_of([&] { CHECK(rsb_aligned_alloc(opaque(SIZE_MAX / 2 + 1), 8) == nullptr); }) ==
+        ENOMEM);
+  CHECK(errno_of([&] { CHECK(rsb_aligned_alloc(opaque(SIZE_MAX / 4 + 1), 8) == nullptr); }) ==
+        ENOMEM);
   rsb_free(block);
 }
 

@@ -1,16 +1,16 @@
-/* rsb/rsb.h from C: every function is called, every type and constant named. RSB_UNIT_C is the name of this file's
- * one function, which returns null or what was wrong. */
+/* rsb/rsb.h from C: every function is called, every type and constant named. RSB_UNIT_C is the name
+ * of this file's one function, which returns null or what was wrong. */
 #include "rsb/rsb.h"
 
 #include <string.h>
 
-#define EXPECT(condition) \
-  do {                    \
+#define EXPECT(condition)                \
+  do {                                   \
     if (!(condition)) return #condition; \
   } while (0)
 
-static int count_blocks(void *block, size_t bytes, void *context) {
-  size_t *const count = context;
+static int count_blocks(void* block, size_t bytes, void* context) {
+  size_t* const count = context;
   if (block == NULL || bytes == 0) return 0;
   ++*count;
   return 1;
@@ -21,10 +21,10 @@ static int give_up(size_t bytes) {
   return 0;
 }
 
-const char *RSB_UNIT_C(void);
-const char *RSB_UNIT_C(void) {
-  char *p;
-  void *q = NULL;
+const char* RSB_UNIT_C(void);
+const char* RSB_UNIT_C(void) {
+  char* p;
+  void* q = NULL;
   size_t count = 0;
   size_t bin;
   rsb_stats stats;

@@ -10,8 +10,8 @@ using namespace rsb;
 namespace {
 
 constexpr Fault all_faults[] = {
-    Fault::double_free,        Fault::foreign_pointer, Fault::interior_pointer,
-    Fault::misaligned_pointer, Fault::size_mismatch,   Fault::overwritten_link,
+    Fault::double_free,        Fault::foreign_pointer,     Fault::interior_pointer,
+    Fault::misaligned_pointer, Fault::size_mismatch,       Fault::overwritten_link,
     Fault::bad_pages,          Fault::page_size_too_small, Fault::out_of_memory,
 };
 

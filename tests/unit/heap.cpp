@@ -34,7 +34,9 @@ template <class C>
 constexpr size_t span_of = C::options.span_size;
 
 // malloc's promise.
-size_t malloc_alignment(size_t size) { return size >= 16 ? 16 : sizeof(void*); }
+size_t malloc_alignment(size_t size) {
+  return size >= 16 ? 16 : sizeof(void*);
+}
 
 }  // namespace
 
@@ -47,7 +49,8 @@ TEST_CASE("a heap needs no initialisation") {
   heap.deallocate(block);
 }
 
-TEST_CASE_TEMPLATE("blocks of every size are aligned as malloc's, writable and apart", C, SUPPORT_WORLDS) {
+TEST_CASE_TEMPLATE("blocks of every size are aligned as malloc's, writable and apart", C,
+                   SUPPORT_WORLDS) {
   const size_t limit = smaller(span_of<C> + 2 * C::options.page_size, 20'000);
   for (size_t size = 0; size <= limit; size += size < 300 ? 1 : 97) {
     World<C> w;
@@ -72,8 +75,8 @@ TEST_CASE_TEMPLATE("blocks of every size are aligned as malloc's, writable and a
   }
 }
 
-TEST_CASE_TEMPLATE("blocks of every size and alignment are aligned, and their slot is the smallest", C,
-                   SUPPORT_WORLDS) {
+TEST_CASE_TEMPLATE("blocks of every size and alignment are aligned, and their slot is the smallest",
+                   C, SUPPORT_WORLDS) {
   World<C> w;
   using Classes = typename Heap<C>::Classes;
   for (size_t alignment = 1; alignment <= 16 * KiB; alignment *= 2) {
@@ -165,7 +168,8 @@ TEST_CASE_TEMPLATE("a freed slot is the next one handed out", C, SUPPORT_WORLDS)
 
 TEST_CASE_TEMPLATE("a slot never handed out is never touched", C, SUPPORT_SOURCE_WORLDS) {
   World<C> w;
-  const char untouched = ZeroingSource<typename C::Pages> ? char{0} : static_cast<char>(support::dirt);
+  const char untouched =
+      ZeroingSource<typename C::Pages> ? char{0} : static_cast<char>(support::dirt);
   char* const a = static_cast<char*>(w.heap.allocate(32));
   char* const b = static_cast<char*>(w.heap.allocate(32));
   CHECK(b == a + 32);
@@ -299,7 +303,8 @@ TEST_CASE_TEMPLATE("a block is released with its size, with size and alignment, 
 }
 
 TEST_CASE_TEMPLATE("a span that became empty serves another size", C, SUPPORT_WORLDS) {
-  // All memory goes to one size, comes back, and goes to another: without reclaiming, nothing would be left.
+  // All memory goes to one size, comes back, and goes to another: without reclaiming, nothing would
+  // be left.
   World<C> w;
   for (const size_t size : {size_t{8}, span_of<C> / 2, size_t{24}, span_of<C>, size_t{100}}) {
     Full full(w, size);
@@ -341,7 +346,8 @@ TEST_CASE_TEMPLATE("freed in any order, every block can be had again", C, SUPPOR
   }
 }
 
-TEST_CASE_TEMPLATE("blocks of all classes live side by side and keep their contents", C, SUPPORT_WORLDS) {
+TEST_CASE_TEMPLATE("blocks of all classes live side by side and keep their contents", C,
+                   SUPPORT_WORLDS) {
   World<C> w;
   support::Random random(5);
   struct Block {
@@ -413,7 +419,8 @@ TEST_CASE_TEMPLATE("a heap that was seeded works as before", C, SUPPORT_WORLDS) 
   CHECK_SOUND(w);
 }
 
-TEST_CASE_TEMPLATE("a seed given while blocks are free does not make their links wrong", C, SUPPORT_WORLDS) {
+TEST_CASE_TEMPLATE("a seed given while blocks are free does not make their links wrong", C,
+                   SUPPORT_WORLDS) {
   World<C> w;
   void* const keep = w.heap.allocate(16);
   void* const freed = w.heap.allocate(16);
@@ -437,7 +444,8 @@ TEST_CASE_TEMPLATE("the lock is taken for every call and held by none", C, SUPPO
   CHECK_FALSE(support::WatchedLock::is_held());
 }
 
-TEST_CASE_TEMPLATE("after everything is freed, trim leaves nothing behind", C, SUPPORT_SOURCE_WORLDS) {
+TEST_CASE_TEMPLATE("after everything is freed, trim leaves nothing behind", C,
+                   SUPPORT_SOURCE_WORLDS) {
   World<C> w;
   Full full(w, 24);
   full.release();
@@ -453,7 +461,8 @@ TEST_CASE_TEMPLATE("after everything is freed, trim leaves nothing behind", C, S
   CHECK_SOUND(w);
 }
 
-// ---- Unchecked ------------------------------------------------------------------------------------
+// ---- Unchecked
+// ------------------------------------------------------------------------------------
 
 TEST_CASE_TEMPLATE("no overwritten link makes an unchecked heap hand out an address elsewhere", C,
                    SUPPORT_UNCHECKED_WORLDS) {

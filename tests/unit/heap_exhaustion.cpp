@@ -21,7 +21,9 @@ struct Handling {
   using Act = void (*)();
   static inline constinit Act act = nullptr;
 
-  static void reset() { calls = 0, bytes = 0, lock_was_held = false, answers_yes = 0, act = nullptr; }
+  static void reset() {
+    calls = 0, bytes = 0, lock_was_held = false, answers_yes = 0, act = nullptr;
+  }
 
   static int handler(size_t n) {
     calls++;
@@ -49,7 +51,9 @@ size_t exhaust(W& w, void** blocks, size_t most) {
 void* blocks[support::arena_bytes / 8];
 constexpr size_t most_blocks = support::arena_bytes / 8;
 
-int other_handler(size_t) { return 0; }
+int other_handler(size_t) {
+  return 0;
+}
 
 }  // namespace
 
@@ -77,8 +81,8 @@ TEST_CASE_TEMPLATE("an exhausted heap gives null, counts it, and works again aft
   }
 }
 
-TEST_CASE_TEMPLATE("empty spans that bins keep are given up for another bin when memory is short", C,
-                   SUPPORT_WORLDS) {
+TEST_CASE_TEMPLATE("empty spans that bins keep are given up for another bin when memory is short",
+                   C, SUPPORT_WORLDS) {
   World<C> w;
   // One empty span for each of some classes, and everything else taken.
   void* ones[4];
@@ -189,8 +193,8 @@ TEST_CASE_TEMPLATE("a handler that uses the heap itself leaves it sound", C, SUP
   CHECK_SOUND(w);
 }
 
-TEST_CASE_TEMPLATE("a handler is called for sizes that no heap can serve only if memory could help", C,
-                   SUPPORT_WORLDS) {
+TEST_CASE_TEMPLATE("a handler is called for sizes that no heap can serve only if memory could help",
+                   C, SUPPORT_WORLDS) {
   World<C> w;
   Handling::reset();
   w.heap.set_out_of_memory_handler(&Handling::handler);
@@ -240,8 +244,8 @@ TEST_CASE("a configuration is told of each failed allocation, once") {
   CHECK_FALSE(Telling::lock_was_held);
 }
 
-TEST_CASE_TEMPLATE("a pool of any size, however small, is used to its last slot", C, support::Firmware,
-                   support::Smallest, support::UncheckedFirmware) {
+TEST_CASE_TEMPLATE("a pool of any size, however small, is used to its last slot", C,
+                   support::Firmware, support::Smallest, support::UncheckedFirmware) {
   for (size_t bytes = 300; bytes < 9'000; bytes += 251) {
     World<C> w(bytes);
     size_t count = 0;

@@ -7,7 +7,8 @@
 using namespace rsb;
 using support::World;
 
-// Links that an earlier life of the pages left behind must not count, although secrets are short and come again.
+// Links that an earlier life of the pages left behind must not count, although secrets are short
+// and come again.
 TEST_CASE("blocks that were never written are freed again and again") {
   World<support::SmallRadix> w;
   constexpr size_t span = support::SmallRadix::options.span_size;

@@ -1,5 +1,5 @@
-// rsb/heap.hpp: misuse is caught, named, and leaves the heap as it was. Programs that make each mistake once:
-// tests/misuse.
+// rsb/heap.hpp: misuse is caught, named, and leaves the heap as it was. Programs that make each
+// mistake once: tests/misuse.
 #include "rsb/inspector.hpp"
 
 #include "support/test.hpp"
@@ -10,14 +10,17 @@ using support::World;
 
 namespace {
 
-constexpr int of(Fault fault) { return static_cast<int>(fault); }
+constexpr int of(Fault fault) {
+  return static_cast<int>(fault);
+}
 
 template <class C>
 constexpr size_t span_of = C::options.span_size;
 
 // A large block that the arena has room for twice.
 template <class C>
-constexpr size_t large_size = span_of<C> > 16 * KiB ? span_of<C> + 1 : span_of<C> + 3 * C::options.page_size;
+constexpr size_t large_size =
+    span_of<C> > 16 * KiB ? span_of<C> + 1 : span_of<C> + 3 * C::options.page_size;
 
 template <class W>
 int fault_of_free(W& w, void* p) {
@@ -60,8 +63,8 @@ TEST_CASE_TEMPLATE("a double free of a small block is caught", C, SUPPORT_CHECKE
   CHECK_SOUND(w);
 }
 
-TEST_CASE_TEMPLATE("a double free of a 4-byte block is caught while it is among the last sixteen", C,
-                   SUPPORT_CHECKED_WORLDS) {
+TEST_CASE_TEMPLATE("a double free of a 4-byte block is caught while it is among the last sixteen",
+                   C, SUPPORT_CHECKED_WORLDS) {
   World<C> w;
   void* blocks[20];
   void* const keep = w.heap.allocate(4, 4);
@@ -69,14 +72,16 @@ TEST_CASE_TEMPLATE("a double free of a 4-byte block is caught while it is among 
   for (size_t i = 0; i < 20; i++) {
     w.heap.deallocate(blocks[i], 4, 4);
     for (size_t j = i > 15 ? i - 15 : 0; j <= i; j++) {
-      CHECK(support::fault_of([&] { w.heap.deallocate(blocks[j], 4, 4); }) == of(Fault::double_free));
+      CHECK(support::fault_of([&] { w.heap.deallocate(blocks[j], 4, 4); }) ==
+            of(Fault::double_free));
     }
   }
   w.heap.deallocate(keep, 4, 4);
   CHECK_SOUND(w);
 }
 
-TEST_CASE_TEMPLATE("a double free of a full span's only block is caught", C, SUPPORT_CHECKED_WORLDS) {
+TEST_CASE_TEMPLATE("a double free of a full span's only block is caught", C,
+                   SUPPORT_CHECKED_WORLDS) {
   World<C> w;
   void* const block = w.heap.allocate(span_of<C>);
   REQUIRE(block != nullptr);
@@ -127,8 +132,10 @@ TEST_CASE_TEMPLATE("a pointer to an empty heap is foreign", C, SUPPORT_CHECKED_W
   int local = 0;
   CHECK(support::fault_of([&] { heap.deallocate(&local); }) == of(Fault::foreign_pointer));
   CHECK(support::fault_of([&] { heap.deallocate(&local, 4); }) == of(Fault::foreign_pointer));
-  CHECK(support::fault_of([&] { support::drop(heap.reallocate(&local, 4)); }) == of(Fault::foreign_pointer));
-  CHECK(support::fault_of([&] { support::drop(heap.usable_size(&local)); }) == of(Fault::foreign_pointer));
+  CHECK(support::fault_of([&] { support::drop(heap.reallocate(&local, 4)); }) ==
+        of(Fault::foreign_pointer));
+  CHECK(support::fault_of([&] { support::drop(heap.usable_size(&local)); }) ==
+        of(Fault::foreign_pointer));
 }
 
 TEST_CASE_TEMPLATE("a slot that was never handed out is foreign", C, SUPPORT_CHECKED_WORLDS) {
@@ -139,7 +146,8 @@ TEST_CASE_TEMPLATE("a slot that was never handed out is foreign", C, SUPPORT_CHE
   w.heap.deallocate(block);
 }
 
-TEST_CASE_TEMPLATE("free pages, and runs of the page allocator, are no blocks", C, SUPPORT_CHECKED_WORLDS) {
+TEST_CASE_TEMPLATE("free pages, and runs of the page allocator, are no blocks", C,
+                   SUPPORT_CHECKED_WORLDS) {
   World<C> w;
   char* const run = static_cast<char*>(w.heap.pages().allocate(1));
   REQUIRE(run != nullptr);
@@ -169,7 +177,8 @@ TEST_CASE_TEMPLATE("a pointer into a large block is interior", C, SUPPORT_CHECKE
   w.heap.deallocate(block);
 }
 
-TEST_CASE_TEMPLATE("a pointer at which no block can start is misaligned", C, SUPPORT_CHECKED_WORLDS) {
+TEST_CASE_TEMPLATE("a pointer at which no block can start is misaligned", C,
+                   SUPPORT_CHECKED_WORLDS) {
   World<C> w;
   char* const block = static_cast<char*>(w.heap.allocate(100));
   for (size_t i = 1; i < 100; i += 2) check_refused(w, block + i, Fault::misaligned_pointer);
@@ -183,7 +192,8 @@ TEST_CASE_TEMPLATE("a pointer at which no block can start is misaligned", C, SUP
 
 TEST_CASE_TEMPLATE("a pointer into any page of a span finds its block", C, SUPPORT_CHECKED_WORLDS) {
   World<C> w;
-  const size_t size = span_of<C> / 2;  // two blocks; with several pages a span, the second is in a tail
+  const size_t size =
+      span_of<C> / 2;  // two blocks; with several pages a span, the second is in a tail
   char* const a = static_cast<char*>(w.heap.allocate(size));
   char* const b = static_cast<char*>(w.heap.allocate(size));
   REQUIRE(b == a + size);
@@ -221,7 +231,7 @@ TEST_CASE_TEMPLATE("a large block released with another number of pages is a siz
   CHECK(support::fault_of([&] { w.heap.deallocate(block, 100); }) == mismatch);
   CHECK(support::fault_of([&] { w.heap.deallocate(block, span_of<C>); }) == mismatch);
   CHECK(support::fault_of([&] { w.heap.deallocate(block, large_size<C> + page); }) == mismatch);
-  if (large_size<C> > span_of<C> + page) {
+  if (large_size < C >> span_of<C> + page) {
     CHECK(support::fault_of([&] { w.heap.deallocate(block, large_size<C> - page); }) == mismatch);
   }
   CHECK_SOUND(w);
@@ -229,7 +239,8 @@ TEST_CASE_TEMPLATE("a large block released with another number of pages is a siz
   CHECK_SOUND(w);
 }
 
-TEST_CASE_TEMPLATE("a wrong pointer with a size is named after the pointer", C, SUPPORT_CHECKED_WORLDS) {
+TEST_CASE_TEMPLATE("a wrong pointer with a size is named after the pointer", C,
+                   SUPPORT_CHECKED_WORLDS) {
   World<C> w;
   char* const block = static_cast<char*>(w.heap.allocate(100));
   char* const behind = static_cast<char*>(w.heap.allocate(100));
@@ -251,7 +262,8 @@ TEST_CASE_TEMPLATE("a write into a free block is caught when the block is handed
     w.heap.deallocate(block);
     const char before = block[i];
     block[i] = static_cast<char>(before + 1);
-    CHECK(support::fault_of([&] { support::drop(w.heap.allocate(32)); }) == of(Fault::overwritten_link));
+    CHECK(support::fault_of([&] { support::drop(w.heap.allocate(32)); }) ==
+          of(Fault::overwritten_link));
     CHECK(support::fault_address() == block);
     CHECK(inspect(w.heap).check() != nullptr);  // the check sees it too
     CHECK_FALSE(support::WatchedLock::is_held());
@@ -288,7 +300,8 @@ TEST_CASE_TEMPLATE("every caught misuse leaves the heap as it was", C, SUPPORT_C
   w.heap.deallocate(block);
 }
 
-// ---- The page source's mistakes -------------------------------------------------------------------
+// ---- The page source's mistakes
+// -------------------------------------------------------------------
 
 TEST_CASE_TEMPLATE("misaligned pages are a fault, be they for blocks or for the map", C,
                    support::SmallRadix, support::ThreeLevels, support::MultiPageSpans) {
@@ -314,8 +327,8 @@ TEST_CASE_TEMPLATE("misaligned pages are a fault, be they for blocks or for the 
   }
 }
 
-TEST_CASE_TEMPLATE("pages that overlap others are a fault", C, support::SmallRadix, support::ThreeLevels,
-                   support::MultiPageSpans) {
+TEST_CASE_TEMPLATE("pages that overlap others are a fault", C, support::SmallRadix,
+                   support::ThreeLevels, support::MultiPageSpans) {
   constexpr size_t own = C::options.acquire_size;
   World<C> w;
   char* const block = static_cast<char*>(w.heap.pages().allocate(own / C::options.page_size));
@@ -327,9 +340,8 @@ TEST_CASE_TEMPLATE("pages that overlap others are a fault", C, support::SmallRad
   for (char* answer : answers) {
     if (bytes_from(support::arena, answer) >= support::arena_bytes) continue;
     w.source().answer_next(answer);
-    CHECK(support::fault_of([&] {
-            (void)w.heap.pages().allocate(own / C::options.page_size);
-          }) == of(Fault::bad_pages));
+    CHECK(support::fault_of([&] { (void)w.heap.pages().allocate(own / C::options.page_size); }) ==
+          of(Fault::bad_pages));
     CHECK(support::fault_address() == answer);
     CHECK(inspect(w.heap).check() == nullptr);
   }
@@ -349,10 +361,12 @@ class PickyPages : public support::ScriptedPages {
 
 }  // namespace
 
-TEST_CASE("a source whose page is larger than the allocator's is a fault, before anything is acquired") {
+TEST_CASE(
+    "a source whose page is larger than the allocator's is a fault, before anything is acquired") {
   World<support::Configuration<support::three_levels, PickyPages>> w;
   w.source().smallest = 4 * KiB;
-  CHECK(support::fault_of([&] { support::drop(w.heap.allocate(16)); }) == of(Fault::page_size_too_small));
+  CHECK(support::fault_of([&] { support::drop(w.heap.allocate(16)); }) ==
+        of(Fault::page_size_too_small));
   CHECK(w.source().calls() == 0);
   CHECK_FALSE(support::WatchedLock::is_held());
   w.source().smallest = 1 * KiB;
@@ -362,9 +376,11 @@ TEST_CASE("a source whose page is larger than the allocator's is a fault, before
   CHECK_SOUND(w);
 }
 
-// ---- Unchecked ------------------------------------------------------------------------------------
+// ---- Unchecked
+// ------------------------------------------------------------------------------------
 
-TEST_CASE_TEMPLATE("an unchecked heap still knows what is not in its map", C, SUPPORT_UNCHECKED_WORLDS) {
+TEST_CASE_TEMPLATE("an unchecked heap still knows what is not in its map", C,
+                   SUPPORT_UNCHECKED_WORLDS) {
   Heap<C> heap;
   int local = 0;
   CHECK(support::fault_of([&] { heap.deallocate(&local); }) == of(Fault::foreign_pointer));

@@ -189,9 +189,10 @@ TEST_CASE_TEMPLATE("a block can become smaller even when there is no memory", C,
   CHECK_SOUND(w);
 }
 
-TEST_CASE_TEMPLATE("a block that shrinks when there is no memory is still aligned, or null says it is not",
-                   C, support::SmallRadix, support::ThreeLevels, support::Firmware,
-                   support::Smallest, support::Unchecked) {
+TEST_CASE_TEMPLATE(
+    "a block that shrinks when there is no memory is still aligned, or null says it is not", C,
+    support::SmallRadix, support::ThreeLevels, support::Firmware, support::Smallest,
+    support::Unchecked) {
   World<C> w;
   // 48 bytes are aligned to 16: of two neighbours one is not at a multiple of 32.
   char* a = static_cast<char*>(w.heap.allocate(48, 16));

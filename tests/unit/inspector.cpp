@@ -112,7 +112,8 @@ TEST_CASE_TEMPLATE("used bytes are those of spans, large blocks and page runs; t
   CHECK_SOUND(w);
 }
 
-TEST_CASE_TEMPLATE("acquired bytes go down with releases, their peak does not", C, SUPPORT_SOURCE_WORLDS) {
+TEST_CASE_TEMPLATE("acquired bytes go down with releases, their peak does not", C,
+                   SUPPORT_SOURCE_WORLDS) {
   World<C> w;
   void* const a = w.heap.allocate(C::options.acquire_size);
   REQUIRE(a != nullptr);

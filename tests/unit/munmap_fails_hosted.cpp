@@ -1,5 +1,5 @@
-// A free whose munmap fails: errno stays as it was, and the memory is kept, not lost. The program's own
-// munmap stands in for the C library's.
+// A free whose munmap fails: errno stays as it was, and the memory is kept, not lost. The program's
+// own munmap stands in for the C library's.
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>

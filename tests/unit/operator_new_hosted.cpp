@@ -1,5 +1,5 @@
-// core/api/new.cpp: every replaceable operator new and delete, in a program that is linked with rsb::new. Hosted, because
-// the program's C++ library lives on them too.
+// core/api/new.cpp: every replaceable operator new and delete, in a program that is linked with
+// rsb::new. Hosted, because the program's C++ library lives on them too.
 #include <new>
 
 #include <string>
@@ -19,7 +19,8 @@ constexpr size_t impossible = SIZE_MAX / 4;
 
 // Whether the heap knows the block: who else would know its size?
 bool is_ours(void* block, size_t size) {
-  return support::fault_of([&] { support::drop(rsb_malloc_usable_size(block)); }) == support::no_fault &&
+  return support::fault_of([&] { support::drop(rsb_malloc_usable_size(block)); }) ==
+             support::no_fault &&
          rsb_malloc_usable_size(block) >= size;
 }
 
@@ -73,10 +74,10 @@ TEST_CASE("new of 0 bytes gives unique pointers, and delete takes null") {
   CHECK(a != nullptr);
   CHECK(a != b);
   operator delete(a);
-  operator delete(b, size_t{0});
+  operator delete (b, size_t{0});
   operator delete(opaque<void*>(nullptr));
   operator delete[](opaque<void*>(nullptr));
-  operator delete(opaque<void*>(nullptr), size_t{8});
+  operator delete (opaque<void*>(nullptr), size_t{8});
   operator delete(opaque<void*>(nullptr), wide);
 }
 
@@ -94,8 +95,8 @@ TEST_CASE("exhausted plain new is a fault, nothrow new gives null") {
 
 TEST_CASE("delete with the size of another class is a size mismatch") {
   void* const p = operator new(100);
-  CHECK(support::fault_of([&] { operator delete(p, size_t{500}); }) == RSB_SIZE_MISMATCH);
-  operator delete(p, size_t{100});
+  CHECK(support::fault_of([&] { operator delete (p, size_t{500}); }) == RSB_SIZE_MISMATCH);
+  operator delete (p, size_t{100});
 }
 
 TEST_CASE("the C++ library lives on it") {

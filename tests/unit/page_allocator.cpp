@@ -55,7 +55,8 @@ TEST_CASE_TEMPLATE("runs of pages are aligned to pages, writable and apart", C, 
   CHECK_SOUND(w);
 }
 
-TEST_CASE_TEMPLATE("no pages, or an alignment that is no power of two, give null", C, SUPPORT_WORLDS) {
+TEST_CASE_TEMPLATE("no pages, or an alignment that is no power of two, give null", C,
+                   SUPPORT_WORLDS) {
   World<C> w;
   auto& pages = pages_of(w);
   CHECK(pages.allocate(0) == nullptr);
@@ -119,7 +120,8 @@ TEST_CASE_TEMPLATE("what is not the start of a live run is refused", C, SUPPORT_
   constexpr size_t page = World<C>::page;
   int local = 0;
   char* const run = static_cast<char*>(pages.allocate(2));
-  char* const behind = static_cast<char*>(pages.allocate(1));  // so that freed runs keep their start
+  char* const behind =
+      static_cast<char*>(pages.allocate(1));  // so that freed runs keep their start
   REQUIRE((run != nullptr && behind != nullptr));
   CHECK(support::fault_of([&] { pages.deallocate(&local); }) == foreign);
   CHECK(support::fault_address() == &local);

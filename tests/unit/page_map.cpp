@@ -9,7 +9,9 @@ using namespace rsb;
 namespace {
 
 // Addresses that nothing is behind: a map never touches what they point to.
-char* address(size_t a) { return reinterpret_cast<char*>(uintptr_t{0x0400'0000} + a); }
+char* address(size_t a) {
+  return reinterpret_cast<char*>(uintptr_t{0x0400'0000} + a);
+}
 
 constexpr Options two_levels{.page_size = 4 * KiB,
                              .span_size = 4 * KiB,
@@ -68,8 +70,8 @@ TEST_CASE_TEMPLATE("an empty radix map knows no address", L, TwoLevels, ThreeLev
   CHECK(map.find(reinterpret_cast<char*>(UINTPTR_MAX)) == nullptr);
 }
 
-TEST_CASE_TEMPLATE("a radix map asks for the nodes that it lacks, one after the other", L, TwoLevels,
-                   ThreeLevels) {
+TEST_CASE_TEMPLATE("a radix map asks for the nodes that it lacks, one after the other", L,
+                   TwoLevels, ThreeLevels) {
   typename L::MapType map;
   Nodes nodes;
   const unsigned levels_below_root = L::has_inner ? 2 : 1;
@@ -78,8 +80,8 @@ TEST_CASE_TEMPLATE("a radix map asks for the nodes that it lacks, one after the 
   CHECK(map.find(address(64 * page)) != nullptr);
 }
 
-TEST_CASE_TEMPLATE("every page has a descriptor of its own, neighbours lie side by side", L, TwoLevels,
-                   ThreeLevels) {
+TEST_CASE_TEMPLATE("every page has a descriptor of its own, neighbours lie side by side", L,
+                   TwoLevels, ThreeLevels) {
   using M = typename L::MapType;
   M map;
   Nodes nodes;
@@ -105,8 +107,8 @@ TEST_CASE_TEMPLATE("descriptors of new nodes say none", L, TwoLevels, ThreeLevel
   }
 }
 
-TEST_CASE_TEMPLATE("a range across leaves gets them all, one that only touches the next does not", L,
-                   TwoLevels, ThreeLevels) {
+TEST_CASE_TEMPLATE("a range across leaves gets them all, one that only touches the next does not",
+                   L, TwoLevels, ThreeLevels) {
   using M = typename L::MapType;
   M map;
   Nodes nodes;
@@ -161,12 +163,12 @@ TEST_CASE_TEMPLATE("addresses that differ above address_bits share a descriptor"
   CHECK(map.find(address(page + (size_t{1} << 28))) == map.find(address(page)));
 }
 
-// ---- Flat -----------------------------------------------------------------------------------------
+// ---- Flat
+// -----------------------------------------------------------------------------------------
 
 namespace {
 
-constexpr Options flat{
-    .page_size = 256, .span_size = 1 * KiB, .map = Map::flat, .max_regions = 3};
+constexpr Options flat{.page_size = 256, .span_size = 1 * KiB, .map = Map::flat, .max_regions = 3};
 
 }  // namespace
 

@@ -1,4 +1,5 @@
-// platform/<name>/rsb/platform.hpp of the systems with mmap: compiled once for each, chosen by include path.
+// platform/<name>/rsb/platform.hpp of the systems with mmap: compiled once for each, chosen by
+// include path.
 #include "rsb/platform.hpp"
 
 #include <errno.h>
@@ -23,7 +24,8 @@ struct OverPlatform {
 struct TooSmall {
   using Pages = platform::Pages;
   using Lock = NoLock;
-  static constexpr Options options{.page_size = 1 * KiB, .span_size = 1 * KiB, .radix_leaf_bits = 20};
+  static constexpr Options options{
+      .page_size = 1 * KiB, .span_size = 1 * KiB, .radix_leaf_bits = 12, .radix_inner_bits = 12};
 };
 
 // What a program has in errno when nothing has failed.

@@ -1,5 +1,5 @@
-// platform/static-pool: the built instance over memory handed over by address. This program is compiled with the
-// platform's headers and core/api/c_api.cpp of its own.
+// platform/static-pool: the built instance over memory handed over by address. This program is
+// compiled with the platform's headers and core/api/c_api.cpp of its own.
 #include "rsb/bits.hpp"
 #include "rsb/rsb.h"
 #include "support/test.hpp"
@@ -13,7 +13,9 @@ char second[32 * KiB];
 char tiny[100];  // too small: passed over
 char late[64 * KiB];
 
-bool lies_in(const void* p, const char* pool, size_t bytes) { return bytes_from(pool, p) < bytes; }
+bool lies_in(const void* p, const char* pool, size_t bytes) {
+  return bytes_from(pool, p) < bytes;
+}
 
 rsb_stats stats() {
   rsb_stats s;
@@ -42,7 +44,8 @@ void release_all() {
 extern "C" const rsb_region rsb_regions[] = {
     {first, sizeof first}, {tiny, sizeof tiny}, {second, sizeof second}, {nullptr, 0}};
 
-TEST_CASE("regions known at build time are added when memory is first needed, one after the other") {
+TEST_CASE(
+    "regions known at build time are added when memory is first needed, one after the other") {
   CHECK(stats().acquired_bytes == 0);
   void* const block = rsb_malloc(10);
   REQUIRE(block != nullptr);

@@ -1,5 +1,5 @@
-// platform/user: the built instance over two functions that the user defines. This program is compiled with
-// the platform's headers and core/api/c_api.cpp of its own.
+// platform/user: the built instance over two functions that the user defines. This program is
+// compiled with the platform's headers and core/api/c_api.cpp of its own.
 #include "rsb/bits.hpp"
 #include "rsb/rsb.h"
 #include "support/scripted_pages.hpp"
@@ -13,7 +13,9 @@ constexpr size_t arena_bytes = 2 * MiB;
 constinit support::ScriptedPages source;
 char arena[arena_bytes];
 
-void serve() { source.serve_from(arena, arena_bytes); }
+void serve() {
+  source.serve_from(arena, arena_bytes);
+}
 
 rsb_stats stats() {
   rsb_stats s;
@@ -26,7 +28,9 @@ rsb_stats stats() {
 extern "C" void* rsb_pages_acquire(size_t bytes, size_t alignment) {
   return source.acquire(bytes, alignment);
 }
-extern "C" void rsb_pages_release(void* base, size_t bytes) { source.release(base, bytes); }
+extern "C" void rsb_pages_release(void* base, size_t bytes) {
+  source.release(base, bytes);
+}
 
 TEST_CASE("without memory there is none, and later there is") {
   source.fail_always_after(0);

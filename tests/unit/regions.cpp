@@ -76,7 +76,8 @@ TEST_CASE("a region that overlaps one that the heap has is a fault, and harms no
   REQUIRE(heap.add_region(support::arena, 16 * KiB) != 0);
   void* const block = heap.allocate(100);
   CHECK(support::fault_of([&] { heap.add_region(support::arena, 16 * KiB); }) == bad_pages);
-  CHECK(support::fault_of([&] { heap.add_region(support::arena + 8 * KiB, 16 * KiB); }) == bad_pages);
+  CHECK(support::fault_of([&] { heap.add_region(support::arena + 8 * KiB, 16 * KiB); }) ==
+        bad_pages);
   CHECK(inspect(heap).check() == nullptr);
   heap.deallocate(block);
   CHECK(inspect(heap).check() == nullptr);

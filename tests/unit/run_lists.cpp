@@ -53,7 +53,8 @@ TEST_CASE("the longest run that the address space allows is found") {
   CHECK(lists.find(longest) == &run);
 }
 
-TEST_CASE("lengths that no address space holds are not found, and nothing beyond the lists is read") {
+TEST_CASE(
+    "lengths that no address space holds are not found, and nothing beyond the lists is read") {
   // What lies behind the lists looks like long runs.
   static Span trap = run_of(UINT32_MAX);
   static struct {

@@ -16,9 +16,9 @@ struct Sizes {
 
 using Default = Sizes<16 * KiB, 16 * KiB>;
 
-#define SPANS                                                                                  \
-  Default, Sizes<64, 256>, Sizes<256, 256>, Sizes<256, 1 * KiB>, Sizes<4 * KiB, 4 * KiB>,      \
-      Sizes<4 * KiB, 16 * KiB>, Sizes<4 * KiB, 64 * KiB>, Sizes<64 * KiB, 64 * KiB>,           \
+#define SPANS                                                                             \
+  Default, Sizes<64, 256>, Sizes<256, 256>, Sizes<256, 1 * KiB>, Sizes<4 * KiB, 4 * KiB>, \
+      Sizes<4 * KiB, 16 * KiB>, Sizes<4 * KiB, 64 * KiB>, Sizes<64 * KiB, 64 * KiB>,      \
       Sizes<512, 8 * KiB>
 
 // Whether every slot of the class is aligned, given a span that is aligned to its page.
@@ -30,7 +30,8 @@ bool aligns(size_t c, size_t alignment) {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("classes begin 4, 8, 16, go on in steps of 16, and end with the span", S, SPANS) {
+TEST_CASE_TEMPLATE("classes begin 4, 8, 16, go on in steps of 16, and end with the span", S,
+                   SPANS) {
   using Classes = typename S::Classes;
   CHECK(Classes::layout(0).size == 4);
   CHECK(Classes::layout(1).size == 8);
@@ -51,7 +52,8 @@ TEST_CASE_TEMPLATE("a class knows how many of its slots fit into a span", S, SPA
   }
 }
 
-TEST_CASE_TEMPLATE("above 128 bytes a slot is the largest multiple of 16 of which as many fit", S, SPANS) {
+TEST_CASE_TEMPLATE("above 128 bytes a slot is the largest multiple of 16 of which as many fit", S,
+                   SPANS) {
   using Classes = typename S::Classes;
   for (size_t c = 0; c < Classes::count; c++) {
     const SlotLayout& l = Classes::layout(static_cast<SizeClass>(c));
@@ -69,7 +71,8 @@ TEST_CASE_TEMPLATE("the alignment of a class is that of every slot of it", S, SP
   }
 }
 
-TEST_CASE_TEMPLATE("malloc gets the smallest class that fits and is aligned as it must be", S, SPANS) {
+TEST_CASE_TEMPLATE("malloc gets the smallest class that fits and is aligned as it must be", S,
+                   SPANS) {
   using Classes = typename S::Classes;
   size_t expected = 0;
   size_t wrong = 0;
@@ -123,7 +126,8 @@ TEST_CASE_TEMPLATE("sizes and alignments beyond every class get none", S, SPANS)
   CHECK(Classes::of(1, S::page * 2) == Classes::none);
 }
 
-TEST_CASE_TEMPLATE("the reciprocal tells multiples of the slot size from all other offsets", S, SPANS) {
+TEST_CASE_TEMPLATE("the reciprocal tells multiples of the slot size from all other offsets", S,
+                   SPANS) {
   using Classes = typename S::Classes;
   for (size_t c = 0; c < Classes::count; c++) {
     const SlotLayout& l = Classes::layout(static_cast<SizeClass>(c));

@@ -64,7 +64,9 @@ bool may_be_in_use(const Span& span, SlotOffset at) {
 
 }  // namespace
 
-TEST_CASE("a descriptor is at most a cache line") { CHECK(sizeof(Span) <= 64); }
+TEST_CASE("a descriptor is at most a cache line") {
+  CHECK(sizeof(Span) <= 64);
+}
 
 TEST_CASE("fresh slots come one behind the other from offset 0, and unchecked are not touched") {
   for (SizeClass c = 0; c < Classes::count; c++) {
@@ -91,7 +93,8 @@ TEST_CASE("carving a slot touches the place of its link only, and a slot never c
   }
 }
 
-TEST_CASE_TEMPLATE("slots come back in the opposite order in which they were freed", L, Off, Basic) {
+TEST_CASE_TEMPLATE("slots come back in the opposite order in which they were freed", L, Off,
+                   Basic) {
   for (SizeClass c = 0; c < Classes::count; c++) {
     SpanOf s(c);
     while (s.span.has_fresh()) s.span.carve<Checks::basic>();
@@ -201,7 +204,8 @@ TEST_CASE("what a program writes into a live slot is no free slot") {
     SpanOf s(c);
     while (s.span.has_fresh()) s.span.carve<Checks::basic>();
     // Some are free, so that there are links to be mistaken for.
-    for (SlotOffset at = 0; at < s.span.end / 2; at = static_cast<SlotOffset>(at + s.span.slot_units)) {
+    for (SlotOffset at = 0; at < s.span.end / 2;
+         at = static_cast<SlotOffset>(at + s.span.slot_units)) {
       push<Basic>(s.span, at);
     }
     const SlotOffset live = static_cast<SlotOffset>(s.span.slot_units * (s.slots() - 1));

@@ -1,8 +1,9 @@
-// rsb::Allocator<T>: the C++ standard's allocator requirements ([allocator.requirements], C++20) over the built
-// instance, for containers. Size and alignment are known, so a list node of 12 bytes costs 16, an int 4.
+// rsb::Allocator<T>: the C++ standard's allocator requirements ([allocator.requirements], C++20)
+// over the built instance, for containers. Size and alignment are known, so a list node of 12 bytes
+// costs 16, an int 4.
 //
-// Stateless: all are equal. Exhaustion is fatal (Fault::out_of_memory), since containers cannot be told
-// without exceptions. Threads: as the built instance.
+// Stateless: all are equal. Exhaustion is fatal (Fault::out_of_memory), since containers cannot be
+// told without exceptions. Threads: as the built instance.
 #pragma once
 
 #include "rsb/fault.hpp"

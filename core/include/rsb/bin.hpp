@@ -5,10 +5,10 @@
 
 namespace rsb {
 
-// A span of a bin is in one of three places: it is the current one, which allocations are served from; or in the
-// list, if it has free slots (Kind::span); or, without free slot, nowhere (Kind::full) until a slot
-// comes back. The list is a queue: a span waits in it while more of its slots come back, so that
-// taking it pays.
+// A span of a bin is in one of three places: it is the current one, which allocations are served
+// from; or in the list, if it has free slots (Kind::span); or, without free slot, nowhere
+// (Kind::full) until a slot comes back. The list is a queue: a span waits in it while more of its
+// slots come back, so that taking it pays.
 class Bin {
  public:
   constexpr Bin() noexcept = default;

@@ -14,7 +14,9 @@ inline constexpr size_t GiB = 1024 * MiB;
 // The largest size of an object: beyond it pointer differences overflow (C 2023, 6.5.7).
 inline constexpr size_t max_object_bytes = SIZE_MAX / 2;
 
-constexpr bool is_power_of_two(size_t n) noexcept { return n != 0 && (n & (n - 1)) == 0; }
+constexpr bool is_power_of_two(size_t n) noexcept {
+  return n != 0 && (n & (n - 1)) == 0;
+}
 
 // Index of the highest set bit; n must not be 0.
 constexpr unsigned floor_log2(size_t n) noexcept {
@@ -37,8 +39,12 @@ constexpr size_t align_up(size_t n, size_t alignment) noexcept {
   return (n + alignment - 1) & ~(alignment - 1);
 }
 
-constexpr size_t larger(size_t a, size_t b) noexcept { return a > b ? a : b; }
-constexpr size_t smaller(size_t a, size_t b) noexcept { return a < b ? a : b; }
+constexpr size_t larger(size_t a, size_t b) noexcept {
+  return a > b ? a : b;
+}
+constexpr size_t smaller(size_t a, size_t b) noexcept {
+  return a < b ? a : b;
+}
 
 inline uintptr_t address_of(const volatile void* p) noexcept {
   return reinterpret_cast<uintptr_t>(p);

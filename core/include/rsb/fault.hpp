@@ -23,15 +23,24 @@ enum class Fault : int {
 // The sentence that names a fault, for messages; never null.
 constexpr const char* fault_name(Fault fault) noexcept {
   switch (fault) {
-    case Fault::double_free: return "double free";
-    case Fault::foreign_pointer: return "freed pointer is not from this heap";
-    case Fault::interior_pointer: return "freed pointer points into a block, not at its start";
-    case Fault::misaligned_pointer: return "freed pointer is misaligned";
-    case Fault::size_mismatch: return "size passed to free does not match the block";
-    case Fault::overwritten_link: return "free block was written to";
-    case Fault::bad_pages: return "page source returned misaligned or overlapping pages";
-    case Fault::page_size_too_small: return "allocator page is smaller than the system's page";
-    case Fault::out_of_memory: return "out of memory in operator new";
+    case Fault::double_free:
+      return "double free";
+    case Fault::foreign_pointer:
+      return "freed pointer is not from this heap";
+    case Fault::interior_pointer:
+      return "freed pointer points into a block, not at its start";
+    case Fault::misaligned_pointer:
+      return "freed pointer is misaligned";
+    case Fault::size_mismatch:
+      return "size passed to free does not match the block";
+    case Fault::overwritten_link:
+      return "free block was written to";
+    case Fault::bad_pages:
+      return "page source returned misaligned or overlapping pages";
+    case Fault::page_size_too_small:
+      return "allocator page is smaller than the system's page";
+    case Fault::out_of_memory:
+      return "out of memory in operator new";
   }
   return "unknown fault";
 }

@@ -1,4 +1,5 @@
-// The heap: blocks of any size and alignment, from bins up to the span size and from whole pages above.
+// The heap: blocks of any size and alignment, from bins up to the span size and from whole pages
+// above.
 //
 //   struct Config {
 //     using Pages = rsb::platform::Pages;   // satisfies rsb::PageSource
@@ -7,20 +8,23 @@
 //   };
 //   constinit rsb::Heap<Config> heap;       // any number of heaps; no initialisation to forget
 //
-// Theory of operation. A request up to Options::span_size goes to the bin of its size class and takes a slot from
-// the bin's current span: one that was freed, else one never used, else another span. Anything larger is
-// a run of pages. A block is found by the page of its address, so it needs no header. One lock guards
-// everything; it is never held while the page source, a fault hook or a handler runs.
+// Theory of operation. A request up to Options::span_size goes to the bin of its size class and
+// takes a slot from the bin's current span: one that was freed, else one never used, else another
+// span. Anything larger is a run of pages. A block is found by the page of its address, so it needs
+// no header. One lock guards everything; it is never held while the page source, a fault hook or a
+// handler runs.
 //
-// Cost. allocate and deallocate of blocks up to the span size take constant time: some 30 instructions while
-// the current span serves, at most 250 (x86-64, Checks::basic) besides the page source.
+// Cost. allocate and deallocate of blocks up to the span size take constant time: some 30
+// instructions while the current span serves, at most 250 (x86-64, Checks::basic) besides the page
+// source.
 //
 // Shortcomings. Slots of different classes never share a span, so a program with few blocks of many
 // classes pays up to a span a class. Blocks between half a span and a span take a whole one.
-// Double frees of 4-byte blocks are caught only while the block is among the span's last 16 freed ones.
+// Double frees of 4-byte blocks are caught only while the block is among the span's last 16 freed
+// ones.
 //
-// All functions may be called by any number of threads if the lock is a real one, but not by interrupt or
-// signal handlers that can interrupt a holder of the lock.
+// All functions may be called by any number of threads if the lock is a real one, but not by
+// interrupt or signal handlers that can interrupt a holder of the lock.
 #pragma once
 
 #include "rsb/bin.hpp"
@@ -29,6 +33,9 @@
 namespace rsb {
 
 enum class Fill : uint8_t { none, zero };
+
+// Whether an allocation that cannot be met asks the out-of-memory handler and counts as a failure.
+enum class Insist : uint8_t { no, yes };
 
 // Called without a lock when a request of `bytes` cannot be met. True: memory was freed, try again.
 using OutOfMemoryHandler = int (*)(size_t bytes);
@@ -47,12 +54,14 @@ class Heap {
   Heap(const Heap&) = delete;
   Heap& operator=(const Heap&) = delete;
 
-  // ---- Allocating --------------------------------------------------------------------------------
-  // Null: there is no memory, or size exceeds PTRDIFF_MAX.
+  // ---- Allocating
+  // -------------------------------------------------------------------------------- Null: there is
+  // no memory, or size exceeds PTRDIFF_MAX.
 
   // Aligned as malloc's: to a pointer, and to 16 from 16 bytes up. size may be 0.
   [[nodiscard, gnu::always_inline]] void* allocate(size_t size) noexcept {
-    if (size > Classes::largest) [[unlikely]] return allocate_large(size, page, Fill::none);
+    if (size > Classes::largest) [[unlikely]]
+      return allocate_large(size, page, Fill::none);
     return allocate_slot(Classes::of(size));
   }
 
@@ -75,8 +84,9 @@ class Heap {
     return filled(allocate_slot(Classes::of(size)), size, Fill::zero);
   }
 
-  // ---- Releasing -----------------------------------------------------------------------------------
-  // Null does nothing. With Checks::basic, what is not the start of a live block is a fault.
+  // ---- Releasing
+  // ----------------------------------------------------------------------------------- Null does
+  // nothing. With Checks::basic, what is not the start of a live block is a fault.
 
   [[gnu::always_inline]] void deallocate(void* block) noexcept { deallocate_block(block); }
 
@@ -90,21 +100,22 @@ class Heap {
     deallocate_sized(block, size, Classes::of(size, alignment));
   }
 
-  // ---- Resizing ------------------------------------------------------------------------------------
+  // ---- Resizing
+  // ------------------------------------------------------------------------------------
 
-  // The block, perhaps elsewhere, with its contents up to the smaller size and malloc's alignment. Null:
-  // there is no memory, and the old block is as it was. A block stays where it is while its class stays
-  // the same; whole pages grow in place while the pages behind are free.
+  // The block, perhaps elsewhere, with its contents up to the smaller size and malloc's alignment.
+  // Null: there is no memory, and the old block is as it was. A block stays where it is while its
+  // class stays the same; whole pages grow in place while the pages behind are free.
   [[nodiscard]] void* reallocate(void* block, size_t size) noexcept {
     if (block == nullptr) return allocate(size);
     const SizeClass c = size <= Classes::largest ? Classes::of(size) : Classes::none;
-    return reallocate_to(block, size, page, c);
+    return reallocate_to(block, size, 0, c);
   }
 
   [[nodiscard]] void* reallocate(void* block, size_t size, size_t alignment) noexcept {
     if (block == nullptr) return allocate(size, alignment);
     if ((alignment & (alignment - 1)) != 0) return nullptr;
-    return reallocate_to(block, size, larger(alignment, page), Classes::of(size, alignment));
+    return reallocate_to(block, size, alignment, Classes::of(size, alignment));
   }
 
   // Bytes of a live block that may be used; 0 for null.
@@ -117,10 +128,12 @@ class Heap {
     return bytes_of_block(span);
   }
 
-  // Whether the address lies in memory that belongs to the heap's map: false for certain if not ours.
+  // Whether the address lies in memory that belongs to the heap's map: false for certain if not
+  // ours.
   bool may_own(const void* p) const noexcept { return pages_.map().find(p) != nullptr; }
 
-  // ---- The rest ------------------------------------------------------------------------------------
+  // ---- The rest
+  // ------------------------------------------------------------------------------------
 
   // The page-only allocator below; its runs and the heap's blocks share pages, limits and lock.
   PageAllocator<Config>& pages() noexcept { return pages_; }
@@ -128,8 +141,8 @@ class Heap {
   // Hands over memory for good; see rsb_add_region().
   size_t add_region(void* base, size_t bytes) noexcept { return pages_.add_region(base, bytes); }
 
-  // Gives back all that is free to the page source: empty spans that bins keep, and free pages. Returns
-  // the number of bytes. Linear in the number of bins, acquisitions and free runs.
+  // Gives back all that is free to the page source: empty spans that bins keep, and free pages.
+  // Returns the number of bytes. Linear in the number of bins, acquisitions and free runs.
   size_t trim() noexcept {
     LockGuard guard(pages_.lock_);
     reclaim_empty_spans(guard);
@@ -157,15 +170,17 @@ class Heap {
 
   static constexpr bool spans_have_tails = options.span_pages() > 1;
 
-  // ---- Slots ---------------------------------------------------------------------------------------
+  // ---- Slots
+  // ---------------------------------------------------------------------------------------
 
-  // The fast path of every small allocation. What it cannot do at once it leaves, as its last step and with the lock
-  // held, to a slow path, so that it needs no stack frame.
+  // The fast path of every small allocation. What it cannot do at once it leaves, as its last step
+  // and with the lock held, to a slow path, so that it needs no stack frame.
   [[gnu::always_inline]] void* allocate_slot(SizeClass c) noexcept {
     if (Try held{pages_.lock_}; held) [[likely]] {
       Span* const span = bins_[c].current();
       if (span != nullptr) [[likely]] {
-        if (span->has_free()) [[likely]] return pop(span);
+        if (span->has_free()) [[likely]]
+          return pop(span);
         if (span->has_fresh()) return span->template carve<options.checks>();
       }
       held.hand_over();
@@ -187,8 +202,9 @@ class Heap {
     return allocate_slot_locked(c);
   }
 
-  // With the lock held, which it gives up: gets the bin another span if the current one is exhausted.
-  [[gnu::noinline]] void* allocate_slot_locked(SizeClass c) noexcept {
+  // With the lock held, which it gives up: gets the bin another span if the current one is
+  // exhausted.
+  [[gnu::noinline]] void* allocate_slot_locked(SizeClass c, Insist insist = Insist::yes) noexcept {
     LockGuard guard(pages_.lock_, LockGuard::Held::already);
     Bin& bin = bins_[c];
     for (;;) {
@@ -200,7 +216,7 @@ class Heap {
       }
       span = bin.take_first();
       if (span == nullptr) {
-        span = make_span(guard, c);
+        span = make_span(guard, c, insist);
         if (span == nullptr) return nullptr;
         if (bin.current() != nullptr) {
           release_span(guard, span);  // the lock was given up, and another thread was faster
@@ -211,10 +227,11 @@ class Heap {
     }
   }
 
-  Span* make_span(LockGuard& guard, SizeClass c) noexcept {
-    Span* const span = take_run(guard, options.span_pages(), page, options.span_size);
+  Span* make_span(LockGuard& guard, SizeClass c, Insist insist) noexcept {
+    Span* const span = take_run(guard, options.span_pages(), page, options.span_size, insist);
     if (span == nullptr) return nullptr;
-    secret_ = secret_ * 0x2c9277b5u + static_cast<uint32_t>(bytes_from(nullptr, span->base) >> 8 | 1);
+    secret_ =
+        secret_ * 0x2c9277b5u + static_cast<uint32_t>(bytes_from(nullptr, span->base) >> 8 | 1);
     span->become_span(c, Classes::layout(c), secret_ ^ secret_ >> 15);
     if constexpr (spans_have_tails) set_tails(span, Kind::tail);
     return span;
@@ -237,12 +254,14 @@ class Heap {
     }
   }
 
-  // ---- Freeing -------------------------------------------------------------------------------------
+  // ---- Freeing
+  // -------------------------------------------------------------------------------------
 
   // No lock needed, and the block is not touched.
   Span* find(const void* block) noexcept {
     Span* const span = pages_.map().find(block);
-    if (span == nullptr) [[unlikely]] raise(Fault::foreign_pointer, block);
+    if (span == nullptr) [[unlikely]]
+      raise(Fault::foreign_pointer, block);
     return span;
   }
 
@@ -253,8 +272,8 @@ class Heap {
     return span;
   }
 
-  // Not block - span->base where that can be helped: the difference would have to wait for the descriptor, and the
-  // next allocation for the difference.
+  // Not block - span->base where that can be helped: the difference would have to wait for the
+  // descriptor, and the next allocation for the difference.
   static size_t offset_in_span(const Span* span, const void* block) noexcept {
     if constexpr (spans_have_tails) {
       return bytes_from(span->base, block);
@@ -263,8 +282,8 @@ class Heap {
     }
   }
 
-  // The fast path of every free: a slot of a span that stays where it is. All else, and all that looks like a
-  // fault, it leaves to a slow path.
+  // The fast path of every free: a slot of a span that stays where it is. All else, and all that
+  // looks like a fault, it leaves to a slow path.
   [[gnu::always_inline]] void deallocate_block(void* block) noexcept {
     Span* span = pages_.map().find(block);
     if (span != nullptr) [[likely]] {
@@ -283,7 +302,8 @@ class Heap {
     deallocate_slowly(block);
   }
 
-  // With the lock held, which it gives up: frees a slot of a span that becomes empty, or that was full.
+  // With the lock held, which it gives up: frees a slot of a span that becomes empty, or that was
+  // full.
   [[gnu::noinline]] void deallocate_slot_locked(Span* span, void* block) noexcept {
     LockGuard guard(pages_.lock_, LockGuard::Held::already);
     deallocate_slot(guard, span, block);
@@ -368,7 +388,8 @@ class Heap {
   void deallocate_sized(void* block, size_t size, SizeClass c) noexcept {
     if constexpr (checked) {
       const Span* const span = pages_.map().find(block);
-      if (span != nullptr && !has_size(span, size, c)) [[unlikely]] refuse_size(block, size);
+      if (span != nullptr && !has_size(span, size, c)) [[unlikely]]
+        refuse_size(block, size);
     }
     deallocate_block(block);
   }
@@ -384,29 +405,31 @@ class Heap {
     raise(Fault::size_mismatch, block);
   }
 
-  // ---- Whole pages ---------------------------------------------------------------------------------
+  // ---- Whole pages
+  // ---------------------------------------------------------------------------------
 
   static size_t pages_for(size_t size) noexcept { return larger((size + page - 1) / page, 1); }
 
-  [[gnu::noinline]] void* allocate_large(size_t size, size_t alignment, Fill fill) noexcept {
+  [[gnu::noinline]] void* allocate_large(size_t size, size_t alignment, Fill fill,
+                                         Insist insist = Insist::yes) noexcept {
     char* base = nullptr;
     bool zero = false;
     {
       LockGuard guard(pages_.lock_);
-      if (Span* const run = take_large(guard, size, larger(alignment, page))) {
+      if (Span* const run = take_large(guard, size, larger(alignment, page), insist)) {
         base = run->base;
-        zero = ZeroingSource<Pages> && run->dirty == 0;
+        zero = ZeroingSource<Pages> && run->dirty == 0 && !PageRuns<options>::is_given(run);
       }
     }
     return filled(base, zero ? 0 : size, fill);
   }
 
-  Span* take_large(LockGuard& guard, size_t size, size_t alignment) noexcept {
+  Span* take_large(LockGuard& guard, size_t size, size_t alignment, Insist insist) noexcept {
     Span* run = nullptr;
     if (size <= max_object_bytes) {
-      run = take_run(guard, pages_for(size), alignment, size);
+      run = take_run(guard, pages_for(size), alignment, size, insist);
     } else {
-      give_up(guard);
+      pages_.give_up(guard);
     }
     if (run != nullptr) become_large(run);
     return run;
@@ -423,30 +446,25 @@ class Heap {
   }
 
   // A run of pages, by all means.
-  Span* take_run(LockGuard& guard, size_t pages, size_t alignment, size_t bytes) noexcept {
+  Span* take_run(LockGuard& guard, size_t pages, size_t alignment, size_t bytes,
+                 Insist insist) noexcept {
     Span* run;
     do {
       run = pages_.take(guard, pages, alignment);
-    } while (run == nullptr && may_try_again(guard, bytes));
+    } while (run == nullptr && may_try_again(guard, bytes, insist));
     return run;
   }
 
-  [[gnu::cold, gnu::noinline]] bool may_try_again(LockGuard& guard, size_t bytes) noexcept {
-    if (reclaim_empty_spans(guard)) return true;
+  [[gnu::cold, gnu::noinline]] bool may_try_again(LockGuard& guard, size_t bytes,
+                                                  Insist insist) noexcept {
+    if (reclaim_empty_spans(guard) || pages_.trim(guard) != 0) return true;
+    if (insist == Insist::no) return false;
     if (OutOfMemoryHandler const handler = __atomic_load_n(&out_of_memory_, __ATOMIC_ACQUIRE)) {
       Unlocked unlocked(guard);
       if (handler(bytes) != 0) return true;
     }
-    give_up(guard);
+    pages_.give_up(guard);
     return false;
-  }
-
-  void give_up([[maybe_unused]] LockGuard& guard) noexcept {
-    failures_++;
-    if constexpr (requires { Config::exhausted(); }) {
-      Unlocked unlocked(guard);
-      Config::exhausted();
-    }
   }
 
   // The current span of a bin is kept even when it is empty. True: one was given up.
@@ -462,7 +480,8 @@ class Heap {
     return any;
   }
 
-  // ---- Resizing ------------------------------------------------------------------------------------
+  // ---- Resizing
+  // ------------------------------------------------------------------------------------
 
   size_t bytes_of_block(const Span* span) const noexcept {
     return span->kind == Kind::large ? size_t{span->pages} * page : span->slot_bytes();
@@ -480,7 +499,7 @@ class Heap {
       const bool was_large = span->kind == Kind::large;
       if (!was_large && span->size_class == c) return block;
       if (was_large && c == Classes::none && size <= max_object_bytes &&
-          is_aligned(block, alignment) && pages_.resize(guard, span, pages_for(size))) {
+          is_aligned(block, larger(alignment, 1)) && pages_.resize(guard, span, pages_for(size))) {
         return block;
       }
     }
@@ -489,17 +508,25 @@ class Heap {
         if (void* const moved = move_pages(span, size, alignment)) return moved;
       }
     }
-    void* const copy =
-        c == Classes::none ? allocate_large(size, alignment, Fill::none) : allocate_slot(c);
+    const bool may_stay = size <= old_bytes && is_aligned(block, larger(alignment, 1));
+    void* const copy = allocate_anew(size, alignment, c, may_stay ? Insist::no : Insist::yes);
     if (copy == nullptr) {
-      if (size > old_bytes) return nullptr;
-      // A block can always become smaller: it keeps its place, and its class is larger than its size says.
+      if (!may_stay) return nullptr;
+      // A block can always become smaller: it keeps its place, and its class is larger than its
+      // size says.
       __atomic_store_n(&shrunk_in_place_, true, __ATOMIC_RELAXED);
       return block;
     }
     __builtin_memcpy(copy, block, smaller(old_bytes, size));
     deallocate(block);
     return copy;
+  }
+
+  void* allocate_anew(size_t size, size_t alignment, SizeClass c, Insist insist) noexcept {
+    if (c == Classes::none) return allocate_large(size, alignment, Fill::none, insist);
+    if (insist == Insist::yes) return allocate_slot(c);
+    pages_.lock_.lock();
+    return allocate_slot_locked(c, insist);
   }
 
   // Shorter blocks are faster copied.
@@ -512,8 +539,13 @@ class Heap {
     Span* target;
     {
       LockGuard guard(pages_.lock_);
-      target = pages_.take(guard, pages_for(size), alignment);
+      if (PageRuns<options>::is_given(span)) return nullptr;
+      target = pages_.take(guard, pages_for(size), larger(alignment, page));
       if (target == nullptr) return nullptr;
+      if (PageRuns<options>::is_given(target)) {
+        pages_.give(guard, target, target->dirty);
+        return nullptr;
+      }
       become_large(target);
     }
     const bool moved = pages_.source_.move(from, pages * page, target->base);
@@ -531,7 +563,6 @@ class Heap {
   Bin bins_[Classes::count] = {};
   uint32_t secret_ = 0;
   bool shrunk_in_place_ = false;
-  size_t failures_ = 0;
   OutOfMemoryHandler out_of_memory_ = nullptr;
 };
 

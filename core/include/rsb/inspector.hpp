@@ -1,5 +1,5 @@
-// Looks at a heap from outside: statistics, a walk over all live blocks, and a check of every invariant.
-// For tests, tools and post-mortems; holds the heap's lock meanwhile.
+// Looks at a heap from outside: statistics, a walk over all live blocks, and a check of every
+// invariant. For tests, tools and post-mortems; holds the heap's lock meanwhile.
 #pragma once
 
 #include "rsb/heap.hpp"
@@ -40,11 +40,12 @@ class HeapInspector {
     s.peak_used_bytes = runs.peak_used_pages() * page;
     s.acquired_bytes = runs.acquired_pages() * page;
     s.free_bytes = s.acquired_bytes - s.used_bytes;
+    s.kept_bytes = runs.dirty_pages() * page;
     s.peak_acquired_bytes = runs.peak_acquired_pages() * page;
     s.metadata_bytes = heap_.pages_.metadata_bytes_;
     s.acquisitions = heap_.pages_.acquisitions_;
     s.releases = heap_.pages_.releases_;
-    s.failures = heap_.failures_;
+    s.failures = heap_.pages_.failures_;
     s.bins = Classes::count;
     return s;
   }
@@ -66,8 +67,8 @@ class HeapInspector {
     return s;
   }
 
-  // Calls visit(void* block, size_t usable_bytes) for every live block until it returns false; returns
-  // false in that case. The visitor must not call the heap.
+  // Calls visit(void* block, size_t usable_bytes) for every live block until it returns false;
+  // returns false in that case. The visitor must not call the heap.
   template <class Visitor>
   bool walk(Visitor&& visit) noexcept {
     LockGuard guard(heap_.pages_.lock_);
@@ -120,7 +121,8 @@ class HeapInspector {
     collect_free(span, free);
     for (unsigned at = 0; at < span->fresh; at += span->slot_units) {
       const SlotOffset slot = static_cast<SlotOffset>(at);
-      if (!free.contains(slot) && !visit(static_cast<void*>(span->slot(slot)), span->slot_bytes())) {
+      if (!free.contains(slot) &&
+          !visit(static_cast<void*>(span->slot(slot)), span->slot_bytes())) {
         return false;
       }
     }

@@ -11,8 +11,10 @@ namespace rsb {
 // constant-initialised, so a lock must be too.
 template <class L>
 concept Lock = requires(L l) {
-  { l.lock() } noexcept -> SameAs<void>;
-  { l.unlock() } noexcept -> SameAs<void>;
+  { l.lock() }
+  noexcept->SameAs<void>;
+  { l.unlock() }
+  noexcept->SameAs<void>;
 };
 
 // For one thread and no interrupt handler that allocates: costs nothing.
@@ -28,10 +30,10 @@ struct KeepSpinning {
   static void wait(unsigned /*round*/) noexcept { spin_hint(); }
 };
 
-// Pauses, twice as many each time, up to 1,024, while the lock is seen taken; then Wait::wait(round)
-// with round = 0, 1, 2, … Back-off keeps waiters off the cache line that the holder needs
-// (Anderson, "The performance of spin lock alternatives", 1990): two threads on two cores keep
-// 0.6-0.8 of one thread's throughput with it and 0.15 without.
+// Pauses, twice as many each time, up to 1,024, while the lock is seen taken; then
+// Wait::wait(round) with round = 0, 1, 2, … Back-off keeps waiters off the cache line that the
+// holder needs (Anderson, "The performance of spin lock alternatives", 1990): two threads on two
+// cores keep 0.6-0.8 of one thread's throughput with it and 0.15 without.
 template <class Wait>
 class BackOff {
  public:
@@ -55,7 +57,8 @@ class BasicSpinLock {
   constexpr BasicSpinLock() noexcept = default;
 
   void lock() noexcept {
-    if (!try_lock()) [[unlikely]] wait();
+    if (!try_lock()) [[unlikely]]
+      wait();
   }
 
   bool try_lock() noexcept { return __atomic_exchange_n(&taken_, 1u, __ATOMIC_ACQUIRE) == 0; }
@@ -75,11 +78,12 @@ class BasicSpinLock {
 
 using SpinLock = BasicSpinLock<KeepSpinning>;
 
-// A lock may also have try_lock(): true if it is now the caller's. Fast paths use it, so that they need no
-// stack frame for the case of waiting, which they leave to a slow path.
+// A lock may also have try_lock(): true if it is now the caller's. Fast paths use it, so that they
+// need no stack frame for the case of waiting, which they leave to a slow path.
 template <class L>
 concept TryLock = Lock<L> && requires(L l) {
-  { l.try_lock() } noexcept -> SameAs<bool>;
+  { l.try_lock() }
+  noexcept->SameAs<bool>;
 };
 
 // Holds a lock for a scope if it was free; for a lock without try_lock(), always.

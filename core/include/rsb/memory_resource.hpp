@@ -31,7 +31,8 @@ class MemoryResource : public std::pmr::memory_resource {
   }
 };
 
-// The resource to hand out; never null. All users share one object, so it always compares equal to itself.
+// The resource to hand out; never null. All users share one object, so it always compares equal to
+// itself.
 inline std::pmr::memory_resource* memory_resource() noexcept {
   static constinit MemoryResource resource;
   return &resource;

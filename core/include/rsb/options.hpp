@@ -30,9 +30,9 @@ struct Options {
   size_t acquire_size = 32 * MiB;
   size_t acquire_alignment = 2 * MiB;
 
-  // Free memory above this limit goes back to the page source when it becomes free: whole acquisitions are
-  // released; of other runs, those of discard_size and more are discarded where the source can,
-  // as long as what is not yet discarded exceeds the limit.
+  // Free memory above this limit goes back to the page source when it becomes free: whole
+  // acquisitions are released; of other runs, those of discard_size and more are discarded where
+  // the source can, as long as what is not yet discarded exceeds the limit.
   size_t keep_free = 32 * MiB;
   size_t discard_size = 1 * MiB;
 
@@ -68,8 +68,7 @@ struct ValidOptions {
                 "Options::acquire_size must be whole pages and at least one span");
   static_assert(is_power_of_two(o.acquire_alignment) && o.acquire_alignment >= o.page_size,
                 "Options::acquire_alignment must be a power of two and at least one page");
-  static_assert(o.discard_size >= o.page_size,
-                "Options::discard_size must be at least one page");
+  static_assert(o.discard_size >= o.page_size, "Options::discard_size must be at least one page");
   static_assert(o.max_regions >= 1, "Options::max_regions must be at least 1");
   static_assert(o.address_bits <= sizeof(void*) * CHAR_BIT && o.address_bits > o.page_shift(),
                 "Options::address_bits must fit a pointer and exceed the bits of a page");
@@ -77,7 +76,7 @@ struct ValidOptions {
                     o.radix_leaf_bits + o.radix_inner_bits < o.page_number_bits(),
                 "Options::radix_leaf_bits and radix_inner_bits must leave bits for the root");
   static_assert(o.map != Map::radix ||
-                    o.page_number_bits() - o.radix_leaf_bits - o.radix_inner_bits <= 16,
+                    o.page_number_bits() - o.radix_leaf_bits - o.radix_inner_bits <= 20,
                 "Options::radix_leaf_bits and radix_inner_bits leave too large a root");
 };
 

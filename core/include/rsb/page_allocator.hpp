@@ -1,5 +1,5 @@
-// The page-only allocator: runs of whole pages from a page source, kept for reuse within limits. Public,
-// usable alone, and the ground that Heap stands on.
+// The page-only allocator: runs of whole pages from a page source, kept for reuse within limits.
+// Public, usable alone, and the ground that Heap stands on.
 //
 //   struct Config {
 //     using Pages = rsb::platform::Pages;   // satisfies rsb::PageSource
@@ -8,8 +8,8 @@
 //   };
 //   constinit rsb::PageAllocator<Config> pages;
 //
-// Every operation takes constant time apart from the page source's. One lock; the page source is never
-// called with it held. Not for interrupt handlers that can interrupt a holder of the lock.
+// Every operation takes constant time apart from the page source's. One lock; the page source is
+// never called with it held. Not for interrupt handlers that can interrupt a holder of the lock.
 #pragma once
 
 #include "rsb/fault.hpp"
@@ -43,13 +43,15 @@ class PageAllocator : ValidOptions<Config::options> {
   PageAllocator(const PageAllocator&) = delete;
   PageAllocator& operator=(const PageAllocator&) = delete;
 
-  // `pages` pages at a multiple of `alignment` bytes (a power of two; a page or less means one page). Null: there
-  // are none, or `pages` is 0.
+  // `pages` pages at a multiple of `alignment` bytes (a power of two; a page or less means one
+  // page). Null: there are none, or `pages` is 0.
   [[nodiscard]] void* allocate(size_t pages, size_t alignment = page) noexcept {
     if (pages == 0 || !is_power_of_two(alignment)) return nullptr;
     LockGuard guard(lock_);
     Span* const run = take(guard, pages, larger(alignment, page));
-    return run != nullptr ? run->base : nullptr;
+    if (run != nullptr) return run->base;
+    give_up(guard);
+    return nullptr;
   }
 
   // Gives back a whole run that allocate() returned. Null does nothing; what is not such a run is a
@@ -61,34 +63,35 @@ class PageAllocator : ValidOptions<Config::options> {
     give(guard, span, span->pages);
   }
 
-  // Makes a run longer or shorter where it stands. False: what lies behind it is not free, and nothing
-  // has changed.
+  // Makes a run longer or shorter where it stands. False: what lies behind it is not free, and
+  // nothing has changed.
   [[nodiscard]] bool resize(void* run, size_t pages) noexcept {
     if (pages == 0 || run == nullptr) return false;
     LockGuard guard(lock_);
     return resize(guard, taken_run(run), pages);
   }
 
-  // Hands over memory for good; returns how many bytes of it can be allocated. See rsb_add_region().
+  // Hands over memory for good; returns how many bytes of it can be allocated. See
+  // rsb_add_region().
   size_t add_region(void* base, size_t bytes) noexcept {
     LockGuard guard(lock_);
     return add_region(guard, base, bytes);
   }
 
   // Map::flat only: tells where the page source lives, if that is known beforehand. The descriptors
-  // (sizeof(Span) bytes a page, zeroed, alignof(Span)) are the user's to provide and must stay. `base` is a
-  // multiple of the page size. False: there are too many windows.
+  // (sizeof(Span) bytes a page, zeroed, alignof(Span)) are the user's to provide and must stay.
+  // `base` is a multiple of the page size. False: there are too many windows.
   [[nodiscard]] bool set_window(void* base, size_t bytes, void* descriptors) noexcept
-    requires(options.map == Map::flat)
-  {
+      requires(options.map == Map::flat) {
     LockGuard guard(lock_);
     if (map().is_full()) return false;
     map().add_window(static_cast<char*>(base), bytes / page, static_cast<Span*>(descriptors));
     return true;
   }
 
-  // Gives back all that is free: whole acquisitions are released, other free runs discarded where the
-  // source can. Returns the number of bytes. Linear in the number of acquisitions and free runs.
+  // Gives back all that is free: whole acquisitions are released, other free runs discarded where
+  // the source can. Returns the number of bytes. Linear in the number of acquisitions and free
+  // runs.
   size_t trim() noexcept {
     LockGuard guard(lock_);
     return trim(guard);
@@ -120,27 +123,40 @@ class PageAllocator : ValidOptions<Config::options> {
          run);
   }
 
+  // An allocation is about to return null.
+  void give_up([[maybe_unused]] LockGuard& guard) noexcept {
+    failures_++;
+    if constexpr (requires { Config::exhausted(); }) {
+      Unlocked unlocked(guard);
+      Config::exhausted();
+    }
+  }
+
   // The lock may be given up in between by all functions that take the guard from here on.
 
   Span* take(LockGuard& guard, size_t pages, size_t alignment = page) noexcept {
-    if (Span* const run = runs_.take(pages, alignment)) [[likely]] return run;
+    if (Span* const run = runs_.take(pages, alignment)) [[likely]]
+      return run;
     return grow_and_take(guard, pages, alignment);
   }
 
   void give(LockGuard& guard, Span* run, size_t dirty) noexcept {
     Span* const merged = runs_.give(run, dirty);
-    if (runs_.free_pages() > options.keep_free / page) [[unlikely]] shed(guard, merged);
+    if (runs_.free_pages() > options.keep_free / page) [[unlikely]]
+      shed(guard, merged);
   }
 
   bool resize(LockGuard& guard, Span* run, size_t pages) noexcept {
     if (pages == run->pages) return true;
     if (pages > run->pages) return runs_.extend(run, pages);
     Span* const merged = runs_.shorten(run, pages);
-    if (runs_.free_pages() > options.keep_free / page) [[unlikely]] shed(guard, merged);
+    if (runs_.free_pages() > options.keep_free / page) [[unlikely]]
+      shed(guard, merged);
     return true;
   }
 
   size_t add_region(LockGuard& guard, void* base, size_t bytes) noexcept {
+    refuse_overlap(base, bytes);
     char* start = static_cast<char*>(base);
     size_t pages = 0;
     if constexpr (options.map == Map::flat) {
@@ -159,9 +175,8 @@ class PageAllocator : ValidOptions<Config::options> {
       pages = (bytes - skipped) / page;
       if (pages == 0) return 0;
     }
-    refuse_overlap(start, pages * page);
     if (!cover(guard, start, pages * page)) return 0;
-    runs_.add(start, pages, border_given, pages);
+    runs_.add(start, pages, border_given, 0);
     return pages * page;
   }
 
@@ -173,7 +188,8 @@ class PageAllocator : ValidOptions<Config::options> {
     if constexpr (RegionSource<Pages>) {
       if (Span* const run = take_from_region(guard, pages, alignment)) return run;
     }
-    const bool on_its_own = need > options.acquire_size / 2 || alignment > options.acquire_alignment;
+    const bool on_its_own =
+        need > options.acquire_size / 2 || alignment > options.acquire_alignment;
     Acquired got;
     if (on_its_own) {
       got = acquire(guard, need, alignment);
@@ -183,12 +199,11 @@ class PageAllocator : ValidOptions<Config::options> {
     }
     // Nothing to be had: but another thread may have freed something meanwhile.
     if (got.base == nullptr) return runs_.take(pages, alignment);
-    return runs_.add_and_take(got.base, got.bytes / page, dirty_when_new(got.bytes), pages);
+    return runs_.add_and_take(got.base, got.bytes / page, got.dirty, pages);
   }
 
-  Span* take_from_region(LockGuard& guard, size_t pages, size_t alignment) noexcept
-    requires RegionSource<Pages>
-  {
+  Span* take_from_region(LockGuard& guard, size_t pages,
+                         size_t alignment) noexcept requires RegionSource<Pages> {
     for (Region r = source_.next_region(); r.base != nullptr; r = source_.next_region()) {
       if (add_region(guard, r.base, r.bytes) == 0) continue;
       if (Span* const run = runs_.take(pages, alignment)) return run;
@@ -199,10 +214,17 @@ class PageAllocator : ValidOptions<Config::options> {
   struct Acquired {
     char* base = nullptr;
     size_t bytes = 0;
+    size_t dirty = 0;  // pages
   };
 
   // Memory from the page source that the map covers.
   Acquired acquire(LockGuard& guard, size_t bytes, size_t alignment) noexcept {
+    if (Orphan* const orphan = take_orphan(bytes, alignment)) {
+      bytes = orphan->bytes;
+      if (cover(guard, orphan, bytes)) return {reinterpret_cast<char*>(orphan), bytes, bytes / page};
+      keep_orphan(orphan, bytes);
+      return {};
+    }
     void* base;
     if constexpr (SourceKnowsPage<Pages>) {
       if (!source_.accepts_page(page)) fail(Fault::page_size_too_small, nullptr);
@@ -215,9 +237,33 @@ class PageAllocator : ValidOptions<Config::options> {
     if (!is_aligned(base, alignment)) fail(Fault::bad_pages, base);
     if constexpr (!TrustedSource<Pages>) refuse_overlap(base, bytes);
     acquisitions_++;
-    if (cover(guard, base, bytes)) return {static_cast<char*>(base), bytes};
-    release_to_source(guard, base, bytes);
+    if (cover(guard, base, bytes)) return {static_cast<char*>(base), bytes, dirty_when_new(bytes)};
+    if (!release_to_source(guard, base, bytes)) keep_orphan(base, bytes);
     return {};
+  }
+
+  // Memory that the map could not cover for want of memory, and that the source did not take back: kept in
+  // a list in itself, so that it is not lost.
+  struct Orphan {
+    Orphan* next;
+    size_t bytes;
+  };
+
+  void keep_orphan(void* base, size_t bytes) noexcept {
+    Orphan* const orphan = static_cast<Orphan*>(base);
+    orphan->next = orphans_;
+    orphan->bytes = bytes;
+    orphans_ = orphan;
+    metadata_bytes_ += bytes;
+  }
+
+  // The first one, if it will do; null if not.
+  Orphan* take_orphan(size_t bytes, size_t alignment) noexcept {
+    Orphan* const orphan = orphans_;
+    if (orphan == nullptr || orphan->bytes < bytes || !is_aligned(orphan, alignment)) return nullptr;
+    orphans_ = orphan->next;
+    metadata_bytes_ -= orphan->bytes;
+    return orphan;
   }
 
   // Installs what the map lacks for [base, base + bytes). False: the source has no memory for it.
@@ -243,7 +289,8 @@ class PageAllocator : ValidOptions<Config::options> {
         if (map().install(base, bytes, node, node_bytes)) {
           metadata_bytes_ += size;
         } else {
-          release_to_source(guard, node, size);  // another thread was faster
+          // Another thread was faster.
+          if (!release_to_source(guard, node, size)) keep_orphan(node, size);
         }
       }
     }
@@ -253,7 +300,8 @@ class PageAllocator : ValidOptions<Config::options> {
   void refuse_overlap(void* base, size_t bytes) noexcept {
     for (Span* s = runs_.acquisitions(); s != nullptr; s = s->next_acquisition) {
       size_t length = 0;
-      for (const Span* run = s; run != nullptr; run = runs_.next_run(run)) length += runs_.length(run);
+      for (const Span* run = s; run != nullptr; run = runs_.next_run(run))
+        length += runs_.length(run);
       if (bytes_from(s->base, base) < length * page || bytes_from(base, s->base) < bytes) {
         fail(Fault::bad_pages, base);
       }
@@ -272,7 +320,8 @@ class PageAllocator : ValidOptions<Config::options> {
     size_t pages = (bytes - skipped) / (page + sizeof(Span));
     const char* const end = static_cast<char*>(base) + bytes;
     while (pages != 0) {
-      const char* const first = align_up(static_cast<char*>(descriptors) + pages * sizeof(Span), page);
+      const char* const first =
+          align_up(static_cast<char*>(descriptors) + pages * sizeof(Span), page);
       if (first + pages * page <= end) break;
       pages--;
     }
@@ -327,7 +376,7 @@ class PageAllocator : ValidOptions<Config::options> {
         Unlocked unlocked(guard);
         discarded = source_.discard(run->base, run->pages * page);
       }
-      runs_.put_back(run, discarded ? 0 : dirty);
+      runs_.give(run, discarded ? 0 : dirty);
       return discarded ? dirty * page : 0;
     } else {
       return 0;
@@ -349,7 +398,8 @@ class PageAllocator : ValidOptions<Config::options> {
 
   size_t trim(LockGuard& guard) noexcept {
     size_t bytes = 0;
-    // A run that cannot be given back stays where it is, so look at no more runs than there are now.
+    // A run that cannot be given back stays where it is, so look at no more runs than there are
+    // now.
     for (Span* s = runs_.acquisitions(); s != nullptr;) {
       Span* const next = s->next_acquisition;
       if (s->kind == Kind::free && runs_.is_releasable(s)) {
@@ -372,9 +422,11 @@ class PageAllocator : ValidOptions<Config::options> {
   LockType lock_;
   [[no_unique_address]] Pages source_;
   PageRuns<options> runs_;
+  Orphan* orphans_ = nullptr;
   size_t metadata_bytes_ = 0;
   size_t acquisitions_ = 0;
   size_t releases_ = 0;
+  size_t failures_ = 0;
 };
 
 }  // namespace rsb

@@ -1,6 +1,7 @@
 // From an address to the descriptor of its page. Two ways, one interface:
 //
-//   Span* find(p)            the descriptor, or null. Takes no lock: the entry of a live block does not
+//   Span* find(p)            the descriptor, or null. Takes no lock: the entry of a live block does
+//   not
 //                            change. Never touches what p points to. Constant time.
 //   size_t missing(p, n)     bytes of a node that must be installed before [p, p + n) is covered; 0
 //                            if it is. Under the heap's lock, like all that follows.
@@ -13,10 +14,10 @@
 
 namespace rsb {
 
-// For addresses that are not known beforehand. A tree whose leaves are arrays of descriptors, indexed by
-// page number. On hosted systems one level of large leaves of demand-zero memory is fastest:
-// a lookup is one load and the descriptor. Bits of an address above `address_bits` are ignored;
-// a pointer that differs in them is found out by its distance from the span.
+// For addresses that are not known beforehand. A tree whose leaves are arrays of descriptors,
+// indexed by page number. On hosted systems one level of large leaves of demand-zero memory is
+// fastest: a lookup is one load and the descriptor. Bits of an address above `address_bits` are
+// ignored; a pointer that differs in them is found out by its distance from the span.
 template <Options options>
 class RadixPageMap {
   static constexpr unsigned leaf_bits = options.radix_leaf_bits;
@@ -37,15 +38,16 @@ class RadixPageMap {
   constexpr RadixPageMap() noexcept = default;
 
   Span* find(const void* p) const noexcept {
-    // Nearly all of a process's memory lies below one leaf. Asking whether p does lets the processor guess the answer
-    // and go on, where a load from the tree would have to wait for p.
+    // Nearly all of a process's memory lies below one leaf. Asking whether p does lets the
+    // processor guess the answer and go on, where a load from the tree would have to wait for p.
     if (~(page_number(p) >> leaf_bits) == __atomic_load_n(&home_, __ATOMIC_ACQUIRE)) [[likely]] {
       return &home_leaf_->pages[page_number(p) & mask(leaf_bits)];
     }
     return find_in_tree(p);
   }
 
-  // The descriptors of [base, base + bytes), which must be covered, if they lie one behind the other; else null.
+  // The descriptors of [base, base + bytes), which must be covered, if they lie one behind the
+  // other; else null.
   Span* find_all(const void* base, size_t bytes) const noexcept {
     return bytes_into(base, leaf_reach) + bytes <= leaf_reach ? find(base) : nullptr;
   }
@@ -126,8 +128,8 @@ class RadixPageMap {
     }
   }
 
-  // The first leaf ever installed, and the complement of its number: so it is no leaf's at first, and a heap
-  // begins as zeroes, which take no space in the program's file.
+  // The first leaf ever installed, and the complement of its number: so it is no leaf's at first,
+  // and a heap begins as zeroes, which take no space in the program's file.
   uintptr_t home_ = 0;
   Leaf* home_leaf_ = nullptr;
   void* root_[size_t{1} << root_bits] = {};

@@ -1,5 +1,5 @@
-// Runs of pages: taken, given back, split and merged, each in constant time. Not synchronised and without a
-// page source: PageAllocator adds both.
+// Runs of pages: taken, given back, split and merged, each in constant time. Not synchronised and
+// without a page source: PageAllocator adds both.
 #pragma once
 
 #include "rsb/page_map.hpp"
@@ -56,8 +56,8 @@ class PageRuns {
     return (last_of(run)->border & border_end) != 0;
   }
 
-  // A run of `pages` pages at a multiple of `alignment` bytes, or null. Its `dirty` says how many of
-  // its pages may not be zero.
+  // A run of `pages` pages at a multiple of `alignment` bytes, or null. Its `dirty` says how many
+  // of its pages may not be zero.
   Span* take(size_t pages, size_t alignment = page) noexcept {
     const size_t slack = alignment / page - 1;
     if (slack > UINT32_MAX || pages > UINT32_MAX - slack) return nullptr;
@@ -81,24 +81,25 @@ class PageRuns {
     return keep_front(run, pages);
   }
 
-  // Takes a free run aside while its contents are discarded; put_back() returns it clean. In between it
-  // counts neither as used nor as free.
+  // Takes a free run aside while its contents are discarded; give() returns it. In between it
+  // counts as used, but not for the peak.
   void set_aside(Span* run) noexcept {
     take_out(run);
     run->kind = Kind::pages;
-  }
-
-  void put_back(Span* run, size_t dirty) noexcept {
     used_pages_ += run->pages;
-    give(run, dirty);
   }
 
-  // Gives back a taken run, of whose pages `dirty` may not be zero any more; returns the free run that
-  // it has become part of.
+  // Whether the run lies in a region that was handed over by address. Of such a run nothing is
+  // known to be zero, and nothing ever goes to the page source.
+  static bool is_given(const Span* run) noexcept { return (run->border & border_given) != 0; }
+
+  // Gives back a taken run, of whose pages `dirty` may not be zero any more; returns the free run
+  // that it has become part of.
   Span* give(Span* run, size_t dirty) noexcept {
     char* base = run->base;
     size_t pages = run->pages;
     used_pages_ -= pages;
+    if (is_given(run)) dirty = 0;  // not the page source's to discard
     if (Span* const right = free_run_behind(run)) {
       unlist(right);
       right->kind = Kind::none;  // its last page becomes that of the whole
@@ -168,12 +169,13 @@ class PageRuns {
   size_t dirty_pages() const noexcept { return dirty_pages_; }
 
  private:
-  // Cuts a run that is in no list; returns the second part. `dirty` is an upper bound, so each part may
-  // inherit all of it.
+  // Cuts a run that is in no list; returns the second part. `dirty` is an upper bound, so each part
+  // may inherit all of it.
   Span* split(Span* run, size_t pages) noexcept {
     Span* const rest = map_.find(run->base + pages * page);
     rest->base = run->base + pages * page;
     rest->pages = static_cast<uint32_t>(run->pages - pages);
+    rest->border = static_cast<uint8_t>(rest->border | (run->border & border_given));
     rest->dirty = static_cast<uint32_t>(smaller(run->dirty, rest->pages));
     run->pages = static_cast<uint32_t>(pages);
     run->dirty = static_cast<uint32_t>(smaller(run->dirty, pages));

@@ -5,7 +5,8 @@
 
 namespace rsb {
 
-// acquire(bytes, alignment): memory of `bytes` bytes at a multiple of `alignment`, or null when there
+// acquire(bytes, alignment): memory of `bytes` bytes at a multiple of `alignment`, or null when
+// there
 //   is none. `bytes` is a multiple of the page size, `alignment` a power of two of at least a page.
 //   The memory is readable, writable and nobody else's until it is released.
 // release(base, bytes): takes back exactly what one acquire returned. False: it could not, and the
@@ -14,49 +15,61 @@ namespace rsb {
 // they may be called by several threads at once. Neither may call the heap it serves.
 template <class S>
 concept PageSource = requires(S source, void* base, size_t bytes, size_t alignment) {
-  { source.acquire(bytes, alignment) } noexcept -> SameAs<void*>;
-  { source.release(base, bytes) } noexcept -> SameAs<bool>;
+  { source.acquire(bytes, alignment) }
+  noexcept->SameAs<void*>;
+  { source.release(base, bytes) }
+  noexcept->SameAs<bool>;
 };
 
 // Optional: S::zeroed is true when acquired memory reads as zero; calloc then need not write it.
 template <class S>
-concept ZeroingSource = PageSource<S> && requires { requires S::zeroed; };
+concept ZeroingSource = PageSource<S> && requires {
+  requires S::zeroed;
+};
 
-// Optional: S::trusted is true when acquired memory cannot overlap what is acquired already (it comes
-// from an operating system); others are checked, in time linear in the number of acquisitions.
+// Optional: S::trusted is true when acquired memory cannot overlap what is acquired already (it
+// comes from an operating system); others are checked, in time linear in the number of
+// acquisitions.
 template <class S>
-concept TrustedSource = PageSource<S> && requires { requires S::trusted; };
+concept TrustedSource = PageSource<S> && requires {
+  requires S::trusted;
+};
 
 // Optional: discard(base, bytes) drops the contents of pages inside an acquisition and keeps the
 // addresses; they read as zero from then on. False: nothing happened.
 template <class S>
 concept DiscardingSource = ZeroingSource<S> && requires(S source, void* base, size_t bytes) {
-  { source.discard(base, bytes) } noexcept -> SameAs<bool>;
+  { source.discard(base, bytes) }
+  noexcept->SameAs<bool>;
 };
 
-// Optional: move(from, bytes, to) makes the contents of pages appear at `to`, other pages acquired from this source,
-// without copying; `from` reads as zero from then on. False: nothing happened.
+// Optional: move(from, bytes, to) makes the contents of pages appear at `to`, other pages acquired
+// from this source, without copying; `from` reads as zero from then on. False: nothing happened.
 template <class S>
 concept MovingSource = ZeroingSource<S> && requires(S source, void* base, size_t bytes) {
-  { source.move(base, bytes, base) } noexcept -> SameAs<bool>;
+  { source.move(base, bytes, base) }
+  noexcept->SameAs<bool>;
 };
 
-// Optional: accepts_page(bytes) is false when the system's page is larger than the allocator's, which
-// would make it discard or release what it must not. Asked before every acquire; a false is a fault.
+// Optional: accepts_page(bytes) is false when the system's page is larger than the allocator's,
+// which would make it discard or release what it must not. Asked before every acquire; a false is a
+// fault.
 template <class S>
 concept SourceKnowsPage = PageSource<S> && requires(S source, size_t bytes) {
-  { source.accepts_page(bytes) } noexcept -> SameAs<bool>;
+  { source.accepts_page(bytes) }
+  noexcept->SameAs<bool>;
 };
 
-// Optional: memory known by address when the program is built. next_region() returns one region after the
-// other, then base = null. Asked under the lock, when the heap has nothing free.
+// Optional: memory known by address when the program is built. next_region() returns one region
+// after the other, then base = null. Asked under the lock, when the heap has nothing free.
 struct Region {
   void* base = nullptr;
   size_t bytes = 0;
 };
 template <class S>
 concept RegionSource = PageSource<S> && requires(S source) {
-  { source.next_region() } noexcept -> SameAs<Region>;
+  { source.next_region() }
+  noexcept->SameAs<Region>;
 };
 
 // A source that has nothing: for heaps that live off the regions handed to them by address.

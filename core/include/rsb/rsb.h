@@ -1,9 +1,9 @@
 /* rsbmalloc for C (and C++): the built instance, all names prefixed.
  *
  * Sizes are bytes, alignments powers of two. Null means: there is no memory (errno is ENOMEM on
- * systems that have errno). Unless said otherwise a function may be called by any number of threads,
- * takes a bounded number of steps besides the calls of the page source, and must not be called from
- * a signal or interrupt handler that can interrupt another call of this library.
+ * systems that have errno). Unless said otherwise a function may be called by any number of
+ * threads, takes a bounded number of steps besides the calls of the page source, and must not be
+ * called from a signal or interrupt handler that can interrupt another call of this library.
  *
  * What free-like functions are given must have come from the matching function of this library
  * and be live. With checks `basic`, what does not is reported to rsb_fault() instead of corrupting
@@ -42,68 +42,70 @@ extern "C" {
  * gives a unique pointer. Sizes above PTRDIFF_MAX, and products that overflow, give null.
  */
 
-RSB_MALLOC_LIKE(1) void *rsb_malloc(size_t size) RSB_NOEXCEPT;
-RSB_MALLOC_LIKE(1, 2) void *rsb_calloc(size_t count, size_t size) RSB_NOEXCEPT; /* all zero */
-void rsb_free(void *block) RSB_NOEXCEPT;
+RSB_MALLOC_LIKE(1) void* rsb_malloc(size_t size) RSB_NOEXCEPT;
+RSB_MALLOC_LIKE(1, 2) void* rsb_calloc(size_t count, size_t size) RSB_NOEXCEPT; /* all zero */
+void rsb_free(void* block) RSB_NOEXCEPT;
 
 /* The block with its contents up to the smaller size; null leaves the old block as it was.
  * realloc(null, n) is malloc(n); realloc(p, 0) keeps a block of the smallest size. */
-RSB_NODISCARD void *rsb_realloc(void *block, size_t size) RSB_NOEXCEPT;
-RSB_NODISCARD void *rsb_reallocarray(void *block, size_t count, size_t size) RSB_NOEXCEPT;
+RSB_NODISCARD void* rsb_realloc(void* block, size_t size) RSB_NOEXCEPT;
+RSB_NODISCARD void* rsb_reallocarray(void* block, size_t count, size_t size) RSB_NOEXCEPT;
 
 /* Null (EINVAL) if the alignment is not a power of two; any size, any power of two. */
-RSB_MALLOC_LIKE(2) void *rsb_aligned_alloc(size_t alignment, size_t size) RSB_NOEXCEPT;
+RSB_MALLOC_LIKE(2) void* rsb_aligned_alloc(size_t alignment, size_t size) RSB_NOEXCEPT;
 /* The same, but an alignment that is no power of two is rounded up to one (as glibc does). */
-RSB_MALLOC_LIKE(2) void *rsb_memalign(size_t alignment, size_t size) RSB_NOEXCEPT;
-/* 0 and *block set; or EINVAL (22) or ENOMEM (12) and *block untouched. EINVAL: the alignment is not a
- * power of two or less than a pointer. */
-RSB_NODISCARD int rsb_posix_memalign(void **block, size_t alignment, size_t size) RSB_NOEXCEPT;
+RSB_MALLOC_LIKE(2) void* rsb_memalign(size_t alignment, size_t size) RSB_NOEXCEPT;
+/* 0 and *block set; or EINVAL (22) or ENOMEM (12) and *block untouched. EINVAL: the alignment is
+ * not a power of two or less than a pointer. */
+RSB_NODISCARD int rsb_posix_memalign(void** block, size_t alignment, size_t size) RSB_NOEXCEPT;
 /* Aligned to the allocator's page; pvalloc also rounds the size up to whole pages. */
-RSB_MALLOC_LIKE(1) void *rsb_valloc(size_t size) RSB_NOEXCEPT;
-RSB_NODISCARD void *rsb_pvalloc(size_t size) RSB_NOEXCEPT;
+RSB_MALLOC_LIKE(1) void* rsb_valloc(size_t size) RSB_NOEXCEPT;
+RSB_NODISCARD void* rsb_pvalloc(size_t size) RSB_NOEXCEPT;
 
 /* Bytes of the block that may be used: at least what was asked for. 0 for null. */
-size_t rsb_malloc_usable_size(const void *block) RSB_NOEXCEPT;
+size_t rsb_malloc_usable_size(const void* block) RSB_NOEXCEPT;
 
 /* C23: the size is the one last asked of malloc, calloc or realloc (free_sized), size and alignment
  * those given to aligned_alloc (free_aligned_sized). Checked: a wrong size class is a fault. */
-void rsb_free_sized(void *block, size_t size) RSB_NOEXCEPT;
-void rsb_free_aligned_sized(void *block, size_t alignment, size_t size) RSB_NOEXCEPT;
+void rsb_free_sized(void* block, size_t size) RSB_NOEXCEPT;
+void rsb_free_aligned_sized(void* block, size_t alignment, size_t size) RSB_NOEXCEPT;
 
 /* ---- Size and alignment known to the caller ----------------------------------------------------
  *
  * The smallest slot that fits both: rsb_allocate(4, 4) costs 4 bytes. Alignment 0 or 1 means none.
  * Release by rsb_deallocate with the same size and alignment, or by rsb_free. */
-RSB_MALLOC_LIKE(1) void *rsb_allocate(size_t size, size_t alignment) RSB_NOEXCEPT;
-RSB_MALLOC_LIKE(1) void *rsb_allocate_zeroed(size_t size, size_t alignment) RSB_NOEXCEPT;
-RSB_NODISCARD void *rsb_reallocate(void *block, size_t size, size_t alignment) RSB_NOEXCEPT;
-void rsb_deallocate(void *block, size_t size, size_t alignment) RSB_NOEXCEPT;
+RSB_MALLOC_LIKE(1) void* rsb_allocate(size_t size, size_t alignment) RSB_NOEXCEPT;
+RSB_MALLOC_LIKE(1) void* rsb_allocate_zeroed(size_t size, size_t alignment) RSB_NOEXCEPT;
+RSB_NODISCARD void* rsb_reallocate(void* block, size_t size, size_t alignment) RSB_NOEXCEPT;
+void rsb_deallocate(void* block, size_t size, size_t alignment) RSB_NOEXCEPT;
 
 /* ---- The page-only allocator --------------------------------------------------------------------
  *
  * Runs of whole pages; `alignment` in bytes, 0 for one page. What it returns is released
  * by rsb_page_free and by nothing else. */
 size_t rsb_page_size(void) RSB_NOEXCEPT;
-RSB_NODISCARD void *rsb_page_allocate(size_t pages, size_t alignment) RSB_NOEXCEPT;
+RSB_NODISCARD void* rsb_page_allocate(size_t pages, size_t alignment) RSB_NOEXCEPT;
 /* True: the run now has `pages` pages at the same address. False: it is as it was. */
-RSB_NODISCARD int rsb_page_resize(void *run, size_t pages) RSB_NOEXCEPT;
-void rsb_page_free(void *run) RSB_NOEXCEPT;
+RSB_NODISCARD int rsb_page_resize(void* run, size_t pages) RSB_NOEXCEPT;
+void rsb_page_free(void* run) RSB_NOEXCEPT;
 
 /* Hands memory to the heap for good: any address, any number of bytes; what does not fill a page at
  * its ends is left unused. The caller must not touch it any more. Returns the bytes that became
  * allocatable, 0 if the region is too small or there are too many regions. */
-size_t rsb_add_region(void *base, size_t bytes) RSB_NOEXCEPT;
+size_t rsb_add_region(void* base, size_t bytes) RSB_NOEXCEPT;
 
 /* A region known when the program is built (RSB_PLATFORM=static-pool): define
  *   const rsb_region rsb_regions[] = {{pool, sizeof pool}, {0, 0}};
- * with any number of regions and an empty one at the end. They are added when memory is first needed. */
+ * with any number of regions and an empty one at the end. They are added when memory is first
+ * needed. */
 typedef struct rsb_region {
-  void *base;
+  void* base;
   size_t bytes;
 } rsb_region;
 extern const rsb_region rsb_regions[];
 
-/* ---- What the heap knows about itself -----------------------------------------------------------*/
+/* ---- What the heap knows about itself
+ * -----------------------------------------------------------*/
 
 typedef struct rsb_stats {
   size_t live_blocks;     /* blocks handed out and not released */
@@ -111,6 +113,7 @@ typedef struct rsb_stats {
   size_t used_bytes;      /* bytes of the pages that hold live blocks or belong to a bin */
   size_t peak_used_bytes; /* the most that used_bytes has been */
   size_t free_bytes;      /* bytes of pages kept for later */
+  size_t kept_bytes;      /* of those, bytes that were used and not discarded since: they hold memory */
   size_t acquired_bytes;  /* used_bytes + free_bytes: what the page source and regions gave */
   size_t peak_acquired_bytes;
   size_t metadata_bytes; /* acquired besides, for the page map (address space; touched as needed) */
@@ -129,21 +132,22 @@ typedef struct rsb_bin_stats {
 
 /* These hold the heap's lock while they look at every span: linear in the number of runs, walk and
  * check also in the number of slots. */
-void rsb_get_stats(rsb_stats *stats) RSB_NOEXCEPT;
+void rsb_get_stats(rsb_stats* stats) RSB_NOEXCEPT;
 /* 0 if there is no such bin. Bins are numbered from 0 in ascending order of slot size. */
-int rsb_get_bin_stats(size_t bin, rsb_bin_stats *stats) RSB_NOEXCEPT;
+int rsb_get_bin_stats(size_t bin, rsb_bin_stats* stats) RSB_NOEXCEPT;
 
 /* Calls visit(block, usable bytes, context) for every live block until it returns 0; returns 0 in
  * that case, else 1. The visitor must not call the heap. */
-int rsb_walk(int (*visit)(void *block, size_t bytes, void *context), void *context);
+int rsb_walk(int (*visit)(void* block, size_t bytes, void* context), void* context);
 
 /* Verifies every invariant. Null if all hold, else a sentence that names one that does not. */
-const char *rsb_check(void) RSB_NOEXCEPT;
+const char* rsb_check(void) RSB_NOEXCEPT;
 
 /* Gives back all that is free; returns how many bytes went back to the page source. */
 size_t rsb_trim(void) RSB_NOEXCEPT;
 
-/* ---- Failure ------------------------------------------------------------------------------------*/
+/* ---- Failure
+ * ------------------------------------------------------------------------------------*/
 
 typedef enum rsb_fault_kind {
   RSB_DOUBLE_FREE = 1,
@@ -160,23 +164,24 @@ typedef enum rsb_fault_kind {
 /* Called when a misuse is caught, with no lock held; must not return (the heap is as it was
  * before the faulty call, so a longjmp out of it is fine). Define it to replace the
  * default, which traps; on systems with a standard error stream it first says what happened. */
-RSB_NORETURN void rsb_fault(rsb_fault_kind kind, const void *address);
+RSB_NORETURN void rsb_fault(rsb_fault_kind kind, const void* address);
 
 /* The sentence for a kind; never null. */
-const char *rsb_fault_name(rsb_fault_kind kind) RSB_NOEXCEPT;
+const char* rsb_fault_name(rsb_fault_kind kind) RSB_NOEXCEPT;
 
-/* Called without a lock when a request of `bytes` bytes cannot be met. Non-zero: memory was freed, try again;
- * 0: give up. Null (the default): give up. Returns the previous handler. */
+/* Called without a lock when a request of `bytes` bytes cannot be met. Non-zero: memory was freed,
+ * try again; 0: give up. Null (the default): give up. Returns the previous handler. */
 typedef int (*rsb_out_of_memory_handler)(size_t bytes);
 rsb_out_of_memory_handler rsb_set_out_of_memory_handler(rsb_out_of_memory_handler) RSB_NOEXCEPT;
 
-/* ---- The page source of RSB_PLATFORM=user: two functions that the user defines -------------------
+/* ---- The page source of RSB_PLATFORM=user: two functions that the user defines
+ * -------------------
  *
  * acquire: `bytes` bytes (whole pages) at a multiple of `alignment` (at least a page), or null.
- * release: exactly what one acquire returned. Called by any thread, never with the heap's lock held; they
- * must not call the heap. */
-void *rsb_pages_acquire(size_t bytes, size_t alignment);
-void rsb_pages_release(void *base, size_t bytes);
+ * release: exactly what one acquire returned. Called by any thread, never with the heap's lock
+ * held; they must not call the heap. */
+void* rsb_pages_acquire(size_t bytes, size_t alignment);
+void rsb_pages_release(void* base, size_t bytes);
 
 #ifdef __cplusplus
 }

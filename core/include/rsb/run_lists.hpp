@@ -1,6 +1,6 @@
-// Free runs of pages by length: lists with a bitmap on top, so that a run that is long enough is found in
-// constant time. The scheme is that of TLSF (Masmano, Ripoll, Crespo, Real, "TLSF: a new dynamic memory
-// allocator for real-time systems", 2004), counted in pages instead of bytes.
+// Free runs of pages by length: lists with a bitmap on top, so that a run that is long enough is
+// found in constant time. The scheme is that of TLSF (Masmano, Ripoll, Crespo, Real, "TLSF: a new
+// dynamic memory allocator for real-time systems", 2004), counted in pages instead of bytes.
 #pragma once
 
 #include "rsb/options.hpp"
@@ -8,51 +8,53 @@
 
 namespace rsb {
 
-// Lengths below 8 have a list each; above, every doubling is divided into 8 lists. Not synchronised.
+// Lengths below 8 have a list each; above, every doubling is divided into 8 lists. Not
+// synchronised.
 template <unsigned page_number_bits>
 class RunLists {
   static constexpr unsigned step_bits = 3;
   static constexpr unsigned steps = 1u << step_bits;
   static constexpr unsigned length_bits = page_number_bits < 32 ? page_number_bits : 32;
-  static constexpr unsigned lists =
-      length_bits > step_bits ? (length_bits - step_bits + 1) * steps : steps;
+  static constexpr unsigned lists = length_bits > step_bits ? (length_bits - step_bits + 1) * steps
+                                                            : steps;
 
  public:
   constexpr RunLists() noexcept = default;
 
-  // Runs that hold other than the source's zeroes go to the front, where they are taken first: their
-  // memory is in use already.
+  // Runs that hold other than the source's zeroes go to the front, where they are taken first:
+  // their memory is in use already.
   void insert(Span* run) noexcept {
     const unsigned list = list_of(run->pages);
     run->list = static_cast<uint16_t>(list);
     Span* const head = heads_[list];
     if (head == nullptr) {
       used_[list / word_bits] |= uintptr_t{1} << (list % word_bits);
-      link(run, nullptr, nullptr);
+      run->next = run->previous = run;
       heads_[list] = run;
-    } else if (run->dirty != 0) {
-      link(run, nullptr, head);
-      heads_[list] = run;
-    } else {
-      link(run, head, head->next);
+      return;
     }
+    // A ring: before the head is the end.
+    run->next = head;
+    run->previous = head->previous;
+    head->previous->next = run;
+    head->previous = run;
+    if (run->dirty != 0) heads_[list] = run;
   }
 
   void remove(Span* run) noexcept {
-    Span* const next = run->next;
-    Span* const previous = run->previous;
-    if (next != nullptr) next->previous = previous;
-    if (previous != nullptr) {
-      previous->next = next;
+    const unsigned list = run->list;
+    if (run->next == run) {
+      heads_[list] = nullptr;
+      used_[list / word_bits] &= ~(uintptr_t{1} << (list % word_bits));
       return;
     }
-    const unsigned list = run->list;
-    heads_[list] = next;
-    if (next == nullptr) used_[list / word_bits] &= ~(uintptr_t{1} << (list % word_bits));
+    run->next->previous = run->previous;
+    run->previous->next = run->next;
+    if (heads_[list] == run) heads_[list] = run->next;
   }
 
-  // A run of at least `pages` pages, still in its list; null if there is none (or, for the sake of constant
-  // time, only one in the middle of the list of lengths in which `pages` itself lies).
+  // A run of at least `pages` pages, still in its list; null if there is none (or, for the sake of
+  // constant time, only one in the middle of the list of lengths in which `pages` itself lies).
   Span* find(size_t pages) const noexcept {
     if (pages >> (length_bits - 1) > 1) return nullptr;  // more than there are addresses
     const unsigned own = list_of(pages);
@@ -79,10 +81,13 @@ class RunLists {
 
   // Whether `run` is in the list where it belongs. Linear in the length of that list.
   bool contains(const Span* run) const noexcept {
-    for (const Span* s = heads_[list_of(run->pages)]; s != nullptr; s = s->next) {
-      if (s == run) return true;
+    const Span* const head = heads_[list_of(run->pages)];
+    const Span* s = head;
+    while (s != nullptr && s != run) {
+      s = s->next;
+      if (s == head) return false;
     }
-    return false;
+    return s == run;
   }
 
  private:
@@ -94,13 +99,6 @@ class RunLists {
     const unsigned octave = floor_log2(pages);
     const unsigned step = static_cast<unsigned>(pages >> (octave - step_bits)) & (steps - 1);
     return (octave - step_bits + 1) * steps + step;
-  }
-
-  static void link(Span* run, Span* previous, Span* next) noexcept {
-    run->previous = previous;
-    run->next = next;
-    if (previous != nullptr) previous->next = run;
-    if (next != nullptr) next->previous = run;
   }
 
   uintptr_t used_[words] = {};  // a bit for every list that is not empty

@@ -1,9 +1,9 @@
-// Size classes: which slot sizes there are, and which one serves a request. All of it is computed at
-// compile time from the options.
+// Size classes: which slot sizes there are, and which one serves a request. All of it is computed
+// at compile time from the options.
 //
-// 4, 8, 16, steps of 16 up to 128, then four steps a doubling up to the span. Above 128 a class is the
-// largest multiple of 16 of which as many fit into the span as of the step, so little or nothing is
-// lost at the end of a span: a 16 KiB span holds five slots of 3,264, not of 3,072.
+// 4, 8, 16, steps of 16 up to 128, then four steps a doubling up to the span. Above 128 a class is
+// the largest multiple of 16 of which as many fit into the span as of the step, so little or
+// nothing is lost at the end of a span: a 16 KiB span holds five slots of 3,264, not of 3,072.
 #pragma once
 
 #include "rsb/options.hpp"
@@ -65,8 +65,8 @@ class SizeClasses {
 
   static constexpr const SlotLayout& layout(SizeClass c) { return table.layout[c]; }
 
-  // The class that serves malloc(size): aligned to a pointer, and to 16 from 16 bytes up. size must be at
-  // most `largest`. One load.
+  // The class that serves malloc(size): aligned to a pointer, and to 16 from 16 bytes up. size must
+  // be at most `largest`. One load.
   static constexpr SizeClass of(size_t size) { return lookup.at[(size + granule - 1) / granule]; }
 
   // The class that serves a request whose alignment (a power of two, or 0) is known; `none` if
@@ -118,7 +118,8 @@ class SizeClasses {
   }
 
   static_assert(count < most, "Options::span_size makes too many size classes");
-  static_assert(classes_hold(), "size classes ascend, are multiples of 16 from 16 and fill the span");
+  static_assert(classes_hold(),
+                "size classes ascend, are multiples of 16 from 16 and fill the span");
   static_assert(largest == span, "the largest bin is the span");
 };
 

@@ -1,20 +1,22 @@
 // The descriptor of a run of pages, and the free list of a span.
 //
-// Every page has a descriptor in the page map; the one of a run's first page describes the run (and,
-// for free runs, that of its last page says where the run begins). It is never inside the pages.
+// Every page has a descriptor in the page map; the one of a run's first page describes the run
+// (and, for free runs, that of its last page says where the run begins). It is never inside the
+// pages.
 //
-// Theory of operation of a span: slots start at offset 0, one behind the other. Those from `fresh` on
-// have never been handed out. A free slot holds in its first four bytes a *link*: the offset of the next
-// free slot (16 bits, in units of 4 bytes) and a tag (16 bits), the exclusive or of the slot's own offset, the
-// next offset and the span's secret. Where the slot has 8 bytes or more, the next four hold a *mark*,
-// a hash of the link. A wrong tag when a slot is taken is a write after free. A right tag when a
-// slot comes back is suspicious, and a right mark behind it is proof of a double free: the odds that a program wrote
-// just these bits are 1 in 2^48. A 4-byte slot has no room for a mark; there the most recently freed slots are
-// compared instead. Link and mark are erased whenever a slot is handed out, and zeroes are never a right
-// link, so nothing that an earlier life left behind counts.
+// Theory of operation of a span: slots start at offset 0, one behind the other. Those from `fresh`
+// on have never been handed out. A free slot holds in its first four bytes a *link*: the offset of
+// the next free slot (16 bits, in units of 4 bytes) and a tag (16 bits), the exclusive or of the
+// slot's own offset, the next offset and the span's secret. Where the slot has 8 bytes or more, the
+// next four hold a *mark*, a hash of the link. A wrong tag when a slot is taken is a write after
+// free. A right tag when a slot comes back is suspicious, and a right mark behind it is proof of a
+// double free: the odds that a program wrote just these bits are 1 in 2^48. A 4-byte slot has no
+// room for a mark; there the most recently freed slots are compared instead. Link and mark are
+// erased whenever a slot is handed out, and zeroes are never a right link, so nothing that an
+// earlier life left behind counts.
 //
-// Shortcomings: the tag finds accidents, and the attacker who cannot read freed memory. Who can read a link can
-// forge one. But a link, forged or not, never leads out of its span.
+// Shortcomings: the tag finds accidents, and the attacker who cannot read freed memory. Who can
+// read a link can forge one. But a link, forged or not, never leads out of its span.
 #pragma once
 
 #include "rsb/options.hpp"
@@ -40,15 +42,15 @@ enum Border : uint8_t {
   border_none = 0,
   border_begin = 1,  // first page of an acquisition
   border_end = 2,    // last page of an acquisition
-  border_given = 4,  // with begin: a region handed over by address, never released
+  border_given = 4,  // of every run: in a region handed over by address
 };
 
 // Offset of a slot in its span, in units of 4 bytes.
 using SlotOffset = uint16_t;
 inline constexpr SlotOffset no_slot = 0xffff;
 
-// What a free slot begins with. Two fields rather than one word: the processor then forwards `next` from the free that
-// wrote it to the allocation that reads it without arithmetic in between.
+// What a free slot begins with. Two fields rather than one word: the processor then forwards `next`
+// from the free that wrote it to the allocation that reads it without arithmetic in between.
 struct Link {
   SlotOffset next;
   uint16_t tag;
@@ -126,7 +128,8 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     char* const result = slot(at);
     const Link found = load_link(result);
     if constexpr (checks != Checks::off) {
-      if (!is_link(at, found)) [[unlikely]] return nullptr;
+      if (!is_link(at, found)) [[unlikely]]
+        return nullptr;
       erase_link(result);
     }
     first_free = found.next;
@@ -149,10 +152,11 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     used--;
   }
 
-  // Whether `block`, `offset` bytes into the span, is a slot that was handed out and, to all appearances, not freed
-  // since. False may be a false alarm, which is_in_use() settles.
+  // Whether `block`, `offset` bytes into the span, is a slot that was handed out and, to all
+  // appearances, not freed since. False may be a false alarm, which is_in_use() settles.
   bool may_be_in_use(const void* block, size_t offset) const noexcept {
-    return is_carved(block, offset) && !is_link(static_cast<SlotOffset>(offset / 4), load_link(block));
+    return is_carved(block, offset) &&
+           !is_link(static_cast<SlotOffset>(offset / 4), load_link(block));
   }
 
   // The same for certain; see the top of this file for what that means. Constant time.
@@ -168,12 +172,8 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   static constexpr unsigned recent = 16;
 
   // For inspection: the slot behind a free one in the list, and whether its link is whole.
-  SlotOffset next_free(SlotOffset at) const noexcept {
-    return load_link(slot(at)).next;
-  }
-  bool has_right_link(SlotOffset at) const noexcept {
-    return is_link(at, load_link(slot(at)));
-  }
+  SlotOffset next_free(SlotOffset at) const noexcept { return load_link(slot(at)).next; }
+  bool has_right_link(SlotOffset at) const noexcept { return is_link(at, load_link(slot(at))); }
 
  private:
   // Whether a slot that has been handed out at least once begins there.
@@ -196,7 +196,9 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   }
 
   // False for zeroes: the secret is larger than any offset.
-  bool is_link(SlotOffset at, Link found) const noexcept { return found.tag == tag(at, found.next); }
+  bool is_link(SlotOffset at, Link found) const noexcept {
+    return found.tag == tag(at, found.next);
+  }
 
   static uint32_t mark(Link link) noexcept {
     return (uint32_t{link.tag} << 16 | link.next) * 0x9e3779b1u;  // 2^32 / golden ratio

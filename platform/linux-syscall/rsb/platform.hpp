@@ -13,8 +13,8 @@ class Pages {
   static constexpr bool zeroed = true;
   static constexpr bool trusted = true;
 
-  // Nothing is advised about no memory at an address of one page: that fails only if the address is not a
-  // multiple of the kernel's page.
+  // Nothing is advised about no memory at an address of one page: that fails only if the address is
+  // not a multiple of the kernel's page.
   [[gnu::noinline]] bool accepts_page(size_t bytes) noexcept {
     constexpr uintptr_t normal = 0;
     return system_call(sys_madvise, bytes, 0, normal) == 0;
@@ -53,8 +53,8 @@ class Pages {
   static char* map(size_t bytes) noexcept {
     constexpr uintptr_t read_write = 1 | 2;
     constexpr uintptr_t private_anonymous_noreserve = 0x2 | 0x20 | 0x4000;
-    const long result = system_call(sys_mmap, 0, bytes, read_write, private_anonymous_noreserve,
-                                    ~uintptr_t{0}, 0);
+    const long result =
+        system_call(sys_mmap, 0, bytes, read_write, private_anonymous_noreserve, ~uintptr_t{0}, 0);
     return is_error(result) ? nullptr : reinterpret_cast<char*>(result);
   }
 
@@ -63,8 +63,8 @@ class Pages {
   }
 };
 
-// Gives the processor to whoever holds the lock; after some rounds sleeps, since yielding does nothing
-// for a holder of lower priority.
+// Gives the processor to whoever holds the lock; after some rounds sleeps, since yielding does
+// nothing for a holder of lower priority.
 struct YieldThenSleep {
   static void wait(unsigned round) noexcept {
     constexpr unsigned rounds_of_yield = 16;
@@ -72,9 +72,7 @@ struct YieldThenSleep {
       system_call(sys_sched_yield);
       return;
     }
-    const struct {
-      long seconds, nanoseconds;
-    } nap{0, 50'000};
+    const struct { long seconds, nanoseconds; } nap{0, 50'000};
     system_call(sys_nanosleep, address_of(&nap));
   }
 };

@@ -59,9 +59,12 @@ inline long system_call(SystemCall number, uintptr_t a = 0, uintptr_t b = 0, uin
 }
 
 #else
-#error "platform/linux-syscall knows x86-64 and aarch64; use RSB_PLATFORM=posix or add the processor here"
+#error \
+    "platform/linux-syscall knows x86-64 and aarch64; use RSB_PLATFORM=posix or add the processor here"
 #endif
 
-inline bool is_error(long result) noexcept { return result < 0 && result >= -4095; }
+inline bool is_error(long result) noexcept {
+  return result < 0 && result >= -4095;
+}
 
 }  // namespace rsb::platform

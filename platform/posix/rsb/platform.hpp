@@ -1,5 +1,5 @@
-// POSIX with a C library: pages by mmap, a lock that costs no atomics in a process with one thread and that
-// survives fork. errno stays as it was in all of it.
+// POSIX with a C library: pages by mmap, a lock that costs no atomics in a process with one thread
+// and that survives fork. errno stays as it was in all of it.
 #pragma once
 
 #include <errno.h>
@@ -68,12 +68,13 @@ class Pages {
  private:
   static constexpr size_t huge_page = 2 * MiB;
 
-  // With so much acquired, memory for many small blocks comes in huge pages where the system has them. Below, most of a
-  // huge page might stay unused; above, what is lost at the end of the last one matters less than
-  // misses of the TLB.
+  // With so much acquired, memory for many small blocks comes in huge pages where the system has
+  // them. Below, most of a huge page might stay unused; above, what is lost at the end of the last
+  // one matters less than misses of the TLB.
   static constexpr size_t huge_from = 128 * MiB;
 
-  void count([[maybe_unused]] char* base, size_t bytes, [[maybe_unused]] size_t alignment) noexcept {
+  void count([[maybe_unused]] char* base, size_t bytes,
+             [[maybe_unused]] size_t alignment) noexcept {
     [[maybe_unused]] const size_t before = __atomic_fetch_add(&acquired_, bytes, __ATOMIC_RELAXED);
 #if defined(MADV_HUGEPAGE)
     if (before >= huge_from && alignment >= huge_page) madvise(base, bytes, MADV_HUGEPAGE);
@@ -105,8 +106,8 @@ class Pages {
   size_t acquired_ = 0;  // bytes
 };
 
-// Gives the processor to whoever holds the lock; after some rounds sleeps, since yielding does nothing
-// for a holder of lower priority.
+// Gives the processor to whoever holds the lock; after some rounds sleeps, since yielding does
+// nothing for a holder of lower priority.
 struct YieldThenSleep {
   static void wait(unsigned round) noexcept {
     constexpr unsigned rounds_of_yield = 16;
@@ -120,15 +121,16 @@ struct YieldThenSleep {
   }
 };
 
-// A spinlock that knows its owner, and that is not taken at all while the C library says that the process has one
-// thread: no thread can come into being inside, since nothing is called from there. Satisfies
-// rsb::Lock and rsb::TryLock.
+// A spinlock that knows its owner, and that is not taken at all while the C library says that the
+// process has one thread: no thread can come into being inside, since nothing is called from there.
+// Satisfies rsb::Lock and rsb::TryLock.
 class Lock {
  public:
   constexpr Lock() noexcept = default;
 
   void lock() noexcept {
-    if (!try_lock()) [[unlikely]] wait();
+    if (!try_lock()) [[unlikely]]
+      wait();
   }
 
   bool try_lock() noexcept {
@@ -140,10 +142,11 @@ class Lock {
 
   void unlock() noexcept { __atomic_store_n(&owner_, nobody, __ATOMIC_RELEASE); }
 
-  // Around fork: the child has a copy of the lock and of the heap, but only the forking thread, so nobody else may be
-  // inside. If the forking thread itself is (fork in a signal handler that interrupted it, perhaps in
-  // another fork), it must not wait for itself, nor unlock what it did not lock. Several
-  // threads may fork at once, so what is remembered in between is each thread's own.
+  // Around fork: the child has a copy of the lock and of the heap, but only the forking thread, so
+  // nobody else may be inside. If the forking thread itself is (fork in a signal handler that
+  // interrupted it, perhaps in another fork), it must not wait for itself, nor unlock what it did
+  // not lock. Several threads may fork at once, so what is remembered in between is each thread's
+  // own.
   void lock_for_fork() noexcept {
     if (__atomic_load_n(&owner_, __ATOMIC_RELAXED) == this_thread()) {
       forks_inside_++;
@@ -175,7 +178,9 @@ class Lock {
   }
 
   // Some address that is each thread's own.
-  static uintptr_t this_thread() noexcept { return address_of(&forks_inside_); }
+  static uintptr_t this_thread() noexcept {
+    return address_of(&forks_inside_);
+  }
 
   [[gnu::noinline, gnu::cold]] void wait() noexcept {
     BackOff<YieldThenSleep> back_off;
@@ -184,16 +189,19 @@ class Lock {
     } while (!try_lock());
   }
 
-  [[gnu::tls_model("initial-exec")]] static inline thread_local constinit unsigned forks_inside_ = 0;
+  [[gnu::tls_model("initial-exec")]] static inline thread_local constinit unsigned forks_inside_ =
+      0;
 
   uintptr_t owner_ = nobody;
 };
 
 inline constexpr Options options{};
 
-// An allocation has failed: errno says so. Not inline, so that whoever links the built instance gets
-// all of process.cpp.
+// An allocation has failed: errno says so. Not inline, so that whoever links the built instance
+// gets all of process.cpp.
 void exhausted() noexcept;
-inline void invalid_argument() noexcept { errno = EINVAL; }
+inline void invalid_argument() noexcept {
+  errno = EINVAL;
+}
 
 }  // namespace rsb::platform

@@ -1,5 +1,5 @@
-// Memory handed over by address: at run time by rsb_add_region(), at build time by defining rsb_regions[]. No page
-// source beyond that.
+// Memory handed over by address: at run time by rsb_add_region(), at build time by defining
+// rsb_regions[]. No page source beyond that.
 #pragma once
 
 #include "rsb/lock.hpp"

@@ -1,5 +1,5 @@
-// The user's page source: the two functions rsb_pages_acquire() and rsb_pages_release() of rsb/rsb.h. For kernels,
-// firmware and everything else.
+// The user's page source: the two functions rsb_pages_acquire() and rsb_pages_release() of
+// rsb/rsb.h. For kernels, firmware and everything else.
 #pragma once
 
 #include "rsb/lock.hpp"

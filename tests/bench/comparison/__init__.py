@@ -1,0 +1,1 @@
+"""Runs rsb_bench on several allocators and reports how they compare."""

@@ -1,0 +1,1 @@
+gcc app.c -I rsbmalloc/core/include rsbmalloc/build/librsbmalloc.a -o app

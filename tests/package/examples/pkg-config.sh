@@ -1,0 +1,1 @@
+gcc app.c $(pkg-config --cflags --libs rsbmalloc) -o app

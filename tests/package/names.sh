@@ -1,0 +1,25 @@
+#!/bin/sh
+# names.sh archive FILE: defines nothing but names that start with rsb.
+# names.sh shared FILE: exports the standard C names, and else only names that start with rsb_.
+set -eu
+LC_ALL=C
+export LC_ALL
+
+standard='aligned_alloc calloc free free_aligned_sized free_sized malloc malloc_usable_size memalign
+posix_memalign pvalloc realloc reallocarray valloc'
+
+case $1 in
+  archive)
+    names=$(nm --extern-only --defined-only "$2" | awk 'NF == 3 { print $3 }')
+    foreign=$(echo "$names" | grep -Ev '^(rsb_|_ZNK?3rsb)' || true)
+    expected=
+    ;;
+  shared)
+    names=$(nm --dynamic --extern-only --defined-only "$2" | awk '{ print $3 }')
+    foreign=$(echo "$names" | grep -v '^rsb_' | sort)
+    expected=$(echo $standard | tr ' ' '\n')
+    ;;
+esac
+
+echo "$names" | grep -qx rsb_malloc || { echo "$2 has no rsb_malloc" && exit 1; }
+[ "$foreign" = "$expected" ] || { echo "$2 defines:" $foreign && exit 1; }

@@ -1,0 +1,26 @@
+// How the property tests run: rapidcheck inside doctest. rapidcheck prints its seed and, on a failure, the shrunk case; repeat
+// with RC_PARAMS="seed=…" in the environment.
+#pragma once
+
+#include <rapidcheck.h>
+#include <stdlib.h>
+
+#include "support/test.hpp"
+
+namespace property {
+
+// Whether rapidcheck finds no counterexample.
+template <class Testable>
+bool holds(const char* sentence, Testable&& testable) {
+  setenv("RC_PARAMS", "max_success=1000", 0);
+  return rc::check(sentence, static_cast<Testable&&>(testable));
+}
+
+// A sequence of requests, up to four times as long as rapidcheck would make it.
+template <class Request>
+std::vector<Request> sequence() {
+  return *rc::gen::scale(4.0, rc::gen::container<std::vector<Request>>(
+                                  rc::gen::resize(100, rc::gen::arbitrary<Request>())));
+}
+
+}  // namespace property

@@ -1,0 +1,397 @@
+// A heap beside a model that knows what it must have: the live blocks with their contents, the page runs, and the number of
+// failures. Each request is made of both; then they are compared.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "property/requests.hpp"
+#include "support/bytes.hpp"
+#include "support/faults.hpp"
+#include "support/worlds.hpp"
+
+namespace property {
+
+template <class Config>
+class HeapModel {
+  using World = support::World<Config>;
+  using Classes = typename rsb::Heap<Config>::Classes;
+
+  static constexpr rsb::Options options = Config::options;
+  static constexpr size_t page = options.page_size;
+  static constexpr bool checked = options.checks != rsb::Checks::off;
+  static constexpr bool is_pool = World::is_pool;
+
+  // A part of the arena is left for regions that are added later.
+  static constexpr size_t region_bytes = 16 * rsb::KiB;
+  static constexpr size_t regions = 4;
+  static constexpr size_t first_bytes = is_pool ? 48 * rsb::KiB
+                                                : support::arena_bytes - regions * region_bytes;
+
+ public:
+  HeapModel() : world_(first_bytes) {}
+
+  ~HeapModel() {
+    for (const Block& b : blocks_) world_.heap.deallocate(b.base);
+  }
+
+  void apply(const Request& request) {
+    const int fault = support::fault_of([&] { make(request); });
+    RC_ASSERT(fault == support::no_fault);
+    compare();
+    if (++steps_ % 8 == 0) compare_contents();
+  }
+
+  // Releases everything; then nothing may be left.
+  void finish() {
+    world_.source().fail_never();
+    world_.source().refuse_next_releases(0);
+    world_.source().refuse_next_discards(0);
+    compare_contents();
+    while (!blocks_.empty()) release(blocks_.size() - 1, false);
+    while (!runs_.empty()) {
+      world_.heap.pages().deallocate(runs_.back().base);
+      runs_.pop_back();
+    }
+    compare();
+    world_.heap.trim();
+    compare();
+    RC_ASSERT(world_.stats().used_bytes == 0u);
+    if (!is_pool) RC_ASSERT(world_.stats().acquired_bytes == region_total_);
+  }
+
+ private:
+  struct Block {
+    char* base;
+    size_t size;
+    size_t alignment;  // 0: asked for without
+    size_t usable;
+    unsigned seed;  // of the pattern that fills it
+  };
+  struct Run {
+    char* base;
+    size_t pages;
+    unsigned seed;
+  };
+
+  auto& heap() { return world_.heap; }
+
+  void make(const Request& r) {
+    const size_t alignment = size_t{1} << r.alignment_log;
+    switch (r.ask) {
+      case Ask::allocate:
+        before_call();
+        return allocated(heap().allocate(r.size), r.size, 0);
+      case Ask::allocate_aligned:
+        before_call();
+        return allocated(heap().allocate(r.size, alignment), r.size, alignment);
+      case Ask::allocate_zeroed:
+        before_call();
+        return allocated_zeroed(heap().allocate_zeroed(r.size), r.size, 0);
+      case Ask::allocate_zeroed_aligned:
+        before_call();
+        return allocated_zeroed(heap().allocate(r.size, alignment, rsb::Fill::zero), r.size,
+                                alignment);
+      case Ask::reallocate:
+        return reallocate(r, 0);
+      case Ask::reallocate_aligned:
+        return reallocate(r, alignment);
+      case Ask::deallocate:
+        if (!blocks_.empty()) release(r.which % blocks_.size(), false);
+        return;
+      case Ask::deallocate_sized:
+        if (!blocks_.empty()) release(r.which % blocks_.size(), true);
+        return;
+      case Ask::run_allocate:
+        return allocate_run(r.size / page + 1, rsb::larger(alignment, 1));
+      case Ask::run_resize:
+        if (!runs_.empty()) resize_run(runs_[r.which % runs_.size()], r.size / page);
+        return;
+      case Ask::run_deallocate:
+        if (!runs_.empty()) release_run(r.which % runs_.size());
+        return;
+      case Ask::trim:
+        heap().trim();
+        return;
+      case Ask::add_region:
+        return add_region(r.size);
+      case Ask::exhaust:
+        return exhaust(r.size);
+      case Ask::source_fails:
+        if (r.which % 2 == 0) {
+          world_.source().fail_once_after(r.which / 2 % 4);
+        } else {
+          world_.source().fail_always_after(r.which / 2 % 4);
+        }
+        return;
+      case Ask::source_recovers:
+        return world_.source().fail_never();
+      case Ask::source_refuses:
+        world_.source().refuse_next_releases(r.which % 3);
+        world_.source().refuse_next_discards(r.which / 3 % 3);
+        return world_.source().refuse_next_moves(r.which / 9 % 2);
+      case Ask::misuse:
+        return misuse(r);
+      case Ask::count:
+        return;
+    }
+  }
+
+  // ---- Allocating ---------------------------------------------------------------------------------
+
+  void before_call() { source_failures_ = world_.source().failures(); }
+
+  // Null needs a reason: the source had nothing, or (in a pool) there is no whole span left.
+  void explain_null(size_t size, size_t alignment) {
+    if constexpr (is_pool) {
+      const bool one_page = options.span_pages() == 1 && size <= options.span_size && alignment <= page;
+      if (one_page) RC_ASSERT(world_.stats().free_bytes == 0u);
+    } else {
+      RC_ASSERT(world_.source().failures() > source_failures_);
+    }
+  }
+
+  static size_t malloc_alignment(size_t size) { return size >= 16 ? 16 : sizeof(void*); }
+
+  static size_t expected_usable(size_t size, size_t alignment) {
+    const rsb::SizeClass c = alignment != 0               ? Classes::of(size, alignment)
+                             : size <= Classes::largest ? Classes::of(size)
+                                                          : Classes::none;
+    if (c != Classes::none) return Classes::layout(c).size;
+    return rsb::larger((size + page - 1) / page, 1) * page;
+  }
+
+  void allocated(void* base, size_t size, size_t alignment) {
+    if (base == nullptr) {
+      failures_++;
+      return explain_null(size, alignment);
+    }
+    const size_t usable = heap().usable_size(base);
+    RC_ASSERT(usable == expected_usable(size, alignment));
+    add_block(static_cast<char*>(base), size, alignment, usable);
+  }
+
+  void allocated_zeroed(void* base, size_t size, size_t alignment) {
+    if (base != nullptr) RC_ASSERT(support::holds_only(base, size, 0));
+    allocated(base, size, alignment);
+  }
+
+  void add_block(char* base, size_t size, size_t alignment, size_t usable) {
+    RC_ASSERT(rsb::is_aligned(support::opaque(base),
+                              alignment != 0 ? alignment : malloc_alignment(size)));
+    occupy(base, usable);
+    const Block b{base, size, alignment, usable, next_seed_++};
+    support::fill_pattern(base, usable, b.seed);
+    blocks_.push_back(b);
+  }
+
+  void reallocate(const Request& r, size_t alignment) {
+    before_call();
+    if (blocks_.empty()) {
+      void* const fresh = alignment != 0 ? heap().reallocate(nullptr, r.size, alignment)
+                                         : heap().reallocate(nullptr, r.size);
+      return allocated(fresh, r.size, alignment);
+    }
+    const size_t i = r.which % blocks_.size();
+    const Block old = blocks_[i];
+    void* const base = alignment != 0 ? heap().reallocate(old.base, r.size, alignment)
+                                      : heap().reallocate(old.base, r.size);
+    if (base == nullptr) {
+      failures_++;
+      RC_ASSERT(support::holds_pattern(old.base, old.size, old.seed));
+      return explain_null(r.size, alignment);
+    }
+    RC_ASSERT(support::holds_pattern(base, rsb::smaller(old.size, r.size), old.seed));
+    const size_t usable = heap().usable_size(base);
+    if (usable != expected_usable(r.size, alignment)) {
+      // Only a block that could not be moved, for want of memory, is larger than it need be.
+      RC_ASSERT((base == old.base));
+      RC_ASSERT(usable == old.usable);
+      RC_ASSERT(r.size <= old.usable);
+      explain_null(r.size, alignment);
+    }
+    if (base == old.base && r.size <= old.usable) kept_in_place_++;
+    vacate(old.base);
+    blocks_.erase(blocks_.begin() + static_cast<ptrdiff_t>(i));
+    add_block(static_cast<char*>(base), r.size, alignment, usable);
+  }
+
+  void release(size_t i, bool sized) {
+    const Block b = blocks_[i];
+    RC_ASSERT(support::holds_pattern(b.base, b.usable, b.seed));
+    vacate(b.base);
+    blocks_.erase(blocks_.begin() + static_cast<ptrdiff_t>(i));
+    if (!sized) {
+      heap().deallocate(b.base);
+    } else if (b.alignment != 0) {
+      heap().deallocate(b.base, b.size, b.alignment);
+    } else {
+      heap().deallocate(b.base, b.size);
+    }
+  }
+
+  void exhaust(size_t size) {
+    std::vector<void*> all;
+    before_call();
+    while (all.size() < 5'000) {
+      void* const base = heap().allocate(size);
+      if (base == nullptr) {
+        failures_++;
+        explain_null(size, 0);
+        break;
+      }
+      all.push_back(base);
+    }
+    for (void* base : all) heap().deallocate(base);
+  }
+
+  // ---- Page runs ----------------------------------------------------------------------------------
+
+  void allocate_run(size_t pages, size_t alignment) {
+    before_call();
+    char* const base = static_cast<char*>(heap().pages().allocate(pages, alignment));
+    if (base == nullptr) {
+      failures_++;
+      // The page allocator alone does not give up the empty spans of bins.
+      if (!is_pool) explain_null(pages * page, alignment);
+      return;
+    }
+    RC_ASSERT(rsb::is_aligned(base, rsb::larger(alignment, page)));
+    occupy(base, pages * page);
+    support::fill_pattern(base, pages * page, next_seed_);
+    runs_.push_back({base, pages, next_seed_++});
+  }
+
+  void resize_run(Run& run, size_t pages) {
+    if (!heap().pages().resize(run.base, pages)) {
+      RC_ASSERT(pages == 0 || pages > run.pages);  // a run can always become shorter
+      return;
+    }
+    RC_ASSERT(pages != 0);
+    RC_ASSERT(support::holds_pattern(run.base, rsb::smaller(pages, run.pages) * page, run.seed));
+    vacate(run.base);
+    occupy(run.base, pages * page);
+    run.pages = pages;
+    support::fill_pattern(run.base, pages * page, run.seed);
+  }
+
+  void release_run(size_t i) {
+    const Run run = runs_[i];
+    RC_ASSERT(support::holds_pattern(run.base, run.pages * page, run.seed));
+    vacate(run.base);
+    runs_.erase(runs_.begin() + static_cast<ptrdiff_t>(i));
+    heap().pages().deallocate(run.base);
+  }
+
+  void add_region(size_t off) {
+    if (regions_added_ == regions) return;
+    char* const base = support::arena + first_bytes + regions_added_ * region_bytes;
+    const size_t skip = off % 100;
+    const size_t got = world_.add_region(base + skip, region_bytes - skip);
+    RC_ASSERT(got % page == 0u);
+    RC_ASSERT(got <= region_bytes - skip);
+    if (got != 0) regions_added_++;
+    region_total_ += got;
+  }
+
+  // ---- Misuse -------------------------------------------------------------------------------------
+
+  void misuse(const Request& r) {
+    if constexpr (checked) {
+      if (blocks_.empty()) return;
+      const size_t i = r.which % blocks_.size();
+      const Block b = blocks_[i];
+      int caught = support::no_fault;
+      int expected = support::no_fault;
+      switch (r.size % 4) {
+        case 0:
+          expected = RSB_MISALIGNED_POINTER;
+          caught = fault_of_free(b.base + 1);
+          break;
+        case 1:
+          if (b.usable < 8) return;
+          expected = RSB_INTERIOR_POINTER;
+          caught = fault_of_free(b.base + 4 * (1 + r.which % (b.usable / 4 - 1)));
+          break;
+        case 2:
+          expected = RSB_SIZE_MISMATCH;
+          caught = support::fault_of(
+              [&] { heap().deallocate(b.base, b.usable + 1 + page); });
+          break;
+        case 3:
+          // The block, or its page, may be gone altogether.
+          release(i, false);
+          caught = fault_of_free(b.base);
+          RC_ASSERT(caught == RSB_DOUBLE_FREE || caught == RSB_FOREIGN_POINTER);
+          return;
+      }
+      RC_ASSERT(caught == expected);
+    }
+  }
+
+  int fault_of_free(void* p) {
+    return support::fault_of([&] { heap().deallocate(p); });
+  }
+
+  // ---- Comparing ----------------------------------------------------------------------------------
+
+  // Nothing that is live may overlap anything that is live.
+  void occupy(char* base, size_t bytes) {
+    const auto next = live_.lower_bound(base);
+    if (next != live_.end()) RC_ASSERT((base + bytes <= next->first));
+    if (next != live_.begin()) {
+      const auto previous = std::prev(next);
+      RC_ASSERT((previous->first + previous->second <= base));
+    }
+    RC_ASSERT(rsb::bytes_from(support::arena, base) + bytes <= support::arena_bytes);
+    live_.emplace(base, bytes);
+  }
+  void vacate(char* base) { live_.erase(base); }
+
+  void compare() {
+    const char* const problem = world_.problem();
+    if (problem != nullptr) RC_FAIL(problem);
+    const rsb::Stats stats = world_.stats();
+    size_t bytes = 0;
+    for (const Block& b : blocks_) bytes += b.usable;
+    RC_ASSERT(stats.live_blocks == blocks_.size());
+    RC_ASSERT(stats.live_bytes == bytes);
+    RC_ASSERT(stats.failures >= failures_);
+    RC_ASSERT(stats.failures <= failures_ + kept_in_place_);
+    RC_ASSERT(!support::WatchedLock::is_held());
+  }
+
+  void compare_contents() {
+    for (const Block& b : blocks_) {
+      RC_ASSERT(support::holds_pattern(b.base, b.usable, b.seed));
+    }
+    for (const Run& run : runs_) {
+      RC_ASSERT(support::holds_pattern(run.base, run.pages * page, run.seed));
+    }
+    std::map<void*, size_t> walked;
+    rsb::inspect(heap()).walk([&](void* block, size_t usable) {
+      walked.emplace(block, usable);
+      return true;
+    });
+    RC_ASSERT(walked.size() == blocks_.size());
+    for (const Block& b : blocks_) {
+      const auto found = walked.find(b.base);
+      RC_ASSERT((found != walked.end()));
+      RC_ASSERT(found->second == b.usable);
+    }
+  }
+
+  World world_;
+  std::vector<Block> blocks_;
+  std::vector<Run> runs_;
+  std::map<char*, size_t> live_;
+  size_t failures_ = 0;
+  size_t kept_in_place_ = 0;  // perhaps because there was no memory: then a failure is counted
+  size_t source_failures_ = 0;
+  size_t regions_added_ = 0;
+  size_t region_total_ = 0;
+  unsigned next_seed_ = 1;
+  unsigned steps_ = 0;
+};
+
+}  // namespace property
