@@ -1,5 +1,5 @@
-// How the property tests run: rapidcheck inside doctest. rapidcheck prints its seed and, on a failure, the shrunk case; repeat
-// with RC_PARAMS="seed=…" in the environment.
+// How the property tests run: rapidcheck inside doctest. rapidcheck prints its seed and, on a
+// failure, the shrunk case; repeat with RC_PARAMS="seed=…" in the environment.
 #pragma once
 
 #include <rapidcheck.h>

@@ -1,5 +1,5 @@
-// A heap beside a model that knows what it must have: the live blocks with their contents, the page runs, and the number of
-// failures. Each request is made of both; then they are compared.
+// A heap beside a model that knows what it must have: the live blocks with their contents, the page
+// runs, and the number of failures. Each request is made of both; then they are compared.
 #pragma once
 
 #include <map>
@@ -25,8 +25,8 @@ class HeapModel {
   // A part of the arena is left for regions that are added later.
   static constexpr size_t region_bytes = 16 * rsb::KiB;
   static constexpr size_t regions = 4;
-  static constexpr size_t first_bytes = is_pool ? 48 * rsb::KiB
-                                                : support::arena_bytes - regions * region_bytes;
+  static constexpr size_t first_bytes =
+      is_pool ? 48 * rsb::KiB : support::arena_bytes - regions * region_bytes;
 
  public:
   HeapModel() : world_(first_bytes) {}
@@ -137,14 +137,16 @@ class HeapModel {
     }
   }
 
-  // ---- Allocating ---------------------------------------------------------------------------------
+  // ---- Allocating
+  // ---------------------------------------------------------------------------------
 
   void before_call() { source_failures_ = world_.source().failures(); }
 
   // Null needs a reason: the source had nothing, or (in a pool) there is no whole span left.
   void explain_null(size_t size, size_t alignment) {
     if constexpr (is_pool) {
-      const bool one_page = options.span_pages() == 1 && size <= options.span_size && alignment <= page;
+      const bool one_page =
+          options.span_pages() == 1 && size <= options.span_size && alignment <= page;
       if (one_page) RC_ASSERT(world_.stats().free_bytes == 0u);
     } else {
       RC_ASSERT(world_.source().failures() > source_failures_);
@@ -154,9 +156,9 @@ class HeapModel {
   static size_t malloc_alignment(size_t size) { return size >= 16 ? 16 : sizeof(void*); }
 
   static size_t expected_usable(size_t size, size_t alignment) {
-    const rsb::SizeClass c = alignment != 0               ? Classes::of(size, alignment)
+    const rsb::SizeClass c = alignment != 0             ? Classes::of(size, alignment)
                              : size <= Classes::largest ? Classes::of(size)
-                                                          : Classes::none;
+                                                        : Classes::none;
     if (c != Classes::none) return Classes::layout(c).size;
     return rsb::larger((size + page - 1) / page, 1) * page;
   }
@@ -245,7 +247,8 @@ class HeapModel {
     for (void* base : all) heap().deallocate(base);
   }
 
-  // ---- Page runs ----------------------------------------------------------------------------------
+  // ---- Page runs
+  // ----------------------------------------------------------------------------------
 
   void allocate_run(size_t pages, size_t alignment) {
     before_call();
@@ -294,7 +297,8 @@ class HeapModel {
     region_total_ += got;
   }
 
-  // ---- Misuse -------------------------------------------------------------------------------------
+  // ---- Misuse
+  // -------------------------------------------------------------------------------------
 
   void misuse(const Request& r) {
     if constexpr (checked) {
@@ -315,8 +319,7 @@ class HeapModel {
           break;
         case 2:
           expected = RSB_SIZE_MISMATCH;
-          caught = support::fault_of(
-              [&] { heap().deallocate(b.base, b.usable + 1 + page); });
+          caught = support::fault_of([&] { heap().deallocate(b.base, b.usable + 1 + page); });
           break;
         case 3:
           // The block, or its page, may be gone altogether.
@@ -333,7 +336,8 @@ class HeapModel {
     return support::fault_of([&] { heap().deallocate(p); });
   }
 
-  // ---- Comparing ----------------------------------------------------------------------------------
+  // ---- Comparing
+  // ----------------------------------------------------------------------------------
 
   // Nothing that is live may overlap anything that is live.
   void occupy(char* base, size_t bytes) {

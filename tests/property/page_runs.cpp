@@ -45,7 +45,7 @@ struct rc::Arbitrary<Step> {
                                   gen::inRange<unsigned>(0, 8), gen::inRange<size_t>(0, 256));
     return gen::build<Step>(gen::set(&Step::ask, ask), gen::set(&Step::pages, pages),
                             gen::set(&Step::alignment_log, gen::weightedElement<unsigned>(
-                                {{6, 0}, {1, 1}, {1, 2}, {1, 4}})),
+                                                               {{6, 0}, {1, 1}, {1, 2}, {1, 4}})),
                             gen::set(&Step::which, gen::inRange<size_t>(0, 1000)));
   }
 };
@@ -62,8 +62,10 @@ class Model {
 
   void apply(const Step& s) {
     switch (s.ask) {
-      case Ask::add: return add(s);
-      case Ask::take: return take(s);
+      case Ask::add:
+        return add(s);
+      case Ask::take:
+        return take(s);
       case Ask::give:
         if (!taken_.empty()) give(s.which % taken_.size());
         return;
@@ -73,8 +75,10 @@ class Model {
       case Ask::shorten:
         if (!taken_.empty()) shorten(taken_[s.which % taken_.size()], s.pages);
         return;
-      case Ask::remove: return remove_free_acquisition();
-      case Ask::set_aside: return set_aside(s);
+      case Ask::remove:
+        return remove_free_acquisition();
+      case Ask::set_aside:
+        return set_aside(s);
     }
   }
 
@@ -192,7 +196,8 @@ class Model {
   void extend(Span* run, size_t more) {
     const size_t behind = index(run->base) + run->pages;
     size_t room = 0;
-    while (behind + room < most && !begins_[behind + room] && state_[behind + room] == State::free) {
+    while (behind + room < most && !begins_[behind + room] &&
+           state_[behind + room] == State::free) {
       room++;
     }
     const size_t pages = run->pages + more;

@@ -20,8 +20,8 @@ struct Step {
 };
 
 std::ostream& operator<<(std::ostream& out, const Step& s) {
-  return out << (s.is_insert ? "insert" : "remove") << "{" << s.pages << (s.is_dirty ? " dirty" : "")
-             << ", #" << s.which << "}";
+  return out << (s.is_insert ? "insert" : "remove") << "{" << s.pages
+             << (s.is_dirty ? " dirty" : "") << ", #" << s.which << "}";
 }
 
 }  // namespace
@@ -29,19 +29,22 @@ std::ostream& operator<<(std::ostream& out, const Step& s) {
 template <>
 struct rc::Arbitrary<Step> {
   static Gen<Step> arbitrary() {
-    const auto pages = gen::apply(
-        [](unsigned log, size_t fraction) { return larger((fraction << log) >> 10, 1); },
-        gen::inRange<unsigned>(1, bits + 1), gen::inRange<size_t>(0, 1024));
-    return gen::build<Step>(gen::set(&Step::is_insert, gen::weightedElement<bool>({{3, true}, {2, false}})),
-                            gen::set(&Step::pages, pages), gen::set(&Step::is_dirty),
-                            gen::set(&Step::which, gen::inRange<size_t>(0, 1000)));
+    const auto pages =
+        gen::apply([](unsigned log, size_t fraction) { return larger((fraction << log) >> 10, 1); },
+                   gen::inRange<unsigned>(1, bits + 1), gen::inRange<size_t>(0, 1024));
+    return gen::build<Step>(
+        gen::set(&Step::is_insert, gen::weightedElement<bool>({{3, true}, {2, false}})),
+        gen::set(&Step::pages, pages), gen::set(&Step::is_dirty),
+        gen::set(&Step::which, gen::inRange<size_t>(0, 1000)));
   }
 };
 
 namespace {
 
 // What find() may overlook: a run that lies in the same list as the request.
-constexpr size_t surely_found(size_t pages) { return pages < 8 ? pages : pages + pages / 8 + 1; }
+constexpr size_t surely_found(size_t pages) {
+  return pages < 8 ? pages : pages + pages / 8 + 1;
+}
 
 void compare(const RunLists<bits>& lists, const std::vector<Span*>& runs, size_t pages) {
   const Span* const found = lists.find(pages);

@@ -146,7 +146,8 @@ TEST_CASE_TEMPLATE(
 TEST_CASE_TEMPLATE("free memory that is kept for reuse is given up before a request fails", C,
                    SUPPORT_SOURCE_WORLDS) {
   World<C> w;
-  void* const first = w.heap.allocate(16);  // so that the map's nodes do not lie behind what is kept
+  void* const first =
+      w.heap.allocate(16);  // so that the map's nodes do not lie behind what is kept
   constexpr size_t kept = C::options.keep_free / 2 - C::options.page_size;
   void* const block = w.heap.allocate(kept);
   REQUIRE(block != nullptr);

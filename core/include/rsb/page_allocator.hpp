@@ -221,7 +221,8 @@ class PageAllocator : ValidOptions<Config::options> {
   Acquired acquire(LockGuard& guard, size_t bytes, size_t alignment) noexcept {
     if (Orphan* const orphan = take_orphan(bytes, alignment)) {
       bytes = orphan->bytes;
-      if (cover(guard, orphan, bytes)) return {reinterpret_cast<char*>(orphan), bytes, bytes / page};
+      if (cover(guard, orphan, bytes))
+        return {reinterpret_cast<char*>(orphan), bytes, bytes / page};
       keep_orphan(orphan, bytes);
       return {};
     }
@@ -242,8 +243,8 @@ class PageAllocator : ValidOptions<Config::options> {
     return {};
   }
 
-  // Memory that the map could not cover for want of memory, and that the source did not take back: kept in
-  // a list in itself, so that it is not lost.
+  // Memory that the map could not cover for want of memory, and that the source did not take back:
+  // kept in a list in itself, so that it is not lost.
   struct Orphan {
     Orphan* next;
     size_t bytes;
@@ -260,7 +261,8 @@ class PageAllocator : ValidOptions<Config::options> {
   // The first one, if it will do; null if not.
   Orphan* take_orphan(size_t bytes, size_t alignment) noexcept {
     Orphan* const orphan = orphans_;
-    if (orphan == nullptr || orphan->bytes < bytes || !is_aligned(orphan, alignment)) return nullptr;
+    if (orphan == nullptr || orphan->bytes < bytes || !is_aligned(orphan, alignment))
+      return nullptr;
     orphans_ = orphan->next;
     metadata_bytes_ -= orphan->bytes;
     return orphan;

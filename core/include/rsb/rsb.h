@@ -113,8 +113,8 @@ typedef struct rsb_stats {
   size_t used_bytes;      /* bytes of the pages that hold live blocks or belong to a bin */
   size_t peak_used_bytes; /* the most that used_bytes has been */
   size_t free_bytes;      /* bytes of pages kept for later */
-  size_t kept_bytes;      /* of those, bytes that were used and not discarded since: they hold memory */
-  size_t acquired_bytes;  /* used_bytes + free_bytes: what the page source and regions gave */
+  size_t kept_bytes; /* of those, bytes that were used and not discarded since: they hold memory */
+  size_t acquired_bytes; /* used_bytes + free_bytes: what the page source and regions gave */
   size_t peak_acquired_bytes;
   size_t metadata_bytes; /* acquired besides, for the page map (address space; touched as needed) */
   size_t acquisitions;   /* successful calls of the page source, map included */

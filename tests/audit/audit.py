@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""What archives need and define, and what headers include. Says what is wrong, and fails then."""
+
+import argparse
+import pathlib
+import re
+import subprocess
+import sys
+
+# What compilers call of their own accord; -nostdlib programs bring it along.
+FROM_COMPILER = {"memcpy", "memmove", "memset"}
+# Names by which position-independent code addresses its data; not functions.
+FROM_LINKER = {"_GLOBAL_OFFSET_TABLE_"}
+
+# The functions that the C library has and rsb::libc replaces.
+STANDARD_C = {
+    "malloc", "free", "calloc", "realloc", "reallocarray", "aligned_alloc", "memalign",
+    "posix_memalign", "valloc", "pvalloc", "malloc_usable_size", "free_sized", "free_aligned_sized",
+}
+# [new.delete] of C++20, mangled for 64-bit targets.
+STANDARD_NEW = {
+    "_Znwm", "_Znam", "_ZnwmSt11align_val_t", "_ZnamSt11align_val_t",
+    "_ZnwmRKSt9nothrow_t", "_ZnamRKSt9nothrow_t",
+    "_ZnwmSt11align_val_tRKSt9nothrow_t", "_ZnamSt11align_val_tRKSt9nothrow_t",
+    "_ZdlPv", "_ZdaPv", "_ZdlPvm", "_ZdaPvm",
+    "_ZdlPvSt11align_val_t", "_ZdaPvSt11align_val_t",
+    "_ZdlPvmSt11align_val_t", "_ZdaPvmSt11align_val_t",
+    "_ZdlPvRKSt9nothrow_t", "_ZdaPvRKSt9nothrow_t",
+    "_ZdlPvSt11align_val_tRKSt9nothrow_t", "_ZdaPvSt11align_val_tRKSt9nothrow_t",
+}
+# What the user may define and the library calls or reads.
+USER_DEFINES = {"rsb_pages_acquire", "rsb_pages_release", "rsb_regions"}
+
+
+def run(*command):
+    command = map(str, command)
+    return subprocess.run(command, check=True, text=True, capture_output=True).stdout
+
+
+class Symbols:
+    """Of some archives or shared libraries."""
+
+    def __init__(self, nm, files, *options):
+        self.all = set()
+        self.needed = set()
+        self.defined = {file.name: set() for file in files}  # for others to link to
+        for line in run(nm, "-A", *options, *files).splitlines():
+            match = re.fullmatch(r"(.*?):(?:.*:)?(?:[0-9a-f]+)?\s+([A-Za-z?]) (\S+)", line)
+            if match:
+                self._add(pathlib.Path(match[1]).name, match[2], match[3].split("@")[0])
+        for file, names in self.defined.items():
+            if not names:
+                sys.exit(f"{file} defines nothing")
+
+    def _add(self, file, kind, name):
+        self.all.add(name)
+        if kind == "U":
+            self.needed.add(name)
+        elif kind.isupper() or kind in "ui":
+            self.defined[file].add(name)
+
+
+ARCHIVES = ("librsbmalloc.a", "librsbmalloc-libc.a", "librsbmalloc-new.a")
+
+
+def freestanding(arguments):
+    """Problems with the archives of a build tree for programs without a C library."""
+    archives = [arguments.files[0] / name for name in ARCHIVES]
+    symbols = Symbols(arguments.nm, archives)
+    return (needs(symbols, arguments.may_need) + not_static(symbols)
+            + sections(arguments.nm, archives) + unexpected_names(symbols))
+
+
+def needs(symbols, may_need):
+    """Problems with what archives need together."""
+    allowed = FROM_COMPILER | FROM_LINKER | set(may_need)
+    missing = symbols.needed.difference(*symbols.defined.values())
+    return [f"needs {name}" for name in sorted(missing - allowed)]
+
+
+def not_static(symbols):
+    """Problems with what would have to run, or be set up by a system, before the first call."""
+    forbidden = {
+        "has a guarded static": r"__cxa_guard|_ZGV",
+        "is initialised by code": r"_GLOBAL__(sub_)?I",
+        "has thread-local data": r"__tls_get_addr|__emutls",
+    }
+    return [f"{problem}: {name}" for problem, pattern in forbidden.items()
+            for name in sorted(symbols.all) if re.match(pattern, name)]
+
+
+def sections(nm, archives):
+    """The same, as sections tell it."""
+    found = run(re.sub("nm$", "objdump", nm), "--section-headers", *archives)
+    forbidden = ("init_array", "ctors", "preinit_array", "tbss", "tdata")
+    return [f"has a section .{name}" for name in forbidden if re.search(rf"\s\.{name}\b", found)]
+
+
+def names(arguments):
+    """Problems with the names that the archives of a build tree define."""
+    archives = [arguments.files[0] / name for name in ARCHIVES]
+    return unexpected_names(Symbols(arguments.nm, archives))
+
+
+def unexpected_names(symbols):
+    problems = []
+    for archive, standard in zip(ARCHIVES, (set(), STANDARD_C, STANDARD_NEW)):
+        found = symbols.defined[archive]
+        # Prefixed, or something of namespace rsb.
+        ours = {name for name in found if re.match(r"rsb_|_ZZ?NK?3rsb", name)}
+        problems += [f"{archive} defines {name}" for name in sorted(found - ours - standard)]
+        problems += [f"{archive} lacks {name}" for name in sorted(standard - found)]
+    return problems
+
+
+def shared(arguments):
+    """Problems with what the shared library exports: the names of rsb.h and of libc, no others."""
+    library, header = arguments.files
+    text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.DOTALL)
+    declared = set(re.findall(r"\b(rsb_\w+)\s*\([^;]*\)[^;()]*;", text)) - USER_DEFINES
+    declared = {name for name in declared if not re.search(rf"typedef[^;]*\b{name}\b", text)}
+    expected = declared | STANDARD_C | {"rsb_replaces_libc"}
+    exported = Symbols(arguments.nm, [library], "--dynamic").defined[library.name]
+    return ([f"exports {name}" for name in sorted(exported - expected)]
+            + [f"does not export {name}" for name in sorted(expected - exported)])
+
+
+def headers(arguments):
+    """Problems with headers compiled alone, without a C++ library."""
+    compiler, include = arguments.files
+    warnings = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
+    freestanding = ["-std=c++20", "-ffreestanding", "-nostdinc++", "-fno-exceptions", "-fno-rtti"]
+    problems = []
+    for header in sorted((include / "rsb").iterdir()):
+        if header.name == "memory_resource.hpp":
+            continue  # for hosted users
+        modes = [["-x", "c++", *freestanding]]
+        if header.suffix == ".h":
+            modes.append(["-x", "c", "-std=c11", "-pedantic"])
+        for mode in modes:
+            source = f'#include "rsb/{header.name}"\n#include "rsb/{header.name}"\n'
+            result = subprocess.run(
+                [compiler, *mode, *warnings, f"-I{include}", "-fsyntax-only", "-H", "-"],
+                input=source, text=True, capture_output=True, check=False)
+            if result.returncode != 0:
+                problems.append(f"{header.name} does not compile alone:\n{result.stderr}")
+            for path in re.findall(r"^\.+ (\S+)$", result.stderr, flags=re.MULTILINE):
+                if "/c++/" in path:
+                    problems.append(f"{header.name} includes {path}")
+        if re.search(r'#include\s*[<"]rsb/platform', header.read_text()):
+            problems.append(f"{header.name} names a platform")
+    return problems
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--nm", default="nm")
+    parser.add_argument("audit", choices=["freestanding", "names", "shared", "headers"])
+    parser.add_argument("files", nargs="+", type=pathlib.Path)
+    parser.add_argument("--may-need", nargs="*", default=[])
+    arguments = parser.parse_args()
+    problems = globals()[arguments.audit](arguments)
+    sys.exit("\n".join(problems) or 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+// Fails with: nodiscard
+#include "config.hpp"
+
+constinit rsb::Heap<Config<>> heap;
+
+void leak() {
+#ifdef BROKEN
+  heap.allocate(10);
+#else
+  heap.deallocate(heap.allocate(10));
+#endif
+}

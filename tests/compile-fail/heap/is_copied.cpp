@@ -1,0 +1,10 @@
+// Fails with: deleted
+#include "config.hpp"
+
+constinit rsb::Heap<Config<>> heap;
+
+#ifdef BROKEN
+rsb::Heap<Config<>> copy = heap;
+#else
+rsb::Heap<Config<>>& reference = heap;
+#endif

@@ -1,0 +1,13 @@
+// Fails with: HeapConfig
+// Fails with: Lock
+#include "config.hpp"
+
+struct Configuration {
+  using Pages = GoodPages;
+#ifndef BROKEN
+  using Lock = GoodLock;
+#endif
+  static constexpr rsb::Options options{};
+};
+
+constinit rsb::Heap<Configuration> heap;

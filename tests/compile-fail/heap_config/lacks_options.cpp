@@ -1,0 +1,13 @@
+// Fails with: HeapConfig
+// Fails with: options
+#include "config.hpp"
+
+struct Configuration {
+  using Pages = GoodPages;
+  using Lock = GoodLock;
+#ifndef BROKEN
+  static constexpr rsb::Options options{};
+#endif
+};
+
+constinit rsb::Heap<Configuration> heap;

@@ -1,0 +1,14 @@
+// Fails with: Lock
+// Fails with: l.lock()
+#include "config.hpp"
+
+struct Mutex {
+#ifdef BROKEN
+  void acquire() noexcept {}
+#else
+  void lock() noexcept {}
+#endif
+  void unlock() noexcept {}
+};
+
+constinit rsb::Heap<Config<rsb::Options{}, GoodPages, Mutex>> heap;

@@ -1,0 +1,14 @@
+// Fails with: Lock
+// Fails with: l.unlock()
+#include "config.hpp"
+
+struct Mutex {
+  void lock() noexcept {}
+#ifdef BROKEN
+  void unlock() {}
+#else
+  void unlock() noexcept {}
+#endif
+};
+
+constinit rsb::Heap<Config<rsb::Options{}, GoodPages, Mutex>> heap;

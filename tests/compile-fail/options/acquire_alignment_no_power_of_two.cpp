@@ -1,0 +1,10 @@
+// Fails with: Options::acquire_alignment must be a power of two and at least one page
+#include "config.hpp"
+
+#ifdef BROKEN
+constexpr rsb::Options options{.acquire_alignment = 48 * 1024};
+#else
+constexpr rsb::Options options{.acquire_alignment = 64 * 1024};
+#endif
+
+constinit rsb::Heap<Config<options>> heap;

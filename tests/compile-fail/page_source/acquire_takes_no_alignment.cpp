@@ -1,0 +1,20 @@
+// Fails with: PageSource
+// Fails with: source.acquire(bytes, alignment)
+#include "config.hpp"
+
+struct Pages {
+#ifdef BROKEN
+  void* acquire(size_t) noexcept {
+    return nullptr;
+  }
+#else
+  void* acquire(size_t, size_t) noexcept {
+    return nullptr;
+  }
+#endif
+  bool release(void*, size_t) noexcept {
+    return true;
+  }
+};
+
+constinit rsb::Heap<Config<rsb::Options{}, Pages>> heap;

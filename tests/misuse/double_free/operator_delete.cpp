@@ -1,0 +1,14 @@
+// An object is deleted twice.
+struct Object {
+  long members[5] = {};
+};
+
+void destroy(const Object* object) {
+  delete object;
+}
+
+int main() {
+  const Object* const object = new Object;
+  destroy(object);
+  destroy(object);
+}

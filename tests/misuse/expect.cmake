@@ -1,0 +1,28 @@
+# Runs PROGRAM and compares how it ends with ENDING:
+#   success       status 0 and not a word
+#   default_hook  aborts, after the fault's SENTENCE and the address on standard error
+#   own_hook      leaves with status 100 + KIND, after the SENTENCE on standard output
+#   trap          an illegal instruction, and not a word
+execute_process(COMMAND ${PROGRAM}
+  RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE error TIMEOUT 15)
+
+if(ENDING STREQUAL "success")
+  set(expected_result "^0$")
+elseif(ENDING STREQUAL "default_hook")
+  set(expected_result "^Subprocess aborted$")
+  set(expected_error "rsbmalloc: ${SENTENCE} \\(address 0x[0-9a-f]+\\)\n")
+elseif(ENDING STREQUAL "own_hook")
+  math(EXPR status "100 + ${KIND}")
+  set(expected_result "^${status}$")
+  set(expected_output "${SENTENCE}\n")
+elseif(ENDING STREQUAL "trap")
+  set(expected_result "^Illegal instruction$|^SIGTRAP$")
+else()
+  message(FATAL_ERROR "ENDING=${ENDING}: unknown")
+endif()
+
+if(NOT result MATCHES "${expected_result}" OR NOT output MATCHES "^${expected_output}$"
+    OR NOT error MATCHES "^${expected_error}$")
+  message(FATAL_ERROR
+    "expected ${ENDING} ${SENTENCE}\nresult: ${result}\nstdout: ${output}\nstderr: ${error}")
+endif()

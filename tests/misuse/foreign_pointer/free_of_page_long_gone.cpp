@@ -1,0 +1,10 @@
+// The second free comes when the block's pages are the middle of a longer free run: nothing is
+// known of the block any more.
+#include "rsb/rsb.h"
+
+int main() {
+  void* blocks[1000];
+  for (void*& block : blocks) block = rsb_malloc(1024);
+  for (void* block : blocks) rsb_free(block);
+  rsb_free(blocks[500]);
+}

@@ -1,0 +1,6 @@
+// A run of the page-only allocator is given to free.
+#include "rsb/rsb.h"
+
+int main() {
+  rsb_free(rsb_page_allocate(1, 0));
+}

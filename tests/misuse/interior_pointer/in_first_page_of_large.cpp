@@ -1,0 +1,7 @@
+// The pointer leads into the first page of a block of whole pages.
+#include "rsb/rsb.h"
+
+int main() {
+  char* const block = static_cast<char*>(rsb_malloc(100'000));
+  rsb_free(block + 16);
+}

@@ -1,0 +1,7 @@
+// The pointer leads into a small block.
+#include "rsb/rsb.h"
+
+int main() {
+  char* const block = static_cast<char*>(rsb_malloc(64));
+  rsb_free(block + 16);
+}

@@ -1,0 +1,7 @@
+// The pointer is the start of a four-byte block plus one.
+#include "rsb/rsb.h"
+
+int main() {
+  char* const block = static_cast<char*>(rsb_allocate(4, 4));
+  rsb_deallocate(block + 1, 4, 4);
+}

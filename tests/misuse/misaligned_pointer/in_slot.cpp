@@ -1,0 +1,7 @@
+// The pointer is a block's start plus one.
+#include "rsb/rsb.h"
+
+int main() {
+  char* const block = static_cast<char*>(rsb_malloc(64));
+  rsb_free(block + 1);
+}

@@ -1,0 +1,7 @@
+// rsb::Allocator is asked for more than there is: containers cannot be told.
+#include "rsb/allocator.hpp"
+
+int main() {
+  volatile size_t too_many = size_t{1} << 60;
+  return rsb::Allocator<long>().allocate(too_many) == nullptr;
+}

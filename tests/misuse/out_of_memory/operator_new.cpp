@@ -1,0 +1,8 @@
+// Plain new is asked for more than there is; it can neither return null nor throw.
+#include <cstddef>
+#include <new>
+
+int main() {
+  volatile std::size_t too_much = std::size_t{1} << 60;
+  ::operator delete(::operator new(too_much));
+}

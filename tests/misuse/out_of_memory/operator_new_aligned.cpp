@@ -1,0 +1,8 @@
+// Aligned plain new is asked for more than there is.
+#include <cstddef>
+#include <new>
+
+int main() {
+  volatile std::size_t too_much = std::size_t{1} << 60;
+  ::operator delete(::operator new (too_much, std::align_val_t{64}));
+}

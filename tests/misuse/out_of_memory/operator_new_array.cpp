@@ -1,0 +1,8 @@
+// Plain new[] is asked for more than there is.
+#include <cstddef>
+#include <new>
+
+int main() {
+  volatile std::size_t too_much = std::size_t{1} << 60;
+  delete[] new char[too_much];
+}

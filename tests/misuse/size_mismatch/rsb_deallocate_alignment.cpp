@@ -1,0 +1,6 @@
+// rsb_deallocate is told another alignment.
+#include "rsb/rsb.h"
+
+int main() {
+  rsb_deallocate(rsb_allocate(48, 16), 48, 64);
+}
