@@ -45,7 +45,7 @@ class Symbols:
         self.needed = set()
         self.defined = {file.name: set() for file in files}  # for others to link to
         for line in run(nm, "-A", *options, *files).splitlines():
-            match = re.fullmatch(r"(.*?):(?:.*:)?(?:[0-9a-f]+)?\s+([A-Za-z?]) (\S+)", line)
+            match = re.fullmatch(r"(.*?):(?:.*:)?\s*(?:[0-9a-f]+)?\s+([A-Za-z?]) (\S+)", line)
             if match:
                 self._add(pathlib.Path(match[1]).name, match[2], match[3].split("@")[0])
         for file, names in self.defined.items():

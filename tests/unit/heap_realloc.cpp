@@ -211,6 +211,26 @@ TEST_CASE_TEMPLATE(
   CHECK_SOUND(w);
 }
 
+TEST_CASE_TEMPLATE(
+    "a block of 4 bytes that malloc's rules no longer fit moves, or null says it cannot", C,
+    support::SmallRadix, support::ThreeLevels, support::Firmware, support::Smallest,
+    support::Unchecked) {
+  World<C> w;
+  char* block = static_cast<char*>(w.heap.allocate(4, 4));
+  char* const next = static_cast<char*>(w.heap.allocate(4, 4));
+  if (is_aligned(block, sizeof(void*))) block = next;
+  support::fill_pattern(block, 4, 8);
+  while (w.heap.allocate(span_of<C>) != nullptr) {
+  }
+  void* const resized = w.heap.reallocate(block, 3);  // as malloc(3) is aligned
+  if (resized != nullptr) {
+    CHECK(is_aligned(support::opaque(resized), sizeof(void*)));
+  } else {
+    CHECK(support::holds_pattern(block, 4, 8));
+  }
+  CHECK_SOUND(w);
+}
+
 TEST_CASE_TEMPLATE("a block grown byte by byte keeps its contents", C, SUPPORT_WORLDS) {
   World<C> w;
   char* block = nullptr;

@@ -109,7 +109,7 @@ class Heap {
   [[nodiscard]] void* reallocate(void* block, size_t size) noexcept {
     if (block == nullptr) return allocate(size);
     const SizeClass c = size <= Classes::largest ? Classes::of(size) : Classes::none;
-    return reallocate_to(block, size, 0, c);
+    return reallocate_to(block, size, size < 16 ? sizeof(void*) : 16, c);
   }
 
   [[nodiscard]] void* reallocate(void* block, size_t size, size_t alignment) noexcept {

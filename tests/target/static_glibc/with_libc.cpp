@@ -48,7 +48,7 @@ int main() {
   require(live_blocks() == before + 1, "malloc is rsbmalloc's");
   require(malloc_usable_size(block) == rsb_malloc_usable_size(block), "so is malloc_usable_size");
   free(block);
-  char* const copy = strdup("allocated by the C library");
+  char* const volatile copy = strdup("allocated by the C library");
   require(live_blocks() == before + 1, "the C library allocates here");
   free(copy);
   delete new int(3);
