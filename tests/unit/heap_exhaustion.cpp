@@ -86,7 +86,7 @@ TEST_CASE_TEMPLATE("empty spans that bins keep are given up for another bin when
   World<C> w;
   // One empty span for each of some classes, and everything else taken.
   void* ones[4];
-  for (size_t i = 0; i < 3; i++) ones[i] = w.heap.allocate(16 << i);
+  for (size_t i = 0; i < 3; i++) ones[i] = w.heap.allocate(size_t{16} << i);
   size_t count = 0;
   while ((blocks[count] = w.heap.allocate(span_of<C>)) != nullptr) count++;
   size_t kept = 0;

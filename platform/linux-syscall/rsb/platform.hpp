@@ -43,10 +43,21 @@ class Pages {
     return system_call(sys_madvise, address_of(base), bytes, dont_need) == 0;
   }
 
+  // In two steps. Before Linux 6.17 pages that lie in two mappings (of which one was moved here
+  // before) cannot be moved at once, and a move to a given address has unmapped what was there by
+  // the time it fails. So the first step goes where the kernel likes, and harms nothing when it
+  // fails; what it moved is one mapping.
   [[gnu::noinline]] bool move(void* from, size_t bytes, void* to) noexcept {
-    constexpr uintptr_t may_move_fixed_dont_unmap = 1 | 2 | 4;
-    return !is_error(system_call(sys_mremap, address_of(from), bytes, bytes,
-                                 may_move_fixed_dont_unmap, address_of(to)));
+    constexpr uintptr_t may_move = 1, fixed = 2, dont_unmap = 4;
+    const long between =
+        system_call(sys_mremap, address_of(from), bytes, bytes, may_move | dont_unmap);
+    if (is_error(between)) return false;
+    const uintptr_t pages = static_cast<uintptr_t>(between);
+    const long result =
+        system_call(sys_mremap, pages, bytes, bytes, may_move | fixed, address_of(to));
+    // Out of mappings. The target may be gone: without it nothing is right any more.
+    if (is_error(result)) __builtin_trap();
+    return true;
   }
 
  private:

@@ -59,9 +59,17 @@ class Pages {
   }
 
 #if defined(MREMAP_DONTUNMAP)
+  // In two steps. Before Linux 6.17 pages that lie in two mappings (of which one was moved here
+  // before) cannot be moved at once, and a move to a given address has unmapped what was there by
+  // the time it fails. So the first step goes where the kernel likes, and harms nothing when it
+  // fails; what it moved is one mapping.
   [[gnu::noinline]] bool move(void* from, size_t bytes, void* to) noexcept {
     const KeepErrno keep_errno;
-    return mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == to;
+    void* const between = mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+    if (between == MAP_FAILED) return false;
+    // Out of mappings. The target may be gone: without it nothing is right any more.
+    if (mremap(between, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to) __builtin_trap();
+    return true;
   }
 #endif
 
