@@ -31,10 +31,6 @@ class HeapModel {
  public:
   HeapModel() : world_(first_bytes) {}
 
-  ~HeapModel() {
-    for (const Block& b : blocks_) world_.heap.deallocate(b.base);
-  }
-
   void apply(const Request& request) {
     const int fault = support::fault_of([&] { make(request); });
     RC_ASSERT(fault == support::no_fault);

@@ -122,7 +122,7 @@ struct UncheckedFirmware : Configuration<with_checks(firmware, Checks::off)> {};
 
 // The memory that pages come from: one test at a time uses it.
 inline constexpr size_t arena_bytes = 256 * KiB;
-inline char arena[arena_bytes];
+alignas(arena_bytes) inline char arena[arena_bytes];  // so that every run sees the same
 
 // A heap with nothing behind it but the arena, full of dirt. At its end nothing may be wrong with
 // it.

@@ -154,7 +154,7 @@ TEST_CASE_TEMPLATE("free memory that is kept for reuse is given up before a requ
   w.heap.deallocate(block);
   CHECK(w.stats().free_bytes >= kept);
   // Too long for what is kept, and the arena has no room for both.
-  void* const larger_block = w.heap.allocate(support::arena_bytes * 12 / 16);
+  void* const larger_block = w.heap.allocate(support::arena_bytes * 23 / 32);
   CHECK(larger_block != nullptr);
   w.heap.deallocate(first);
   w.heap.deallocate(larger_block);

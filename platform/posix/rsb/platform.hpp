@@ -65,7 +65,7 @@ class Pages {
   // fails; what it moved is one mapping.
   [[gnu::noinline]] bool move(void* from, size_t bytes, void* to) noexcept {
     const KeepErrno keep_errno;
-    void* const between = mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+    void* const between = mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, nullptr);
     if (between == MAP_FAILED) return false;
     // Out of mappings. The target may be gone: without it nothing is right any more.
     if (mremap(between, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to) __builtin_trap();
