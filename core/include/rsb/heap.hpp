@@ -14,9 +14,10 @@
 // no header. One lock guards everything; it is never held while the page source, a fault hook or a
 // handler runs.
 //
-// Cost. allocate and deallocate of blocks up to the span size take constant time: some 30
-// instructions while the current span serves, at most 250 (x86-64, Checks::basic) besides the page
-// source.
+// Cost. allocate and deallocate of blocks up to the span size take constant time unless memory runs
+// out: some 40 instructions while the current span serves. Taking and giving back spans costs up to
+// 290 (x86-64, Checks::basic), and an allocation for which the heap grows up to 480, besides the
+// page source; tests/bench/steps counts them.
 //
 // Shortcomings. Slots of different classes never share a span, so a program with few blocks of many
 // classes pays up to a span a class. Blocks between half a span and a span take a whole one.
@@ -54,9 +55,9 @@ class Heap {
   Heap(const Heap&) = delete;
   Heap& operator=(const Heap&) = delete;
 
-  // ---- Allocating
-  // -------------------------------------------------------------------------------- Null: there is
-  // no memory, or size exceeds PTRDIFF_MAX.
+  // ---- Allocating ----
+
+  // Null: there is no memory, or size exceeds PTRDIFF_MAX.
 
   // Aligned as malloc's: to a pointer, and to 16 from 16 bytes up. size may be 0.
   [[nodiscard, gnu::always_inline]] void* allocate(size_t size) noexcept {
@@ -84,9 +85,9 @@ class Heap {
     return filled(allocate_slot(Classes::of(size)), size, Fill::zero);
   }
 
-  // ---- Releasing
-  // ----------------------------------------------------------------------------------- Null does
-  // nothing. With Checks::basic, what is not the start of a live block is a fault.
+  // ---- Releasing ----
+
+  // Null does nothing. With Checks::basic, what is not the start of a live block is a fault.
 
   [[gnu::always_inline]] void deallocate(void* block) noexcept { deallocate_block(block); }
 
@@ -100,8 +101,7 @@ class Heap {
     deallocate_sized(block, size, Classes::of(size, alignment));
   }
 
-  // ---- Resizing
-  // ------------------------------------------------------------------------------------
+  // ---- Resizing ----
 
   // The block, perhaps elsewhere, with its contents up to the smaller size and malloc's alignment.
   // Null: there is no memory, and the old block is as it was. A block stays where it is while its
@@ -132,8 +132,7 @@ class Heap {
   // ours.
   bool may_own(const void* p) const noexcept { return pages_.map().find(p) != nullptr; }
 
-  // ---- The rest
-  // ------------------------------------------------------------------------------------
+  // ---- The rest ----
 
   // The page-only allocator below; its runs and the heap's blocks share pages, limits and lock.
   PageAllocator<Config>& pages() noexcept { return pages_; }
@@ -170,8 +169,7 @@ class Heap {
 
   static constexpr bool spans_have_tails = options.span_pages() > 1;
 
-  // ---- Slots
-  // ---------------------------------------------------------------------------------------
+  // ---- Slots ----
 
   // The fast path of every small allocation. What it cannot do at once it leaves, as its last step
   // and with the lock held, to a slow path, so that it needs no stack frame.
@@ -254,8 +252,7 @@ class Heap {
     }
   }
 
-  // ---- Freeing
-  // -------------------------------------------------------------------------------------
+  // ---- Freeing ----
 
   // No lock needed, and the block is not touched.
   Span* find(const void* block) noexcept {
@@ -405,8 +402,7 @@ class Heap {
     raise(Fault::size_mismatch, block);
   }
 
-  // ---- Whole pages
-  // ---------------------------------------------------------------------------------
+  // ---- Whole pages ----
 
   static size_t pages_for(size_t size) noexcept { return larger((size + page - 1) / page, 1); }
 
@@ -480,8 +476,7 @@ class Heap {
     return any;
   }
 
-  // ---- Resizing
-  // ------------------------------------------------------------------------------------
+  // ---- Resizing ----
 
   size_t bytes_of_block(const Span* span) const noexcept {
     return span->kind == Kind::large ? size_t{span->pages} * page : span->slot_bytes();

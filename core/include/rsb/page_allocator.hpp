@@ -141,17 +141,13 @@ class PageAllocator : ValidOptions<Config::options> {
   }
 
   void give(LockGuard& guard, Span* run, size_t dirty) noexcept {
-    Span* const merged = runs_.give(run, dirty);
-    if (runs_.free_pages() > options.keep_free / page) [[unlikely]]
-      shed(guard, merged);
+    keep_or_shed(guard, runs_.give(run, dirty));
   }
 
   bool resize(LockGuard& guard, Span* run, size_t pages) noexcept {
     if (pages == run->pages) return true;
     if (pages > run->pages) return runs_.extend(run, pages);
-    Span* const merged = runs_.shorten(run, pages);
-    if (runs_.free_pages() > options.keep_free / page) [[unlikely]]
-      shed(guard, merged);
+    keep_or_shed(guard, runs_.shorten(run, pages));
     return true;
   }
 
@@ -239,7 +235,7 @@ class PageAllocator : ValidOptions<Config::options> {
     if constexpr (!TrustedSource<Pages>) refuse_overlap(base, bytes);
     acquisitions_++;
     if (cover(guard, base, bytes)) return {static_cast<char*>(base), bytes, dirty_when_new(bytes)};
-    if (!release_to_source(guard, base, bytes)) keep_orphan(base, bytes);
+    release_or_keep(guard, base, bytes);
     return {};
   }
 
@@ -249,6 +245,10 @@ class PageAllocator : ValidOptions<Config::options> {
     Orphan* next;
     size_t bytes;
   };
+
+  void release_or_keep(LockGuard& guard, void* base, size_t bytes) noexcept {
+    if (!release_to_source(guard, base, bytes)) keep_orphan(base, bytes);
+  }
 
   void keep_orphan(void* base, size_t bytes) noexcept {
     Orphan* const orphan = static_cast<Orphan*>(base);
@@ -279,10 +279,8 @@ class PageAllocator : ValidOptions<Config::options> {
         {
           Unlocked unlocked(guard);
           node = source_.acquire(size, page);
-          if (node == nullptr) {
-            // Taken anew below, so that the function always returns with the lock held.
-          } else if constexpr (!ZeroingSource<Pages>) {
-            __builtin_memset(node, 0, size);
+          if constexpr (!ZeroingSource<Pages>) {
+            if (node != nullptr) __builtin_memset(node, 0, size);
           }
         }
         if (node == nullptr) return false;
@@ -291,8 +289,7 @@ class PageAllocator : ValidOptions<Config::options> {
         if (map().install(base, bytes, node, node_bytes)) {
           metadata_bytes_ += size;
         } else {
-          // Another thread was faster.
-          if (!release_to_source(guard, node, size)) keep_orphan(node, size);
+          release_or_keep(guard, node, size);  // another thread was faster
         }
       }
     }
@@ -334,6 +331,12 @@ class PageAllocator : ValidOptions<Config::options> {
   static void* descriptors_at(void* base) noexcept { return align_up(base, alignof(Span)); }
 
   // ---- Shrinking -------------------------------------------------------------------------------
+
+  // What becomes of a run that has just become free.
+  void keep_or_shed(LockGuard& guard, Span* run) noexcept {
+    if (runs_.free_pages() > options.keep_free / page) [[unlikely]]
+      shed(guard, run);
+  }
 
   // There is more free memory than the options allow: gives back this run if it is worth it.
   [[gnu::noinline]] void shed(LockGuard& guard, Span* run) noexcept {
@@ -400,14 +403,13 @@ class PageAllocator : ValidOptions<Config::options> {
 
   size_t trim(LockGuard& guard) noexcept {
     size_t bytes = 0;
-    // A run that cannot be given back stays where it is, so look at no more runs than there are
-    // now.
     for (Span* s = runs_.acquisitions(); s != nullptr;) {
       Span* const next = s->next_acquisition;
       if (s->kind == Kind::free && runs_.is_releasable(s)) {
         const size_t released = release(guard, s);
         bytes += released;
-        // The lock was given up: the list may be another one.
+        // The lock was given up: the list may be another one. If the source refused, it will
+        // again.
         s = released != 0 ? runs_.acquisitions() : nullptr;
       } else {
         s = next;

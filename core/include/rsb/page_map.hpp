@@ -1,8 +1,7 @@
 // From an address to the descriptor of its page. Two ways, one interface:
 //
-//   Span* find(p)            the descriptor, or null. Takes no lock: the entry of a live block does
-//   not
-//                            change. Never touches what p points to. Constant time.
+//   Span* find(p)            the descriptor, or null. Takes no lock: the entry of a live block
+//                            does not change. Never touches what p points to. Constant time.
 //   size_t missing(p, n)     bytes of a node that must be installed before [p, p + n) is covered; 0
 //                            if it is. Under the heap's lock, like all that follows.
 //   bool install(p, n, node) hands over zeroed memory of that size; false: not needed any more
