@@ -56,9 +56,12 @@ void compare(const RunLists<bits>& lists, const std::vector<Span*>& runs, size_t
   }
   RC_ASSERT(found->pages >= pages);
   RC_ASSERT((std::find(runs.begin(), runs.end(), found) != runs.end()));
-  // Good fit: nothing that is surely found is much shorter.
+  // Good fit: nothing that is surely found is much shorter, or it is clean and this one is not.
   for (const Span* run : runs) {
-    if (run->pages >= surely_found(pages)) RC_ASSERT(found->pages <= surely_found(run->pages));
+    const bool is_preferred = run->dirty != 0 || found->dirty == 0;
+    if (run->pages < surely_found(pages) || !is_preferred) continue;
+    RC_ASSERT((found->dirty != 0) == (run->dirty != 0));
+    RC_ASSERT(found->pages <= surely_found(run->pages));
   }
 }
 
@@ -93,7 +96,7 @@ TEST_CASE("lists of runs find what a search from end to end finds") {
         RC_ASSERT(lists.contains(run));
         any_dirty = any_dirty || run->dirty != 0;
       }
-      const Span* const dirty = lists.find_dirty();
+      const Span* const dirty = lists.longest_dirty();
       RC_ASSERT((dirty != nullptr) == any_dirty);
       if (dirty != nullptr) RC_ASSERT(dirty->dirty != 0u);
     }

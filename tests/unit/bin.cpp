@@ -66,19 +66,23 @@ TEST_CASE("a span leaves from any place in the queue") {
   }
 }
 
-TEST_CASE("a current span without a slot goes nowhere, and is full") {
+TEST_CASE("a current span never becomes empty by a free, and another does") {
+  Bin bin;
+  Span span = span_with(1);
+  bin.set_current(&span);
+  CHECK(span.live() == 1);
+  CHECK(span.stays_when_freed());
+  CHECK(bin.drop_current() == &span);
+  bin.append(&span);
+  CHECK(span.live() == 1);
+  CHECK_FALSE(span.stays_when_freed());
+}
+
+TEST_CASE("a full span does not stay where it is when a slot comes back") {
   Bin bin;
   Span span = span_with(16);
   bin.set_current(&span);
-  bin.put_current_away();
-  CHECK(bin.current() == nullptr);
-  CHECK(bin.first() == nullptr);
-  CHECK(span.kind == Kind::full);
-}
-
-TEST_CASE("putting away what is not there does nothing") {
-  Bin bin;
-  bin.put_current_away();
-  CHECK(bin.current() == nullptr);
-  CHECK(bin.first() == nullptr);
+  bin.drop_current()->kind = Kind::full;
+  CHECK(span.live() == 16);
+  CHECK_FALSE(span.stays_when_freed());
 }

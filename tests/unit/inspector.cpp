@@ -133,7 +133,7 @@ TEST_CASE_TEMPLATE("a bin knows its spans, slots and live blocks", C, SUPPORT_WO
   World<C> w;
   using Classes = typename Heap<C>::Classes;
   const SizeClass c = Classes::of(span_of<C> / 4);
-  const size_t slots = Classes::layout(c).count;
+  const size_t slots = Classes::layout(c).count();
   void* blocks[9];
   for (size_t i = 0; i < 5; i++) {
     blocks[i] = w.heap.allocate(span_of<C> / 4);

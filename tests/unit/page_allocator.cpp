@@ -237,10 +237,36 @@ TEST_CASE("free memory above the limit is discarded where only a part of an acqu
     runs[i] = pages.allocate(acquisition - 1);
   }
   REQUIRE(runs[4] != nullptr);
-  for (void* run : runs) pages.deallocate(run);
-  CHECK(w.source().discards() != 0);
+  constexpr size_t limit = support::small_radix.keep_free;
+  for (void* run : runs) {
+    pages.deallocate(run);
+    // The last one waits: it may be wanted again at once.
+    CHECK(w.stats().kept_bytes <= limit + (acquisition - 1) * KiB);
+  }
+  CHECK(w.source().discards() == 2);
   CHECK_SOUND(w);
   for (void* wall : walls) pages.deallocate(wall);
+  CHECK_SOUND(w);
+}
+
+TEST_CASE("a run that is freed and taken again and again is not discarded") {
+  World<support::SmallRadix> w;
+  auto& pages = pages_of(w);
+  constexpr size_t acquisition = support::small_radix.acquire_size / KiB;
+  void* runs[4];
+  for (void*& run : runs) {
+    REQUIRE(pages.allocate(1) != nullptr);
+    run = pages.allocate(acquisition - 1);
+  }
+  REQUIRE(runs[3] != nullptr);
+  for (void* run : runs) pages.deallocate(run);
+  const size_t discards = w.source().discards();
+  for (int i = 0; i < 10; i++) {
+    void* const run = pages.allocate(acquisition - 1);
+    REQUIRE(run != nullptr);
+    pages.deallocate(run);
+  }
+  CHECK(w.source().discards() == discards);
   CHECK_SOUND(w);
 }
 

@@ -189,14 +189,51 @@ TEST_CASE("a run at the end of an acquisition does not grow into the next") {
   CHECK_FALSE(pool.runs.extend(pool.index(low) == 0 ? low : high, 5));
 }
 
+TEST_CASE("runs whose descriptors lie scattered are cut and merged like others") {
+  constexpr Options small_leaves{.page_size = 256,
+                                 .span_size = 256,
+                                 .address_bits = 22,
+                                 .radix_leaf_bits = 2,
+                                 .radix_inner_bits = 0};
+  static constinit PageRuns<small_leaves> runs;
+  constexpr size_t pages = 16, in_leaf = 4, leaf_bytes = in_leaf * sizeof(Span);
+  static Span nodes[pages];
+  // Only as addresses; what lies there is not touched.
+  char* const base = reinterpret_cast<char*>(uintptr_t{1 << 20});
+  REQUIRE(runs.map().missing(base, pages * page) == leaf_bytes);
+  for (size_t i = pages; i > 0; i -= in_leaf) {  // the later leaf lies before the earlier one
+    REQUIRE(runs.map().install(base, pages * page, &nodes[i - in_leaf], leaf_bytes));
+  }
+  runs.add(base, pages, 0, 0);
+  for (size_t cut = 1; cut < pages - 1; cut++) {
+    CAPTURE(cut);
+    Span* const low = runs.take(cut);
+    Span* const middle = runs.take(1);
+    Span* const high = runs.take(pages - 1 - cut);
+    REQUIRE((low != nullptr && middle != nullptr && high != nullptr));
+    CHECK(runs.next_run(low) == middle);
+    CHECK(runs.next_run(middle) == high);
+    CHECK(runs.next_run(high) == nullptr);
+    runs.give(low, 0);
+    runs.give(high, 0);
+    CHECK(runs.take(pages) == nullptr);
+    Span* const whole = runs.give(middle, 0);
+    CHECK(whole->base == base);
+    CHECK(whole->pages == pages);
+    CHECK(runs.is_releasable(whole));
+  }
+}
+
 TEST_CASE("a run shortened in place gives its end to the free run behind") {
   Pool pool;
   pool.add(0, 20);
   Span* const a = pool.runs.take(12);
-  Span* const rest = pool.runs.shorten(a, 5);
+  Span* const end = pool.runs.shorten(a, 5);
   CHECK(a->pages == 5);
-  CHECK(rest->base == a->base + 5 * page);
-  CHECK(rest->pages == 15);
+  CHECK(end->base == a->base + 5 * page);
+  CHECK(end->pages == 7);
+  CHECK(pool.runs.used_pages() == 12);
+  CHECK(pool.runs.give(end, 7)->pages == 15);
   CHECK(pool.runs.used_pages() == 5);
 }
 
@@ -215,6 +252,7 @@ TEST_CASE("a removed acquisition is forgotten, and its pages are nobody's") {
   pool.add(0, 4);
   Span* const middle = pool.add(10, 4);
   pool.add(20, 4);
+  pool.runs.take_out(middle);
   pool.runs.remove(middle);
   CHECK(pool.runs.acquired_pages() == 8);
   CHECK(pool.runs.peak_acquired_pages() == 12);
@@ -246,17 +284,22 @@ TEST_CASE("dirty pages are counted while they are free") {
   CHECK(pool.runs.dirty_pages() == 3);
 }
 
-TEST_CASE("each part of a run that was cut is as dirty as it may be") {
+TEST_CASE(
+    "where a run's dirty pages are is not known: no part that is cut from it counts as clean") {
   Pool pool;
   pool.add(0, 10, 0, 4);
-  Span* const run = pool.runs.take(3);
-  CHECK(run->dirty == 3);
-  CHECK(pool.runs.dirty_pages() == 4);  // where the four are is not known
+  Span* const first = pool.runs.take(3);
+  CHECK(first->dirty == 3);
+  CHECK(pool.runs.dirty_pages() == 1);
+  Span* const second = pool.runs.take(2);
+  CHECK(second->dirty == 1);
+  CHECK(pool.runs.dirty_pages() == 1);
 }
 
 TEST_CASE("a run set aside is used but no peak, and comes back clean") {
   Pool pool;
   Span* const run = pool.add(0, 10, 0, 10);
+  pool.runs.take_out(run);
   pool.runs.set_aside(run);
   CHECK(pool.runs.take(1) == nullptr);
   CHECK(pool.runs.used_pages() == 10);

@@ -25,7 +25,7 @@ TEST_CASE("empty lists have no run of any length") {
   for (size_t pages = 1; pages < size_t{1} << bits; pages = pages * 3 / 2 + 1) {
     CHECK(lists.find(pages) == nullptr);
   }
-  CHECK(lists.find_dirty() == nullptr);
+  CHECK(lists.longest_dirty() == nullptr);
 }
 
 TEST_CASE("a run is found for its own length and for every shorter one") {
@@ -99,30 +99,50 @@ TEST_CASE("a found run is less than an eighth longer than the next shorter class
   }
 }
 
-TEST_CASE("runs with used pages go to the front of their list") {
-  Lists lists;
-  Span clean = run_of(4);
-  Span dirty = run_of(4, 2);
-  Span other_clean = run_of(4);
-  lists.insert(&clean);
-  lists.insert(&dirty);
-  lists.insert(&other_clean);
-  CHECK(lists.find(4) == &dirty);
-  lists.remove(&dirty);
-  CHECK(lists.find(4) != &dirty);
-  CHECK(lists.find(4) != nullptr);
+TEST_CASE("runs with used pages are found first, also where a clean one fits better") {
+  for (const size_t pages : {4u, 5u, 40u, 4000u, 40'000u}) {
+    CAPTURE(pages);
+    Lists lists;
+    Span clean = run_of(4);
+    Span dirty = run_of(pages, 2);
+    Span other_clean = run_of(4);
+    lists.insert(&clean);
+    lists.insert(&dirty);
+    lists.insert(&other_clean);
+    CHECK(lists.find(4) == &dirty);
+    CHECK(lists.find(pages) == &dirty);
+    lists.remove(&dirty);
+    CHECK(lists.find(4) == &other_clean);
+    CHECK(lists.find(5) == nullptr);
+  }
 }
 
-TEST_CASE("find_dirty finds a run with used pages, if there is one") {
+TEST_CASE("a clean run is found where the ones with used pages are too short") {
   Lists lists;
-  Span clean = run_of(4);
-  Span dirty = run_of(9, 1);
+  Span clean = run_of(50);
+  Span dirty = run_of(40, 1);
   lists.insert(&clean);
-  CHECK(lists.find_dirty() == nullptr);
   lists.insert(&dirty);
-  CHECK(lists.find_dirty() == &dirty);
+  CHECK(lists.find(40) == &dirty);
+  CHECK(lists.find(41) == &clean);
+  CHECK(lists.find(51) == nullptr);
+}
+
+TEST_CASE("the longest run with used pages is found, if there is one") {
+  Lists lists;
+  Span clean = run_of(4000);
+  Span dirty = run_of(9, 1);
+  Span longer = run_of(300, 1);
+  lists.insert(&clean);
+  CHECK(lists.longest_dirty() == nullptr);
+  lists.insert(&dirty);
+  CHECK(lists.longest_dirty() == &dirty);
+  lists.insert(&longer);
+  CHECK(lists.longest_dirty() == &longer);
+  lists.remove(&longer);
+  CHECK(lists.longest_dirty() == &dirty);
   lists.remove(&dirty);
-  CHECK(lists.find_dirty() == nullptr);
+  CHECK(lists.longest_dirty() == nullptr);
 }
 
 TEST_CASE("runs leave their list in any order") {

@@ -46,8 +46,8 @@ TEST_CASE_TEMPLATE("a class knows how many of its slots fit into a span", S, SPA
   using Classes = typename S::Classes;
   for (size_t c = 0; c < Classes::count; c++) {
     const SlotLayout& l = Classes::layout(static_cast<SizeClass>(c));
-    CHECK(l.count == S::span / l.size);
-    CHECK(l.count >= 1);
+    CHECK(l.count() == S::span / l.size);
+    CHECK(l.count() >= 1);
     if (l.size >= 16) CHECK(l.size % 16 == 0);
   }
 }
@@ -57,7 +57,7 @@ TEST_CASE_TEMPLATE("above 128 bytes a slot is the largest multiple of 16 of whic
   using Classes = typename S::Classes;
   for (size_t c = 0; c < Classes::count; c++) {
     const SlotLayout& l = Classes::layout(static_cast<SizeClass>(c));
-    if (l.size > 128) CHECK(S::span / (l.size + 16) < l.count);
+    if (l.size > 128) CHECK(S::span / (l.size + 16) < l.count());
   }
 }
 
@@ -153,5 +153,5 @@ TEST_CASE("a span of 16 KiB holds five slots of 3,264 bytes") {
   using Classes = Default::Classes;
   const SlotLayout& l = Classes::layout(Classes::of(3'200));
   CHECK(l.size == 3'264);
-  CHECK(l.count == 5);
+  CHECK(l.count() == 5);
 }

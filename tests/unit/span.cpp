@@ -24,7 +24,7 @@ struct SpanOf {
   SlotOffset offset(const void* slot) const {
     return static_cast<SlotOffset>(bytes_from(span.base, slot) / 4);
   }
-  unsigned slots() const { return Classes::layout(span.size_class).count; }
+  unsigned slots() const { return Classes::layout(span.size_class).count(); }
   bool is_inside(const void* p) const { return bytes_from(span.base, p) < span_bytes; }
   bool surroundings_are_untouched() const {
     return support::holds_only(memory, beyond, support::dirt) &&
@@ -74,7 +74,7 @@ TEST_CASE("fresh slots come one behind the other from offset 0, and unchecked ar
     for (unsigned i = 0; i < s.slots(); i++) {
       REQUIRE(s.span.has_fresh());
       CHECK(s.span.carve<Checks::off>() == s.span.base + i * s.span.slot_bytes());
-      CHECK(s.span.used == i + 1);
+      CHECK(s.span.live() == i + 1);
     }
     CHECK_FALSE(s.span.has_fresh());
     CHECK_FALSE(s.span.has_free());
@@ -104,13 +104,13 @@ TEST_CASE_TEMPLATE("slots come back in the opposite order in which they were fre
     for (unsigned i = 0; i < count; i++) {
       push<L>(s.span, static_cast<SlotOffset>(i * step % count * s.span.slot_units));
     }
-    CHECK(s.span.used == 0);
+    CHECK(s.span.live() == 0);
     for (unsigned i = count; i-- > 0;) {
       REQUIRE(s.span.has_free());
       CHECK(pop<L>(s.span) == s.span.base + i * step % count * s.span.slot_bytes());
     }
     CHECK_FALSE(s.span.has_free());
-    CHECK(s.span.used == count);
+    CHECK(s.span.live() == count);
     CHECK(s.surroundings_are_untouched());
   }
 }
@@ -144,7 +144,7 @@ TEST_CASE("a slot whose link was overwritten is not handed out, and nothing chan
       first[bit / 8] = static_cast<char>(first[bit / 8] ^ 1 << bit % 8);
       CHECK(pop<Basic>(s.span) == nullptr);
       CHECK(pop<Basic>(s.span) == nullptr);
-      CHECK(s.span.used == 0);
+      CHECK(s.span.live() == 0);
       first[bit / 8] = static_cast<char>(first[bit / 8] ^ 1 << bit % 8);
       CHECK(pop<Basic>(s.span) == first);
     }

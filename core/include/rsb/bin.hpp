@@ -17,14 +17,15 @@ class Bin {
   Span* current() const noexcept { return current_; }
   void set_current(Span* span) noexcept {
     span->kind = Kind::current;
+    span->uses++;
     current_ = span;
   }
-  void drop_current() noexcept { current_ = nullptr; }
-
-  // The current span, if there is one, has no slot left.
-  void put_current_away() noexcept {
-    if (current_ != nullptr) current_->kind = Kind::full;
-    drop_current();
+  // The bin must have one. What is to become of the span is the caller's to say.
+  Span* drop_current() noexcept {
+    Span* const span = current_;
+    span->uses--;
+    current_ = nullptr;
+    return span;
   }
 
   void append(Span* span) noexcept {

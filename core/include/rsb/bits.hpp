@@ -23,9 +23,9 @@ constexpr unsigned floor_log2(size_t n) noexcept {
   constexpr unsigned top = sizeof(unsigned long) * CHAR_BIT - 1;
   static_assert(sizeof(size_t) <= sizeof(unsigned long long));
   if constexpr (sizeof(size_t) <= sizeof(unsigned long)) {
-    return top - static_cast<unsigned>(__builtin_clzl(n));
+    return top ^ static_cast<unsigned>(__builtin_clzl(n));  // as subtraction, but folds away
   } else {
-    return 63u - static_cast<unsigned>(__builtin_clzll(n));
+    return 63u ^ static_cast<unsigned>(__builtin_clzll(n));
   }
 }
 

@@ -210,7 +210,7 @@ class Heap {
       if (span != nullptr) {
         if (span->has_free()) return pop(span);
         if (span->has_fresh()) return span->template carve<options.checks>();
-        bin.put_current_away();
+        bin.drop_current()->kind = Kind::full;
       }
       span = bin.take_first();
       if (span == nullptr) {
@@ -228,9 +228,9 @@ class Heap {
   Span* make_span(LockGuard& guard, SizeClass c, Insist insist) noexcept {
     Span* const span = take_run(guard, options.span_pages(), page, options.span_size, insist);
     if (span == nullptr) return nullptr;
-    secret_ =
-        secret_ * 0x2c9277b5u + static_cast<uint32_t>(bytes_from(nullptr, span->base) >> 8 | 1);
-    span->become_span(c, Classes::layout(c), secret_ ^ secret_ >> 15);
+    // A linear congruential generator, stirred with where the memory lies; its high bits are good.
+    secret_ = secret_ * 0x2c9277b5u + static_cast<uint32_t>(address_of(span->base) >> 8) + 1;
+    span->become_span(c, Classes::layout(c), secret_ >> 16);
     if constexpr (spans_have_tails) set_tails(span, Kind::tail);
     return span;
   }
@@ -320,7 +320,7 @@ class Heap {
   }
 
   void deallocate_slot(LockGuard& guard, Span* span, void* block) noexcept {
-    if (span->used == 1 && span->kind != Kind::current) {
+    if (span->uses == 1) {
       if (span->kind == Kind::span) bins_[span->size_class].remove(span);
       release_span(guard, span);
     } else {
@@ -468,9 +468,8 @@ class Heap {
     bool any = false;
     for (Bin& bin : bins_) {
       Span* const span = bin.current();
-      if (span == nullptr || span->used != 0) continue;
-      bin.drop_current();
-      release_span(guard, span);
+      if (span == nullptr || span->live() != 0) continue;
+      release_span(guard, bin.drop_current());
       any = true;
     }
     return any;
@@ -537,7 +536,8 @@ class Heap {
       if (PageRuns<options>::is_given(span)) return nullptr;
       target = pages_.take(guard, pages_for(size), larger(alignment, page));
       if (target == nullptr) return nullptr;
-      if (PageRuns<options>::is_given(target)) {
+      // Where there is memory behind the target already, copying is faster.
+      if (PageRuns<options>::is_given(target) || target->dirty > target->pages / 2) {
         pages_.give(guard, target, target->dirty);
         return nullptr;
       }

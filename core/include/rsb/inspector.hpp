@@ -28,8 +28,8 @@ class HeapInspector {
     Stats s{};
     for_each_run([&](const Span* run) {
       if (run->is_span()) {
-        s.live_blocks += run->used;
-        s.live_bytes += run->used * run->slot_bytes();
+        s.live_blocks += run->live();
+        s.live_bytes += run->live() * run->slot_bytes();
       } else if (run->kind == Kind::large) {
         s.live_blocks++;
         s.live_bytes += run->pages * page;
@@ -59,8 +59,8 @@ class HeapInspector {
     for_each_run([&](const Span* run) {
       if (run->is_span() && run->size_class == bin) {
         s.spans++;
-        s.slots += layout.count;
-        s.live += run->used;
+        s.slots += layout.count();
+        s.live += run->live();
       }
       return true;
     });
@@ -166,8 +166,8 @@ class HeapInspector {
     switch (run->kind) {
       case Kind::free:
         require(previous == nullptr || previous->kind != Kind::free, "free neighbours are merged");
-        require(length == 1 || (last->kind == Kind::free_last && last->pages == length),
-                "a free run's last page knows its length");
+        require(length == 1 || (last->kind == Kind::free_last && last->next == run),
+                "a free run's last page knows its first");
         require(run->dirty <= length, "a run has at most its pages dirty");
         require(runs.is_listed(run), "a free run is in the list of its length");
         seen.dirty += run->dirty;
@@ -200,12 +200,12 @@ class HeapInspector {
     if (!require(free_slots != SIZE_MAX, "a span's free list leads from slot to free slot")) return;
     require(span->size_class < Classes::count, "a span has a size class");
     require(span->fresh <= span->end, "no slot lies beyond the span");
-    require(span->used + free_slots == span->fresh / span->slot_units, "used slots are counted");
+    require(span->live() + free_slots == span->fresh / span->slot_units, "used slots are counted");
     const bool is_current = heap_.bins_[span->size_class].current() == span;
     require(is_current == (span->kind == Kind::current), "a bin's current span is marked so");
     if (is_current) return;
     require(span->has_slot() == (span->kind == Kind::span), "a span is full when it has no slot");
-    require(span->used != 0, "an empty span is given back");
+    require(span->live() != 0, "an empty span is given back");
     if (span->kind == Kind::span) seen.spans_with_slots[span->size_class]++;
   }
 

@@ -30,9 +30,9 @@ struct Options {
   size_t acquire_size = 32 * MiB;
   size_t acquire_alignment = 2 * MiB;
 
-  // Free memory above this limit goes back to the page source when it becomes free: whole
-  // acquisitions are released; of other runs, those of discard_size and more are discarded where
-  // the source can, as long as what is not yet discarded exceeds the limit.
+  // While there is more free memory than this, whole acquisitions that become free are released.
+  // Where the source can discard, and what is not yet discarded exceeds the limit, runs of
+  // discard_size and more that become free are: each when the next one does, if it is still free.
   size_t keep_free = 32 * MiB;
   size_t discard_size = 1 * MiB;
 

@@ -141,13 +141,14 @@ class PageAllocator : ValidOptions<Config::options> {
   }
 
   void give(LockGuard& guard, Span* run, size_t dirty) noexcept {
-    keep_or_shed(guard, runs_.give(run, dirty));
+    keep_or_shed(guard, runs_.merge(run, dirty));
   }
 
   bool resize(LockGuard& guard, Span* run, size_t pages) noexcept {
     if (pages == run->pages) return true;
     if (pages > run->pages) return runs_.extend(run, pages);
-    keep_or_shed(guard, runs_.shorten(run, pages));
+    Span* const rest = runs_.shorten(run, pages);
+    give(guard, rest, rest->pages);
     return true;
   }
 
@@ -171,7 +172,10 @@ class PageAllocator : ValidOptions<Config::options> {
       pages = (bytes - skipped) / page;
       if (pages == 0) return 0;
     }
-    if (!cover(guard, start, pages * page)) return 0;
+    {
+      Unlocked unlocked(guard);
+      if (!cover(start, pages * page)) return 0;
+    }
     runs_.add(start, pages, border_given, 0);
     return pages * page;
   }
@@ -184,18 +188,13 @@ class PageAllocator : ValidOptions<Config::options> {
     if constexpr (RegionSource<Pages>) {
       if (Span* const run = take_from_region(guard, pages, alignment)) return run;
     }
-    const bool on_its_own =
-        need > options.acquire_size / 2 || alignment > options.acquire_alignment;
-    Acquired got;
-    if (on_its_own) {
-      got = acquire(guard, need, alignment);
-    } else {
-      got = acquire(guard, options.acquire_size, larger(alignment, options.acquire_alignment));
-      if (got.base == nullptr) got = acquire(guard, need, alignment);
+    Span* run = nullptr;
+    if (need <= options.acquire_size / 2 && alignment <= options.acquire_alignment) {
+      run = acquire_and_take(guard, options.acquire_size, options.acquire_alignment, pages);
     }
+    if (run == nullptr) run = acquire_and_take(guard, need, alignment, pages);
     // Nothing to be had: but another thread may have freed something meanwhile.
-    if (got.base == nullptr) return runs_.take(pages, alignment);
-    return runs_.add_and_take(got.base, got.bytes / page, got.dirty, pages);
+    return run != nullptr ? run : runs_.take(pages, alignment);
   }
 
   Span* take_from_region(LockGuard& guard, size_t pages,
@@ -207,36 +206,32 @@ class PageAllocator : ValidOptions<Config::options> {
     return nullptr;
   }
 
-  struct Acquired {
-    char* base = nullptr;
-    size_t bytes = 0;
-    size_t dirty = 0;  // pages
-  };
-
-  // Memory from the page source that the map covers.
-  Acquired acquire(LockGuard& guard, size_t bytes, size_t alignment) noexcept {
-    if (Orphan* const orphan = take_orphan(bytes, alignment)) {
-      bytes = orphan->bytes;
-      if (cover(guard, orphan, bytes))
-        return {reinterpret_cast<char*>(orphan), bytes, bytes / page};
-      keep_orphan(orphan, bytes);
-      return {};
+  // Takes the first pages of `bytes` bytes that it gets from the page source.
+  [[gnu::noinline]] Span* acquire_and_take(LockGuard& guard, size_t bytes, size_t alignment,
+                                           size_t pages) noexcept {
+    if (orphans_ != nullptr) [[unlikely]] {
+      if (Span* const run = adopt_and_take(guard, bytes, alignment, pages)) return run;
     }
     void* base;
-    if constexpr (SourceKnowsPage<Pages>) {
-      if (!source_.accepts_page(page)) fail(Fault::page_size_too_small, nullptr);
-    }
+    bool covered = false;
     {
       Unlocked unlocked(guard);
+      if constexpr (SourceKnowsPage<Pages>) {
+        if (!source_.accepts_page(page)) raise(Fault::page_size_too_small, nullptr);
+      }
       base = source_.acquire(bytes, alignment);
+      if (!is_aligned(base, alignment)) raise(Fault::bad_pages, base);
+      if (base != nullptr) covered = cover(base, bytes);
     }
-    if (base == nullptr) return {};
-    if (!is_aligned(base, alignment)) fail(Fault::bad_pages, base);
+    if (base == nullptr) return nullptr;
     if constexpr (!TrustedSource<Pages>) refuse_overlap(base, bytes);
     acquisitions_++;
-    if (cover(guard, base, bytes)) return {static_cast<char*>(base), bytes, dirty_when_new(bytes)};
-    release_or_keep(guard, base, bytes);
-    return {};
+    if (!covered) {
+      release_or_keep(guard, base, bytes);
+      return nullptr;
+    }
+    const size_t dirty = ZeroingSource<Pages> ? 0 : bytes / page;
+    return runs_.add_and_take(static_cast<char*>(base), bytes / page, dirty, pages);
   }
 
   // Memory that the map could not cover for want of memory, and that the source did not take back:
@@ -258,40 +253,53 @@ class PageAllocator : ValidOptions<Config::options> {
     metadata_bytes_ += bytes;
   }
 
-  // The first one, if it will do; null if not.
-  Orphan* take_orphan(size_t bytes, size_t alignment) noexcept {
+  // The first orphan, if it is large enough and memory for the map is to be had now.
+  [[gnu::noinline, gnu::cold]] Span* adopt_and_take(LockGuard& guard, size_t bytes,
+                                                    size_t alignment, size_t pages) noexcept {
     Orphan* const orphan = orphans_;
-    if (orphan == nullptr || orphan->bytes < bytes || !is_aligned(orphan, alignment))
-      return nullptr;
+    if (orphan->bytes < bytes || !is_aligned(orphan, alignment)) return nullptr;
     orphans_ = orphan->next;
-    metadata_bytes_ -= orphan->bytes;
-    return orphan;
+    bytes = orphan->bytes;
+    metadata_bytes_ -= bytes;
+    bool covered;
+    {
+      Unlocked unlocked(guard);
+      covered = cover(orphan, bytes);
+    }
+    if (!covered) {
+      keep_orphan(orphan, bytes);
+      return nullptr;
+    }
+    char* const base = reinterpret_cast<char*>(orphan);
+    return runs_.add_and_take(base, bytes / page, bytes / page, pages);
   }
 
-  // Installs what the map lacks for [base, base + bytes). False: the source has no memory for it.
-  bool cover(LockGuard& guard, void* base, size_t bytes) noexcept {
+  // Installs what the map lacks for [base, base + bytes), without the lock. False: the source has
+  // no memory for it.
+  bool cover(void* base, size_t bytes) noexcept {
     while (const size_t node_bytes = map().missing(base, bytes)) {
       if constexpr (options.map == Map::flat) {
         return false;
       } else {
-        const size_t size = align_up(node_bytes, page);
-        void* node;
-        {
-          Unlocked unlocked(guard);
-          node = source_.acquire(size, page);
-          if constexpr (!ZeroingSource<Pages>) {
-            if (node != nullptr) __builtin_memset(node, 0, size);
-          }
-        }
-        if (node == nullptr) return false;
-        if (!is_aligned(node, page)) fail(Fault::bad_pages, node);
-        acquisitions_++;
-        if (map().install(base, bytes, node, node_bytes)) {
-          metadata_bytes_ += size;
-        } else {
-          release_or_keep(guard, node, size);  // another thread was faster
-        }
+        if (!add_node(base, bytes, node_bytes)) return false;
       }
+    }
+    return true;
+  }
+
+  bool add_node(void* base, size_t bytes, size_t node_bytes) noexcept {
+    const size_t size = align_up(node_bytes, page);
+    void* const node = source_.acquire(size, page);
+    if (node == nullptr) return false;
+    if (!is_aligned(node, page)) raise(Fault::bad_pages, node);
+    if constexpr (!ZeroingSource<Pages>) __builtin_memset(node, 0, size);
+    const bool installed = map().install(base, bytes, node, node_bytes);
+    LockGuard guard(lock_);
+    acquisitions_++;
+    if (installed) {
+      metadata_bytes_ += size;
+    } else {
+      release_or_keep(guard, node, size);  // another thread was faster
     }
     return true;
   }
@@ -305,10 +313,6 @@ class PageAllocator : ValidOptions<Config::options> {
         fail(Fault::bad_pages, base);
       }
     }
-  }
-
-  static size_t dirty_when_new(size_t bytes) noexcept {
-    return ZeroingSource<Pages> ? 0 : bytes / page;
   }
 
   // Map::flat: how many pages fit behind their own descriptors. Zeroes the descriptors.
@@ -335,18 +339,32 @@ class PageAllocator : ValidOptions<Config::options> {
   // What becomes of a run that has just become free.
   void keep_or_shed(LockGuard& guard, Span* run) noexcept {
     if (runs_.free_pages() > options.keep_free / page) [[unlikely]]
-      shed(guard, run);
+      return shed(guard, run);
+    runs_.keep(run);
   }
 
-  // There is more free memory than the options allow: gives back this run if it is worth it.
+  // There is more free memory than the options allow: gives back what is worth it.
   [[gnu::noinline]] void shed(LockGuard& guard, Span* run) noexcept {
     if (runs_.is_releasable(run)) {
       release(guard, run);
-    } else if (run->dirty >= options.discard_size / page &&
-               runs_.dirty_pages() > options.keep_free / page) {
-      discard(guard, run);
+      return;
+    }
+    runs_.keep(run);
+    if constexpr (DiscardingSource<Pages>) {
+      if (run->dirty < options.discard_size / page) return;
+      if (runs_.dirty_pages() <= options.keep_free / page) return;
+      // What has just become free is often wanted again at once. So it is the turn of the run that
+      // came here last time, unless it was taken or merged since.
+      Span* const candidate = to_discard_;
+      to_discard_ = run;
+      if (candidate == nullptr || candidate == run || candidate->kind != Kind::free) return;
+      if (candidate->dirty < options.discard_size / page) return;
+      runs_.take_out(candidate);
+      discard(guard, candidate);
     }
   }
+
+  // Both take a run that is in no list.
 
   // Returns the bytes that went back.
   size_t release(LockGuard& guard, Span* run) noexcept {
@@ -384,6 +402,7 @@ class PageAllocator : ValidOptions<Config::options> {
       runs_.give(run, discarded ? 0 : dirty);
       return discarded ? dirty * page : 0;
     } else {
+      runs_.keep(run);
       return 0;
     }
   }
@@ -392,8 +411,8 @@ class PageAllocator : ValidOptions<Config::options> {
   // come to own the acquisition's addresses.
   void discard_descriptors(char* base, size_t pages) noexcept {
     if constexpr (DiscardingSource<Pages> && options.map == Map::radix) {
-      char* const begin = reinterpret_cast<char*>(map().find_all(base, pages * page));
-      if (begin == nullptr) return;
+      if (!map().is_contiguous(base, pages * page)) return;
+      char* const begin = reinterpret_cast<char*>(map().find(base));
       const size_t bytes = pages * sizeof(Span);
       char* const first_whole = align_up(begin, page);
       const size_t skipped = bytes_from(begin, first_whole);
@@ -406,6 +425,7 @@ class PageAllocator : ValidOptions<Config::options> {
     for (Span* s = runs_.acquisitions(); s != nullptr;) {
       Span* const next = s->next_acquisition;
       if (s->kind == Kind::free && runs_.is_releasable(s)) {
+        runs_.take_out(s);
         const size_t released = release(guard, s);
         bytes += released;
         // The lock was given up: the list may be another one. If the source refused, it will
@@ -415,7 +435,8 @@ class PageAllocator : ValidOptions<Config::options> {
         s = next;
       }
     }
-    for (Span* run = runs_.find_dirty(); run != nullptr; run = runs_.find_dirty()) {
+    for (Span* run = runs_.longest_dirty(); run != nullptr; run = runs_.longest_dirty()) {
+      runs_.take_out(run);
       const size_t discarded = discard(guard, run);
       if (discarded == 0) break;
       bytes += discarded;
@@ -427,6 +448,7 @@ class PageAllocator : ValidOptions<Config::options> {
   [[no_unique_address]] Pages source_;
   PageRuns<options> runs_;
   Orphan* orphans_ = nullptr;
+  Span* to_discard_ = nullptr;
   size_t metadata_bytes_ = 0;
   size_t acquisitions_ = 0;
   size_t releases_ = 0;

@@ -3,8 +3,10 @@
 //   Span* find(p)            the descriptor, or null. Takes no lock: the entry of a live block
 //                            does not change. Never touches what p points to. Constant time.
 //   size_t missing(p, n)     bytes of a node that must be installed before [p, p + n) is covered; 0
-//                            if it is. Under the heap's lock, like all that follows.
-//   bool install(p, n, node) hands over zeroed memory of that size; false: not needed any more
+//                            if it is. Takes no lock either.
+//   bool install(p, n, node) hands over zeroed memory of that size; false: another thread has.
+//   Takes
+//                            no lock.
 #pragma once
 
 #include "rsb/lock.hpp"
@@ -27,7 +29,7 @@ class RadixPageMap {
     Span pages[size_t{1} << leaf_bits];
   };
   struct Inner {
-    Leaf* leaves[size_t{1} << inner_bits];
+    void* leaves[size_t{1} << inner_bits];
   };
 
  public:
@@ -40,15 +42,15 @@ class RadixPageMap {
     // Nearly all of a process's memory lies below one leaf. Asking whether p does lets the
     // processor guess the answer and go on, where a load from the tree would have to wait for p.
     if (~(page_number(p) >> leaf_bits) == __atomic_load_n(&home_, __ATOMIC_ACQUIRE)) [[likely]] {
-      return &home_leaf_->pages[page_number(p) & mask(leaf_bits)];
+      return &static_cast<Leaf*>(home_leaf_)->pages[page_number(p) & mask(leaf_bits)];
     }
     return find_in_tree(p);
   }
 
-  // The descriptors of [base, base + bytes), which must be covered, if they lie one behind the
-  // other; else null.
-  Span* find_all(const void* base, size_t bytes) const noexcept {
-    return bytes_into(base, leaf_reach) + bytes <= leaf_reach ? find(base) : nullptr;
+  // Whether the descriptors of [base, base + bytes), which must be covered, lie one behind the
+  // other.
+  static bool is_contiguous(const void* base, size_t bytes) noexcept {
+    return bytes_into(base, leaf_reach) + bytes <= leaf_reach;
   }
 
   size_t missing(const void* base, size_t bytes) const noexcept {
@@ -60,11 +62,10 @@ class RadixPageMap {
   bool install(const void* base, size_t bytes, void* node, size_t node_bytes) noexcept {
     const void* const hole = first_hole(base, bytes);
     if (hole == nullptr) return false;
-    void** const slot = has_inner(hole) ? leaf_slot(hole) : inner_slot(hole);
-    if (node_bytes != (has_inner(hole) ? sizeof(Leaf) : sizeof(Inner))) return false;
-    __atomic_store_n(slot, node, __ATOMIC_RELEASE);
-    if (home_leaf_ == nullptr && leaf_of(hole) != nullptr) {
-      home_leaf_ = leaf_of(hole);
+    const bool is_leaf = has_inner(hole);
+    if (node_bytes != (is_leaf ? sizeof(Leaf) : sizeof(Inner))) return false;
+    if (!exchange(is_leaf ? leaf_slot(hole) : inner_slot(hole), node)) return false;
+    if (is_leaf && exchange(&home_leaf_, node)) {
       __atomic_store_n(&home_, ~(page_number(hole) >> leaf_bits), __ATOMIC_RELEASE);
     }
     return true;
@@ -72,6 +73,13 @@ class RadixPageMap {
 
  private:
   static constexpr size_t mask(unsigned bits) { return (size_t{1} << bits) - 1; }
+
+  // Sets a pointer unless somebody else has.
+  static bool exchange(void** pointer, void* node) noexcept {
+    void* none = nullptr;
+    return __atomic_compare_exchange_n(pointer, &none, node, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_RELAXED);
+  }
 
   static size_t page_number(const void* p) noexcept {
     return address_of(p) >> options.page_shift();
@@ -91,17 +99,16 @@ class RadixPageMap {
   }
 
   Leaf* leaf_of(const void* p) const noexcept {
-    void* const node = __atomic_load_n(&root_[root_index(p)], __ATOMIC_ACQUIRE);
-    if constexpr (inner_bits == 0) {
-      return static_cast<Leaf*>(node);
-    } else {
+    void* node = __atomic_load_n(&root_[root_index(p)], __ATOMIC_ACQUIRE);
+    if constexpr (inner_bits != 0) {
       if (node == nullptr) return nullptr;
-      return __atomic_load_n(&static_cast<Inner*>(node)->leaves[inner_index(p)], __ATOMIC_ACQUIRE);
+      node = __atomic_load_n(&static_cast<Inner*>(node)->leaves[inner_index(p)], __ATOMIC_ACQUIRE);
     }
+    return static_cast<Leaf*>(node);
   }
 
   bool has_inner(const void* p) const noexcept {
-    return inner_bits == 0 || root_[root_index(p)] != nullptr;
+    return inner_bits == 0 || __atomic_load_n(&root_[root_index(p)], __ATOMIC_ACQUIRE) != nullptr;
   }
 
   void** inner_slot(const void* p) noexcept { return &root_[root_index(p)]; }
@@ -110,8 +117,7 @@ class RadixPageMap {
     if constexpr (inner_bits == 0) {
       return &root_[root_index(p)];
     } else {
-      return reinterpret_cast<void**>(
-          &static_cast<Inner*>(root_[root_index(p)])->leaves[inner_index(p)]);
+      return &static_cast<Inner*>(root_[root_index(p)])->leaves[inner_index(p)];
     }
   }
 
@@ -130,7 +136,7 @@ class RadixPageMap {
   // The first leaf ever installed, and the complement of its number: so it is no leaf's at first,
   // and a heap begins as zeroes, which take no space in the program's file.
   uintptr_t home_ = 0;
-  Leaf* home_leaf_ = nullptr;
+  void* home_leaf_ = nullptr;
   void* root_[size_t{1} << root_bits] = {};
 };
 
@@ -150,6 +156,8 @@ class FlatPageMap {
     }
     return nullptr;
   }
+
+  static bool is_contiguous(const void*, size_t) noexcept { return true; }
 
   size_t missing(const void* base, size_t bytes) const noexcept {
     return covers(base, bytes) ? 0 : no_node;

@@ -19,38 +19,17 @@ class PageRuns {
 
   // Makes [base, base + pages) one free run. The map must cover it.
   Span* add(char* base, size_t pages, uint8_t given, size_t dirty) noexcept {
-    Span* const run = enter(base, pages, given);
-    make_free(run, base, pages, dirty);
+    Span* const run = enter(base, pages, given, dirty);
+    keep(run);
     return run;
   }
 
   // The same, but the first `wanted` of the pages are taken at once.
   Span* add_and_take(char* base, size_t pages, size_t dirty, size_t wanted) noexcept {
-    Span* const run = enter(base, pages, 0);
-    run->base = base;
-    run->pages = static_cast<uint32_t>(pages);
-    run->dirty = static_cast<uint32_t>(dirty);
-    return keep_front(run, wanted);
+    return keep_front(enter(base, pages, border_none, dirty), wanted);
   }
 
-  // Forgets the acquisition that a free run covers from end to end.
-  void remove(Span* run) noexcept {
-    take_out(run);
-    if (run->previous_acquisition != nullptr) {
-      run->previous_acquisition->next_acquisition = run->next_acquisition;
-    } else {
-      acquisitions_ = run->next_acquisition;
-    }
-    if (run->next_acquisition != nullptr) {
-      run->next_acquisition->previous_acquisition = run->previous_acquisition;
-    }
-    acquired_pages_ -= run->pages;
-    last_of(run)->border = border_none;
-    run->border = border_none;
-    run->kind = Kind::none;
-  }
-
-  // Whether the free or taken run is all of an acquisition that may be released.
+  // Whether the run is all of an acquisition that may be released.
   bool is_releasable(const Span* run) const noexcept {
     if ((run->border & (border_begin | border_given)) != border_begin) return false;
     return (last_of(run)->border & border_end) != 0;
@@ -72,21 +51,13 @@ class PageRuns {
         skip = pages_to(run, alignment);
       }
     }
-    unlist(run);
+    take_out(run);
     if (skip != 0) {
       Span* const rest = split(run, skip);
-      make_free(run, run->base, skip, run->dirty);
+      keep(run);
       run = rest;
     }
     return keep_front(run, pages);
-  }
-
-  // Takes a free run aside while its contents are discarded; give() returns it. In between it
-  // counts as used, but not for the peak.
-  void set_aside(Span* run) noexcept {
-    take_out(run);
-    run->kind = Kind::pages;
-    used_pages_ += run->pages;
   }
 
   // Whether the run lies in a region that was handed over by address. Of such a run nothing is
@@ -96,28 +67,67 @@ class PageRuns {
   // Gives back a taken run, of whose pages `dirty` may not be zero any more; returns the free run
   // that it has become part of.
   Span* give(Span* run, size_t dirty) noexcept {
-    char* base = run->base;
-    size_t pages = run->pages;
-    used_pages_ -= pages;
-    if (is_given(run)) dirty = 0;  // not the page source's to discard
-    if (Span* const right = free_run_behind(run)) {
-      unlist(right);
-      right->kind = Kind::none;  // its last page becomes that of the whole
-      pages += right->pages;
-      dirty += right->dirty;
-    }
-    if (Span* const last_before = free_page_before(run)) {
-      Span* const left = first_of(last_before);
-      unlist(left);
-      run->kind = Kind::none;
-      last_before->kind = Kind::none;  // if it is left's only page, it is set again below
-      base = left->base;
-      pages += left->pages;
-      dirty += left->dirty;
-      run = left;
-    }
-    make_free(run, base, pages, dirty);
+    run = merge(run, dirty);
+    keep(run);
     return run;
+  }
+
+  // The same, but what becomes of the free run is to be decided: it is in no list yet. Follows one
+  // of keep(), set_aside() and remove().
+  Span* merge(Span* run, size_t dirty) noexcept {
+    used_pages_ -= run->pages;
+    run->dirty = is_given(run) ? 0 : static_cast<uint32_t>(dirty);  // not the source's to discard
+    if (Span* const right = free_run_behind(run)) {
+      take_out(right);
+      right->kind = Kind::none;
+      append(run, right);
+    }
+    if (Span* const left = free_run_before(run)) {
+      take_out(left);
+      run->kind = Kind::none;
+      append(left, run);
+      return left;
+    }
+    return run;
+  }
+
+  // Takes a free run out of its list, for one of the following.
+  void take_out(Span* run) noexcept {
+    lists_.remove(run);
+    dirty_pages_ -= run->dirty;
+    last_of(run)->kind = Kind::none;
+  }
+
+  // To be taken.
+  void keep(Span* run) noexcept {
+    Span* const last = last_of(run);
+    last->next = run;
+    last->kind = Kind::free_last;
+    run->kind = Kind::free;  // also if it is the last page
+    dirty_pages_ += run->dirty;
+    lists_.insert(run);
+  }
+
+  // While its contents are discarded: it counts as used, but not for the peak. give() returns it.
+  void set_aside(Span* run) noexcept {
+    run->kind = Kind::pages;
+    used_pages_ += run->pages;
+  }
+
+  // Forgets the acquisition that the run covers from end to end.
+  void remove(Span* run) noexcept {
+    if (run->previous_acquisition != nullptr) {
+      run->previous_acquisition->next_acquisition = run->next_acquisition;
+    } else {
+      acquisitions_ = run->next_acquisition;
+    }
+    if (run->next_acquisition != nullptr) {
+      run->next_acquisition->previous_acquisition = run->previous_acquisition;
+    }
+    acquired_pages_ -= run->pages;
+    Span* const last = last_of(run);
+    last->kind = run->kind = Kind::none;
+    last->border = run->border = border_none;
   }
 
   // Lengthens a taken run in place from the free run behind it. False: it is too short.
@@ -126,24 +136,20 @@ class PageRuns {
     Span* const right = free_run_behind(run);
     if (right == nullptr || right->pages < more) return false;
     take_out(right);
-    if (right->pages > more) {
-      Span* const rest = split(right, more);
-      make_free(rest, rest->base, rest->pages, rest->dirty);
-    }
+    keep_front(right, more);
     right->kind = Kind::none;
     run->pages = static_cast<uint32_t>(pages);
-    count_used(more);
     return true;
   }
 
-  // Shortens a taken run in place; returns the free run that its end has become part of.
+  // Shortens a taken run in place; returns its end, which is a taken run then.
   Span* shorten(Span* run, size_t pages) noexcept {
     Span* const rest = split(run, pages);
-    rest->kind = run->kind;
-    return give(rest, rest->pages);
+    rest->kind = Kind::pages;
+    return rest;
   }
 
-  Span* find_dirty() const noexcept { return lists_.find_dirty(); }
+  Span* longest_dirty() const noexcept { return lists_.longest_dirty(); }
 
   // Acquisitions, the last one first: each begins with this run. See next_run().
   Span* acquisitions() const noexcept { return acquisitions_; }
@@ -151,8 +157,7 @@ class PageRuns {
   // The run behind `run` in the same acquisition; null if it is the last one.
   Span* next_run(const Span* run) const noexcept {
     const size_t pages = length(run);
-    if (map_.find(run->base + (pages - 1) * page)->border & border_end) return nullptr;
-    return map_.find(run->base + pages * page);
+    return at(run, pages - 1)->border & border_end ? nullptr : at(run, pages);
   }
 
   static size_t length(const Span* run) noexcept {
@@ -169,105 +174,85 @@ class PageRuns {
   size_t dirty_pages() const noexcept { return dirty_pages_; }
 
  private:
-  // Cuts a run that is in no list; returns the second part. `dirty` is an upper bound, so each part
-  // may inherit all of it.
+  // The descriptor of the page that is `pages` pages behind the first one of a run.
+  Span* at(const Span* run, size_t pages) const noexcept {
+    if (run->border & border_scattered) [[unlikely]]
+      return map_.find(run->base + pages * page);
+    return const_cast<Span*>(run) + pages;
+  }
+
+  Span* last_of(const Span* run) const noexcept { return at(run, size_t{run->pages} - 1); }
+
+  // Cuts a run that is in no list; returns the second part. Where its dirty pages are is not known:
+  // counted as if they came first, since runs are taken from the front. But neither part is clean.
   Span* split(Span* run, size_t pages) noexcept {
-    Span* const rest = map_.find(run->base + pages * page);
+    Span* const rest = at(run, pages);
     rest->base = run->base + pages * page;
     rest->pages = static_cast<uint32_t>(run->pages - pages);
-    rest->border = static_cast<uint8_t>(rest->border | (run->border & border_given));
-    rest->dirty = static_cast<uint32_t>(smaller(run->dirty, rest->pages));
+    rest->border = static_cast<uint8_t>(rest->border | (run->border & border_of_all));
+    rest->dirty = run->dirty;
     run->pages = static_cast<uint32_t>(pages);
-    run->dirty = static_cast<uint32_t>(smaller(run->dirty, pages));
+    if (run->dirty > pages) {
+      rest->dirty = static_cast<uint32_t>(run->dirty - pages);
+      run->dirty = run->pages;
+    } else if (run->dirty != 0) {
+      rest->dirty = 1;
+    }
     return rest;
   }
 
-  void make_free(Span* run, char* base, size_t pages, size_t dirty) noexcept {
-    run->kind = Kind::free;
-    run->base = base;
-    run->pages = static_cast<uint32_t>(pages);
-    run->dirty = static_cast<uint32_t>(smaller(dirty, pages));
-    if (pages > 1) {
-      Span* const last = last_of(run);
-      last->kind = Kind::free_last;
-      last->pages = run->pages;
-      last->base = base + (pages - 1) * page;
-    }
-    dirty_pages_ += run->dirty;
-    lists_.insert(run);
-  }
-
-  // Takes a free run out of its list; descriptors stay as they are.
-  void unlist(Span* run) noexcept {
-    lists_.remove(run);
-    dirty_pages_ -= run->dirty;
-  }
-
-  // Takes a free run out of its list; its kind is the caller's to set.
-  void take_out(Span* run) noexcept {
-    unlist(run);
-    if (run->pages > 1) last_of(run)->kind = Kind::none;
+  // Makes a free run in no list part of the taken one before it.
+  void append(Span* left, const Span* right) noexcept {
+    left->pages += right->pages;
+    left->dirty += right->dirty;
   }
 
   static size_t pages_to(const Span* run, size_t alignment) noexcept {
     return bytes_from(run->base, align_up(run->base, alignment)) / page;
   }
 
-  Span* last_of(const Span* run) const noexcept {
-    return map_.find(run->base + (size_t{run->pages} - 1) * page);
-  }
-
-  // Enters an acquisition; returns the descriptor of its first page.
-  Span* enter(char* base, size_t pages, uint8_t given) noexcept {
+  // Enters an acquisition; returns the descriptor of its first page, as of a run in no list.
+  Span* enter(char* base, size_t pages, uint8_t given, size_t dirty) noexcept {
     Span* const run = map_.find(base);
-    Span* const last = map_.find(base + (pages - 1) * page);
-    run->border = static_cast<uint8_t>(border_begin | given);
+    const Border scattered =
+        map_.is_contiguous(base, pages * page) ? border_none : border_scattered;
+    run->border = static_cast<uint8_t>(border_begin | given | scattered);
+    run->base = base;
+    run->pages = static_cast<uint32_t>(pages);
+    run->dirty = static_cast<uint32_t>(dirty);
+    Span* const last = last_of(run);
     last->border = static_cast<uint8_t>(last->border | border_end);
     run->next_acquisition = acquisitions_;
     run->previous_acquisition = nullptr;
     if (acquisitions_ != nullptr) acquisitions_->previous_acquisition = run;
     acquisitions_ = run;
     acquired_pages_ += pages;
-    if (acquired_pages_ > peak_acquired_pages_) peak_acquired_pages_ = acquired_pages_;
+    peak_acquired_pages_ = larger(peak_acquired_pages_, acquired_pages_);
     return run;
   }
 
   // Makes the beginning of a run that is in no list a taken one, and frees the rest.
   Span* keep_front(Span* run, size_t pages) noexcept {
-    if (run->pages > pages) {
-      Span* const rest = split(run, pages);
-      make_free(rest, rest->base, rest->pages, rest->dirty);
-    } else if (pages > 1) {
-      last_of(run)->kind = Kind::none;
-    }
+    if (run->pages > pages) keep(split(run, pages));
     run->kind = Kind::pages;
-    count_used(pages);
+    used_pages_ += pages;
+    peak_used_pages_ = larger(peak_used_pages_, used_pages_);
     return run;
   }
 
-  void count_used(size_t pages) noexcept {
-    used_pages_ += pages;
-    if (used_pages_ > peak_used_pages_) peak_used_pages_ = used_pages_;
-  }
-
   Span* free_run_behind(const Span* run) const noexcept {
-    const Span* const last = run->pages == 1 ? run : last_of(run);
-    if (last->border & border_end) return nullptr;
-    Span* const right = map_.find(run->base + size_t{run->pages} * page);
+    if (last_of(run)->border & border_end) return nullptr;
+    Span* const right = at(run, run->pages);
     return right->kind == Kind::free ? right : nullptr;
   }
 
-  // The last page of a free run that ends where `run` begins; null if there is none.
-  Span* free_page_before(const Span* run) const noexcept {
+  // The free run that ends where `run` begins; null if there is none.
+  Span* free_run_before(const Span* run) const noexcept {
     if (run->border & border_begin) return nullptr;
-    Span* const last = map_.find(run->base - page);
-    return last->kind == Kind::free || last->kind == Kind::free_last ? last : nullptr;
-  }
-
-  // From the last page of a free run to its first.
-  Span* first_of(Span* last) const noexcept {
-    if (last->kind == Kind::free) return last;
-    return map_.find(last->base - (size_t{last->pages} - 1) * page);
+    Span* const last =
+        run->border & border_scattered ? map_.find(run->base - page) : const_cast<Span*>(run) - 1;
+    if (last->kind == Kind::free_last) return last->next;
+    return last->kind == Kind::free ? last : nullptr;
   }
 
   PageMap<options> map_;

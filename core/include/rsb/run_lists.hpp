@@ -1,6 +1,8 @@
-// Free runs of pages by length: lists with a bitmap on top, so that a run that is long enough is
+// Free runs of pages by length: lists with bitmaps on top, so that a run that is long enough is
 // found in constant time. The scheme is that of TLSF (Masmano, Ripoll, Crespo, Real, "TLSF: a new
-// dynamic memory allocator for real-time systems", 2004), counted in pages instead of bytes.
+// dynamic memory allocator for real-time systems", 2004), counted in pages instead of bytes, and
+// twice: runs that hold other than the source's zeroes have memory behind them already, so they are
+// used up before any clean one is touched.
 #pragma once
 
 #include "rsb/options.hpp"
@@ -8,101 +10,107 @@
 
 namespace rsb {
 
-// Lengths below 8 have a list each; above, every doubling is divided into 8 lists. Not
+// Lengths below 16 have a list each; above, every doubling is divided into 8 lists. Not
 // synchronised.
 template <unsigned page_number_bits>
 class RunLists {
   static constexpr unsigned step_bits = 3;
-  static constexpr unsigned steps = 1u << step_bits;
   static constexpr unsigned length_bits = page_number_bits < 32 ? page_number_bits : 32;
-  static constexpr unsigned lists = length_bits > step_bits ? (length_bits - step_bits + 1) * steps
-                                                            : steps;
+  static constexpr unsigned word_bits = sizeof(uintptr_t) * CHAR_BIT;
+
+  // Lists of the clean runs, whole words of them; then as many of the dirty ones.
+  static constexpr unsigned lengths = length_bits > step_bits
+                                          ? (length_bits - step_bits + 1) << step_bits
+                                          : 1u << step_bits;
+  static constexpr unsigned words = (lengths + word_bits - 1) / word_bits;
+  static constexpr unsigned first_dirty = words * word_bits;
+  static_assert(2 * words <= word_bits, "one word has a bit for every word of bits");
 
  public:
   constexpr RunLists() noexcept = default;
 
-  // Runs that hold other than the source's zeroes go to the front, where they are taken first:
-  // their memory is in use already.
   void insert(Span* run) noexcept {
-    const unsigned list = list_of(run->pages);
-    run->list = static_cast<uint16_t>(list);
+    const unsigned list = list_of(run->pages) + (run->dirty != 0 ? first_dirty : 0);
     Span* const head = heads_[list];
-    if (head == nullptr) {
-      used_[list / word_bits] |= uintptr_t{1} << (list % word_bits);
-      run->next = run->previous = run;
-      heads_[list] = run;
-      return;
-    }
-    // A ring: before the head is the end.
+    run->list = static_cast<uint16_t>(list);
     run->next = head;
-    run->previous = head->previous;
-    head->previous->next = run;
-    head->previous = run;
-    if (run->dirty != 0) heads_[list] = run;
+    run->previous = nullptr;
+    heads_[list] = run;
+    if (head != nullptr) {
+      head->previous = run;
+    } else {
+      used_[list / word_bits] |= bit(list % word_bits);
+      used_words_ |= bit(list / word_bits);
+    }
   }
 
   void remove(Span* run) noexcept {
-    const unsigned list = run->list;
-    if (run->next == run) {
-      heads_[list] = nullptr;
-      used_[list / word_bits] &= ~(uintptr_t{1} << (list % word_bits));
+    Span* const next = run->next;
+    Span* const previous = run->previous;
+    if (next != nullptr) next->previous = previous;
+    if (previous != nullptr) {
+      previous->next = next;
       return;
     }
-    run->next->previous = run->previous;
-    run->previous->next = run->next;
-    if (heads_[list] == run) heads_[list] = run->next;
+    const unsigned list = run->list;
+    heads_[list] = next;
+    if (next != nullptr) return;
+    uintptr_t& word = used_[list / word_bits];
+    word &= ~bit(list % word_bits);
+    if (word == 0) used_words_ &= ~bit(list / word_bits);
   }
 
   // A run of at least `pages` pages, still in its list; null if there is none (or, for the sake of
   // constant time, only one in the middle of the list of lengths in which `pages` itself lies).
   Span* find(size_t pages) const noexcept {
     if (pages >> (length_bits - 1) > 1) return nullptr;  // more than there are addresses
-    const unsigned own = list_of(pages);
-    Span* const first = heads_[own];
+    const unsigned list = list_of(pages);
+    Span* const dirty = find_from(first_dirty + list, pages, used_words_);
+    return dirty != nullptr ? dirty : find_from(list, pages, used_words_ & (bit(words) - 1));
+  }
+
+  // A run with dirty pages, of the longest if there are any; null if there is none.
+  Span* longest_dirty() const noexcept {
+    const uintptr_t dirty_words = used_words_ >> words;
+    if (dirty_words == 0) return nullptr;
+    const unsigned word = words + floor_log2(dirty_words);
+    return heads_[word * word_bits + floor_log2(used_[word])];
+  }
+
+  // Whether `run` is in the list where it belongs. Linear in the length of that list.
+  bool contains(const Span* run) const noexcept {
+    const Span* s = heads_[list_of(run->pages) + (run->dirty != 0 ? first_dirty : 0)];
+    while (s != nullptr && s != run) s = s->next;
+    return s == run;
+  }
+
+ private:
+  static constexpr uintptr_t bit(unsigned i) { return uintptr_t{1} << i; }
+
+  static unsigned list_of(size_t pages) noexcept {
+    const unsigned shift = floor_log2(pages | bit(step_bits)) - step_bits;
+    return (shift << step_bits) + static_cast<unsigned>(pages >> shift);
+  }
+
+  // `words_to_search` has no bit for words behind the set that the list belongs to.
+  Span* find_from(unsigned list, size_t pages, uintptr_t words_to_search) const noexcept {
+    Span* const first = heads_[list];
     if (first != nullptr && first->pages >= pages) return first;
     // Any run in a later list is long enough.
-    unsigned word = (own + 1) / word_bits;
-    if (word >= words) return nullptr;
-    uintptr_t later = used_[word] & (~uintptr_t{0} << ((own + 1) % word_bits));
-    while (later == 0) {
-      if (++word == words) return nullptr;
+    unsigned word = list / word_bits;
+    uintptr_t later = used_[word] & (~uintptr_t{1} << (list % word_bits));
+    if (later == 0) {
+      const uintptr_t later_words = words_to_search & (~uintptr_t{1} << word);
+      if (later_words == 0) return nullptr;
+      word = lowest_bit(later_words);
       later = used_[word];
     }
     return heads_[word * word_bits + lowest_bit(later)];
   }
 
-  // A run with dirty pages; null if there is none. Linear in the number of lists.
-  Span* find_dirty() const noexcept {
-    for (Span* head : heads_) {
-      if (head != nullptr && head->dirty != 0) return head;
-    }
-    return nullptr;
-  }
-
-  // Whether `run` is in the list where it belongs. Linear in the length of that list.
-  bool contains(const Span* run) const noexcept {
-    const Span* const head = heads_[list_of(run->pages)];
-    const Span* s = head;
-    while (s != nullptr && s != run) {
-      s = s->next;
-      if (s == head) return false;
-    }
-    return s == run;
-  }
-
- private:
-  static constexpr unsigned word_bits = sizeof(uintptr_t) * CHAR_BIT;
-  static constexpr unsigned words = (lists + word_bits - 1) / word_bits;
-
-  static unsigned list_of(size_t pages) noexcept {
-    if (pages < steps) return static_cast<unsigned>(pages);
-    const unsigned octave = floor_log2(pages);
-    const unsigned step = static_cast<unsigned>(pages >> (octave - step_bits)) & (steps - 1);
-    return (octave - step_bits + 1) * steps + step;
-  }
-
-  uintptr_t used_[words] = {};  // a bit for every list that is not empty
-  Span* heads_[lists] = {};
+  uintptr_t used_words_ = 0;        // a bit for every word below that is not zero
+  uintptr_t used_[2 * words] = {};  // a bit for every list that is not empty
+  Span* heads_[2 * first_dirty] = {};
 };
 
 }  // namespace rsb

@@ -15,11 +15,14 @@ using SizeClass = uint8_t;
 // What the fast paths need to know of one class.
 struct SlotLayout {
   uint32_t size = 0;   // bytes
-  uint32_t count = 0;  // slots in a span
+  uint16_t units = 0;  // size / 4
+  uint16_t end = 0;    // where the last slot of a span ends, in units of 4 bytes
   // offset * reciprocal, modulo 2^32, is below reciprocal if and only if offset is a multiple of
   // size (Lemire, Kaser, Kurz, "Faster remainder by direct computation", 2019).
   uint32_t reciprocal = 0;
   uint32_t alignment = 0;  // bytes: the largest power of two that every slot is aligned to
+
+  constexpr size_t count() const { return end / units; }  // slots in a span
 };
 
 template <Options options>
@@ -37,7 +40,8 @@ class SizeClasses {
       if (count != 0 && layout[count - 1].size == size) return;
       SlotLayout& l = layout[count++];
       l.size = static_cast<uint32_t>(size);
-      l.count = static_cast<uint32_t>(span / size);
+      l.units = static_cast<uint16_t>(size / 4);
+      l.end = static_cast<uint16_t>(span / size * l.units);
       l.reciprocal = static_cast<uint32_t>((uint64_t{1} << 32) / size + ((size & (size - 1)) != 0));
       l.alignment = static_cast<uint32_t>(smaller(size & (~size + 1), options.page_size));
     }
@@ -110,9 +114,9 @@ class SizeClasses {
       const SlotLayout& l = layout(static_cast<SizeClass>(c));
       if (c > 0 && l.size <= layout(static_cast<SizeClass>(c - 1)).size) return false;
       if (l.size >= 16 && l.size % 16 != 0) return false;
-      if (l.count * l.size > span || l.count == 0) return false;
+      if (l.end == 0 || size_t{l.end} * 4 > span) return false;
       // No slot lost at the end; below 128 a remainder is the price of the step of 16.
-      if (l.size > 128 && span - l.count * l.size >= l.size) return false;
+      if (l.size > 128 && span - size_t{l.end} * 4 >= l.size) return false;
     }
     return true;
   }

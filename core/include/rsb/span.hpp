@@ -42,7 +42,10 @@ enum Border : uint8_t {
   border_none = 0,
   border_begin = 1,  // first page of an acquisition
   border_end = 2,    // last page of an acquisition
-  border_given = 4,  // of every run: in a region handed over by address
+  // Of every run's first page:
+  border_given = 4,      // in a region handed over by address
+  border_scattered = 8,  // in an acquisition whose descriptors do not lie one behind the other
+  border_of_all = border_given | border_scattered,
 };
 
 // Offset of a slot in its span, in units of 4 bytes.
@@ -66,22 +69,22 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   SlotOffset fresh = 0;  // slots from here to `end` were never handed out
   SlotOffset end = 0;
   union {
-    uint16_t used = 0;  // spans: slots handed out
+    uint16_t uses = 0;  // spans: slots handed out, and one more for the current span of a bin
     uint16_t list;      // free runs: which list of RunLists the run is in
   };
   uint16_t slot_units = 0;
   uint16_t secret = 0;
   union {
     uint32_t reciprocal = 0;  // spans: see SlotLayout
-    uint32_t pages;           // other runs, and free_last: length of the run
+    uint32_t pages;           // other runs: their length
   };
-  // Free runs: how many of the pages may hold other than the source's zeroes.
+  // Free runs: about how many of the pages may hold other than the source's zeroes; 0 if none do.
   uint32_t dirty = 0;
 
   char* base = nullptr;  // of the run
 
-  // Free runs: neighbours in the list of their size. Spans: neighbours in their bin. Tails: the
-  // descriptor of the span's first page.
+  // Free runs: neighbours in the list of their size. Spans: neighbours in their bin. Tails and
+  // free_last: the descriptor of the first page.
   Span* next = nullptr;
   Span* previous = nullptr;
 
@@ -93,18 +96,18 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     size_class = c;
     first_free = no_slot;
     fresh = 0;
-    slot_units = static_cast<uint16_t>(layout.size / 4);
-    end = static_cast<SlotOffset>(layout.count * slot_units);
-    used = 0;
+    slot_units = layout.units;
+    end = layout.end;
+    uses = 0;
     reciprocal = layout.reciprocal;
     secret = static_cast<uint16_t>(random | 0x8000u);  // more than any offset: see is_link()
   }
 
   bool is_span() const noexcept { return kind >= Kind::current && kind <= Kind::full; }
-  // Neither becomes empty, nor was full: nothing is to be done but to push.
-  bool stays_when_freed() const noexcept {
-    return kind == Kind::current || (kind == Kind::span && used > 1);
-  }
+  size_t live() const noexcept { return size_t{uses} - (kind == Kind::current); }
+  // Neither becomes empty, nor was full: nothing is to be done but to push. The current span is
+  // no special case: which kind it is would be hard for the processor to guess.
+  bool stays_when_freed() const noexcept { return kind <= Kind::span && uses > 1; }
   bool has_free() const noexcept { return first_free < end; }
   bool has_fresh() const noexcept { return fresh < end; }
   bool has_slot() const noexcept { return has_free() || has_fresh(); }
@@ -117,7 +120,7 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     char* const result = slot(fresh);
     if constexpr (checks != Checks::off) erase_link(result);
     fresh = static_cast<SlotOffset>(fresh + slot_units);
-    used++;
+    uses++;
     return result;
   }
 
@@ -133,7 +136,7 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
       erase_link(result);
     }
     first_free = found.next;
-    used++;
+    uses++;
     return result;
   }
 
@@ -149,7 +152,7 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
       if (slot_units > 1) store(mark_of(block), mark(link));
     }
     first_free = at;
-    used--;
+    uses--;
   }
 
   // Whether `block`, `offset` bytes into the span, is a slot that was handed out and, to all
