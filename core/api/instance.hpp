@@ -4,6 +4,7 @@
 #include RSB_CONFIG_HEADER
 
 #include "rsb/heap.hpp"
+#include "rsb/platform.hpp"
 
 namespace rsb {
 

@@ -12,7 +12,7 @@ void print(const char* text) {
 
 }  // namespace
 
-void rsb::platform::exhausted() noexcept {}
+void rsb::platform::invalid_argument() noexcept {}
 
 extern "C" [[gnu::weak]] void rsb_fault(rsb_fault_kind kind, const void*) {
   print("rsbmalloc: ");

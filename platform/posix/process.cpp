@@ -8,24 +8,54 @@
 
 namespace {
 
-void before_fork() {
-  rsb::instance.pages().lock().lock_for_fork();
+template <class L>
+concept KnowsFork = requires(L lock) {
+  lock.lock_for_fork();
+  lock.unlock_in_parent();
+  lock.reset_in_child();
+};
+
+// A lock of the user's configuration is held across fork like any other, and the child releases its
+// copy.
+template <class L>
+void before_fork(L& lock) {
+  if constexpr (KnowsFork<L>) {
+    lock.lock_for_fork();
+  } else {
+    lock.lock();
+  }
 }
-void after_fork_in_parent() {
-  rsb::instance.pages().lock().unlock_in_parent();
+template <class L>
+void after_fork_in_parent(L& lock) {
+  if constexpr (KnowsFork<L>) {
+    lock.unlock_in_parent();
+  } else {
+    lock.unlock();
+  }
 }
-void after_fork_in_child() {
-  rsb::instance.pages().lock().reset_in_child();
+template <class L>
+void after_fork_in_child(L& lock) {
+  if constexpr (KnowsFork<L>) {
+    lock.reset_in_child();
+  } else {
+    lock.unlock();
+  }
 }
 
 [[gnu::constructor]] void start() {
-  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+  pthread_atfork([] { before_fork(rsb::instance.pages().lock()); },
+                 [] { after_fork_in_parent(rsb::instance.pages().lock()); },
+                 [] { after_fork_in_child(rsb::instance.pages().lock()); });
 }
 
 }  // namespace
 
 void rsb::platform::exhausted() noexcept {
   errno = ENOMEM;
+}
+
+void rsb::platform::invalid_argument() noexcept {
+  errno = EINVAL;
 }
 
 // The default fault hook: says what happened on standard error, and aborts.

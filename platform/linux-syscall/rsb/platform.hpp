@@ -92,8 +92,9 @@ using Lock = BasicSpinLock<YieldThenSleep>;
 
 inline constexpr Options options{};
 
-// Not inline, so that whoever links the built instance gets all of process.cpp.
-void exhausted() noexcept;
-inline void invalid_argument() noexcept {}
+// There is no errno. Not inline: the C names call it, so whoever links the built instance gets all
+// of process.cpp.
+void invalid_argument() noexcept;
+inline void exhausted() noexcept {}
 
 }  // namespace rsb::platform

@@ -205,11 +205,10 @@ class Lock {
 
 inline constexpr Options options{};
 
-// An allocation has failed: errno says so. Not inline, so that whoever links the built instance
-// gets all of process.cpp.
+// An allocation has failed: errno says so.
 void exhausted() noexcept;
-inline void invalid_argument() noexcept {
-  errno = EINVAL;
-}
+// An alignment was no power of two. Not inline: the C names call it, so whoever links the built
+// instance gets all of process.cpp.
+void invalid_argument() noexcept;
 
 }  // namespace rsb::platform
