@@ -146,18 +146,22 @@ TEST_CASE_TEMPLATE(
 TEST_CASE_TEMPLATE("free memory that is kept for reuse is given up before a request fails", C,
                    SUPPORT_SOURCE_WORLDS) {
   World<C> w;
-  void* const first =
-      w.heap.allocate(16);  // so that the map's nodes do not lie behind what is kept
-  constexpr size_t kept = C::options.keep_free / 2 - C::options.page_size;
-  void* const block = w.heap.allocate(kept);
-  REQUIRE(block != nullptr);
-  w.heap.deallocate(block);
-  CHECK(w.stats().free_bytes >= kept);
-  // Too long for what is kept, and the arena has no room for both.
-  void* const larger_block = w.heap.allocate(support::arena_bytes * 23 / 32);
-  CHECK(larger_block != nullptr);
+  void* const first = w.heap.allocate(16);
+  constexpr size_t large = support::arena_bytes * 23 / 32;
+  w.heap.deallocate(w.heap.allocate(large));  // the map's nodes lie behind it from now on
+  // Acquisitions where it was, of which one in the middle is kept.
+  void* blocks[5];
+  for (void*& block : blocks) {
+    block = w.heap.allocate(C::options.acquire_size);
+    REQUIRE(block != nullptr);
+  }
+  for (const int i : {2, 0, 1, 3, 4}) w.heap.deallocate(blocks[i]);
+  CHECK(w.stats().free_bytes >= C::options.acquire_size);
+  REQUIRE(w.source().acquire(large, C::options.page_size) == nullptr);
+  void* const large_block = w.heap.allocate(large);
+  CHECK(large_block != nullptr);
   w.heap.deallocate(first);
-  w.heap.deallocate(larger_block);
+  w.heap.deallocate(large_block);
   CHECK_SOUND(w);
 }
 
