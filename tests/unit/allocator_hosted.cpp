@@ -11,28 +11,15 @@
 #include <unordered_map>
 #include <vector>
 
-#include "support/test.hpp"
+#include "support/built_instance.hpp"
 
 using rsb::Allocator;
+using support::NothingLeft;
+using support::stats;
 
 namespace {
 
 using String = std::basic_string<char, std::char_traits<char>, Allocator<char>>;
-
-size_t live_blocks() {
-  rsb_stats s;
-  rsb_get_stats(&s);
-  return s.live_blocks;
-}
-
-// At its end all that the containers took has come back.
-struct NothingLeft {
-  ~NothingLeft() {
-    CHECK(live_blocks() == before);
-    CHECK(rsb_check() == nullptr);
-  }
-  const size_t before = live_blocks();
-};
 
 }  // namespace
 
@@ -95,9 +82,9 @@ TEST_CASE("an unordered map of strings") {
 
 TEST_CASE("allocate_shared puts object and count into one block") {
   NothingLeft nothing_left;
-  const size_t before = live_blocks();
+  const size_t before = stats().live_blocks;
   auto shared = std::allocate_shared<int>(Allocator<int>(), 7);
-  CHECK(live_blocks() == before + 1);
+  CHECK(stats().live_blocks == before + 1);
   CHECK(*shared == 7);
 }
 

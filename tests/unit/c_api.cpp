@@ -3,11 +3,12 @@
 #include "rsb/rsb.h"
 
 #include "rsb/bits.hpp"
-#include "support/test.hpp"
+#include "support/built_instance.hpp"
 
 using rsb::is_aligned;
 using rsb::KiB;
 using support::fault_of;
+using support::NothingLeft;
 using support::opaque;
 
 // The same header as C: c_api_in_c.c, compiled by each standard. Null, or what was wrong.
@@ -16,20 +17,6 @@ extern "C" const char* rsb_unit_c17(void);
 
 namespace {
 
-// What free-like functions promise at the end of each test.
-struct Sound {
-  Sound() { rsb_get_stats(&before); }
-  ~Sound() {
-    const char* const sentence = rsb_check();
-    if (sentence != nullptr) FAIL_CHECK(doctest::String(sentence));
-    rsb_stats after;
-    rsb_get_stats(&after);
-    CHECK(after.live_blocks == before.live_blocks);
-    CHECK(after.live_bytes == before.live_bytes);
-  }
-  rsb_stats before;
-};
-
 constexpr size_t some_sizes[] = {0,     1,     3,     4,      8,      12,     16,
                                  17,    40,    100,   128,    129,    1'000,  4'000,
                                  4'097, 8'192, 9'000, 16'384, 16'385, 20'000, 33'000};
@@ -37,13 +24,13 @@ constexpr size_t some_sizes[] = {0,     1,     3,     4,      8,      12,     16
 }  // namespace
 
 TEST_CASE("the header is C11") {
-  Sound sound;
+  NothingLeft nothing_left;
   const char* const wrong = rsb_unit_c11();
   if (wrong != nullptr) FAIL_CHECK(doctest::String(wrong));
 }
 
 TEST_CASE("the header is C17") {
-  Sound sound;
+  NothingLeft nothing_left;
   const char* const wrong = rsb_unit_c17();
   if (wrong != nullptr) FAIL_CHECK(doctest::String(wrong));
 }
@@ -52,7 +39,7 @@ TEST_CASE("the header is C17") {
 // --------------------------------------------------------------------------
 
 TEST_CASE("malloc: aligned to a pointer, and to 16 from 16 bytes up") {
-  Sound sound;
+  NothingLeft nothing_left;
   for (const size_t size : some_sizes) {
     void* const block = rsb_malloc(size);
     CAPTURE(size);
@@ -66,7 +53,7 @@ TEST_CASE("malloc: aligned to a pointer, and to 16 from 16 bytes up") {
 }
 
 TEST_CASE("malloc(0), calloc(0, n) and realloc(null, 0) give unique pointers") {
-  Sound sound;
+  NothingLeft nothing_left;
   void* const p[] = {rsb_malloc(0),     rsb_malloc(0),           rsb_calloc(0, 8),
                      rsb_calloc(8, 0),  rsb_realloc(nullptr, 0), rsb_aligned_alloc(8, 0),
                      rsb_memalign(8, 0)};
@@ -78,7 +65,7 @@ TEST_CASE("malloc(0), calloc(0, n) and realloc(null, 0) give unique pointers") {
 }
 
 TEST_CASE("calloc: all zero, also in memory that was used") {
-  Sound sound;
+  NothingLeft nothing_left;
   for (int round = 0; round < 3; round++) {
     for (const size_t size : some_sizes) {
       void* const block = rsb_calloc(size, 1);
@@ -96,7 +83,7 @@ TEST_CASE("calloc: all zero, also in memory that was used") {
 }
 
 TEST_CASE("sizes above PTRDIFF_MAX and products that overflow give null") {
-  Sound sound;
+  NothingLeft nothing_left;
   const size_t half = size_t{1} << (sizeof(size_t) * 4);
   for (const size_t size : {SIZE_MAX, SIZE_MAX - 8, SIZE_MAX / 2 + 1}) {
     CHECK(rsb_malloc(opaque(size)) == nullptr);
@@ -120,7 +107,7 @@ TEST_CASE("sizes above PTRDIFF_MAX and products that overflow give null") {
 }
 
 TEST_CASE("realloc keeps the contents, up to the smaller size") {
-  Sound sound;
+  NothingLeft nothing_left;
   for (const size_t from : some_sizes) {
     for (const size_t to : some_sizes) {
       void* block = rsb_malloc(from);
@@ -137,7 +124,7 @@ TEST_CASE("realloc keeps the contents, up to the smaller size") {
 }
 
 TEST_CASE("realloc that fails leaves the old block as it was") {
-  Sound sound;
+  NothingLeft nothing_left;
   for (const size_t size : some_sizes) {
     void* const block = rsb_malloc(size);
     support::fill_pattern(block, size, 2);
@@ -152,7 +139,7 @@ TEST_CASE("realloc that fails leaves the old block as it was") {
 }
 
 TEST_CASE("realloc(null, n) is malloc(n), realloc(p, 0) keeps a block of the smallest size") {
-  Sound sound;
+  NothingLeft nothing_left;
   void* block = rsb_realloc(nullptr, 100);
   REQUIRE(block != nullptr);
   block = rsb_realloc(block, 0);
@@ -166,7 +153,7 @@ TEST_CASE("realloc(null, n) is malloc(n), realloc(p, 0) keeps a block of the sma
 }
 
 TEST_CASE("aligned_alloc: any size, any power of two; null for all others") {
-  Sound sound;
+  NothingLeft nothing_left;
   for (size_t alignment = 1; alignment <= 8 * KiB; alignment *= 2) {
     for (const size_t size : some_sizes) {
       void* const block = rsb_aligned_alloc(alignment, size);
@@ -186,7 +173,7 @@ TEST_CASE("aligned_alloc: any size, any power of two; null for all others") {
 }
 
 TEST_CASE("memalign: an alignment that is no power of two is rounded up to one") {
-  Sound sound;
+  NothingLeft nothing_left;
   const size_t asked[] = {0, 1, 3, 5, 8, 9, 24, 33, 100, 1'000, 4'000};
   const size_t given[] = {1, 1, 4, 8, 8, 16, 32, 64, 128, 1'024, 4'096};
   for (size_t i = 0; i < 11; i++) {
@@ -203,7 +190,7 @@ TEST_CASE("memalign: an alignment that is no power of two is rounded up to one")
 }
 
 TEST_CASE("posix_memalign: 0 and a block, or an error and nothing touched") {
-  Sound sound;
+  NothingLeft nothing_left;
   char mark;
   for (size_t alignment = sizeof(void*); alignment <= 8 * KiB; alignment *= 2) {
     void* block = &mark;
@@ -231,7 +218,7 @@ TEST_CASE("posix_memalign: 0 and a block, or an error and nothing touched") {
 }
 
 TEST_CASE("valloc is aligned to the page, pvalloc also rounds the size up to whole pages") {
-  Sound sound;
+  NothingLeft nothing_left;
   const size_t page = rsb_page_size();
   CHECK(rsb::is_power_of_two(page));
   for (const size_t size : {size_t{0}, size_t{1}, page - 1, page, page + 1, 3 * page}) {
@@ -251,7 +238,7 @@ TEST_CASE("valloc is aligned to the page, pvalloc also rounds the size up to who
 }
 
 TEST_CASE("null is allowed everywhere and does nothing") {
-  Sound sound;
+  NothingLeft nothing_left;
   rsb_free(nullptr);
   rsb_free_sized(nullptr, 10);
   rsb_free_aligned_sized(nullptr, 16, 10);
@@ -262,7 +249,7 @@ TEST_CASE("null is allowed everywhere and does nothing") {
 }
 
 TEST_CASE("free_sized takes the size last asked of malloc, calloc or realloc") {
-  Sound sound;
+  NothingLeft nothing_left;
   for (const size_t size : some_sizes) {
     rsb_free_sized(rsb_malloc(size), size);
     rsb_free_sized(rsb_calloc(size, 1), size);
@@ -273,7 +260,7 @@ TEST_CASE("free_sized takes the size last asked of malloc, calloc or realloc") {
 }
 
 TEST_CASE("the whole family can be released by free") {
-  Sound sound;
+  NothingLeft nothing_left;
   void* aligned = nullptr;
   CHECK(rsb_posix_memalign(&aligned, 64, 100) == 0);
   rsb_free(aligned);
@@ -286,7 +273,7 @@ TEST_CASE("the whole family can be released by free") {
 }
 
 TEST_CASE("realloc takes what aligned_alloc gave, and the other way round") {
-  Sound sound;
+  NothingLeft nothing_left;
   for (size_t alignment = 8; alignment <= 8 * KiB; alignment *= 2) {
     void* block = rsb_aligned_alloc(alignment, 200);
     support::fill_pattern(block, 200, 3);
@@ -305,7 +292,7 @@ TEST_CASE("realloc takes what aligned_alloc gave, and the other way round") {
 // ---------------------------------------------------------------------
 
 TEST_CASE("allocate(4, 4) costs 4 bytes, and alignments 0 and 1 mean none") {
-  Sound sound;
+  NothingLeft nothing_left;
   void* const four = rsb_allocate(4, 4);
   CHECK(rsb_malloc_usable_size(four) == 4);
   rsb_deallocate(four, 4, 4);
@@ -320,7 +307,7 @@ TEST_CASE("allocate(4, 4) costs 4 bytes, and alignments 0 and 1 mean none") {
 }
 
 TEST_CASE("allocate_zeroed is zero and aligned") {
-  Sound sound;
+  NothingLeft nothing_left;
   for (int round = 0; round < 2; round++) {
     for (const size_t size : some_sizes) {
       for (size_t alignment = 1; alignment <= 4 * KiB; alignment *= 8) {
@@ -339,7 +326,7 @@ TEST_CASE("allocate_zeroed is zero and aligned") {
 // ----------------------------------------------------------------------
 
 TEST_CASE("page runs: aligned, resizable in place, released by their start") {
-  Sound sound;
+  NothingLeft nothing_left;
   const size_t page = rsb_page_size();
   char* const run = static_cast<char*>(rsb_page_allocate(2, 0));
   REQUIRE(run != nullptr);
@@ -363,7 +350,7 @@ TEST_CASE("page runs: aligned, resizable in place, released by their start") {
 }
 
 TEST_CASE("a page run is released by page_free and by nothing else") {
-  Sound sound;
+  NothingLeft nothing_left;
   void* const run = rsb_page_allocate(1, 0);
   void* const block = rsb_malloc(100);
   CHECK(fault_of([&] { rsb_free(run); }) == RSB_FOREIGN_POINTER);
@@ -373,7 +360,7 @@ TEST_CASE("a page run is released by page_free and by nothing else") {
 }
 
 TEST_CASE("a region becomes allocatable for good") {
-  Sound sound;
+  NothingLeft nothing_left;
   static char region[96 * KiB];
   rsb_stats before, after;
   rsb_get_stats(&before);
@@ -391,7 +378,7 @@ TEST_CASE("a region becomes allocatable for good") {
 // -------------------------------------------------------------
 
 TEST_CASE("statistics follow the blocks") {
-  Sound sound;
+  NothingLeft nothing_left;
   rsb_stats a, b, c;
   rsb_get_stats(&a);
   void* const small = rsb_allocate(100, 1);
@@ -412,7 +399,7 @@ TEST_CASE("statistics follow the blocks") {
 }
 
 TEST_CASE("bins are numbered in ascending order of slot size, and there is an end") {
-  Sound sound;
+  NothingLeft nothing_left;
   rsb_stats stats;
   rsb_get_stats(&stats);
   REQUIRE(stats.bins > 10);
@@ -434,7 +421,7 @@ TEST_CASE("bins are numbered in ascending order of slot size, and there is an en
 }
 
 TEST_CASE("a walk passes every live block and the context, and stops at 0") {
-  Sound sound;
+  NothingLeft nothing_left;
   struct Search {
     void* wanted;
     size_t bytes;
@@ -486,7 +473,7 @@ TEST_CASE("check is null for a sound heap, and a sentence for a damaged one") {
 // --------------------------------------------------------------------------------------
 
 TEST_CASE("each misuse is reported by its kind, and harms nothing") {
-  Sound sound;
+  NothingLeft nothing_left;
   char* const block = static_cast<char*>(rsb_malloc(100));
   char* const freed = static_cast<char*>(rsb_malloc(100));
   char* const large = static_cast<char*>(rsb_malloc(50'000));
@@ -538,7 +525,7 @@ TEST_CASE("the out-of-memory handler is told the size and asked until it gives u
 }
 
 TEST_CASE("trim gives back what is free, and what is live stays") {
-  Sound sound;
+  NothingLeft nothing_left;
   void* const keep = rsb_malloc(100);
   support::fill_pattern(keep, 100, 1);
   for (int i = 0; i < 3; i++) {

@@ -5,12 +5,13 @@
 
 #include "rsb/bits.hpp"
 #include "rsb/rsb.h"
-#include "support/test.hpp"
+#include "support/built_instance.hpp"
 
 using rsb::is_aligned;
 using rsb::KiB;
 using rsb::MiB;
 using support::opaque;
+using support::stats;
 
 namespace {
 
@@ -22,12 +23,6 @@ int errno_of(F&& f) {
   errno = untouched;
   f();
   return errno;
-}
-
-rsb_stats stats() {
-  rsb_stats s;
-  rsb_get_stats(&s);
-  return s;
 }
 
 constexpr size_t impossible = SIZE_MAX / 4;  // below PTRDIFF_MAX, above every address space

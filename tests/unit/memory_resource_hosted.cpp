@@ -6,25 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "support/test.hpp"
+#include "support/built_instance.hpp"
 
-namespace {
-
-size_t live_blocks() {
-  rsb_stats s;
-  rsb_get_stats(&s);
-  return s.live_blocks;
-}
-
-struct NothingLeft {
-  ~NothingLeft() {
-    CHECK(live_blocks() == before);
-    CHECK(rsb_check() == nullptr);
-  }
-  const size_t before = live_blocks();
-};
-
-}  // namespace
+using support::NothingLeft;
+using support::stats;
 
 TEST_CASE("there is one resource, equal to itself and to no other") {
   CHECK(rsb::memory_resource() != nullptr);
@@ -37,9 +22,9 @@ TEST_CASE("it allocates from the heap, aligned as it is asked") {
   NothingLeft nothing_left;
   std::pmr::memory_resource* const resource = rsb::memory_resource();
   for (size_t alignment = 1; alignment <= 4096; alignment *= 2) {
-    const size_t before = live_blocks();
+    const size_t before = stats().live_blocks;
     void* const block = resource->allocate(100, alignment);
-    CHECK(live_blocks() == before + 1);
+    CHECK(stats().live_blocks == before + 1);
     CHECK(reinterpret_cast<uintptr_t>(support::opaque(block)) % alignment == 0);
     resource->deallocate(block, 100, alignment);
   }

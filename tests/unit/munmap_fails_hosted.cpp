@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "rsb/rsb.h"
-#include "support/test.hpp"
+#include "support/built_instance.hpp"
+
+using support::stats;
 
 namespace {
 
@@ -14,12 +16,6 @@ constinit bool fails = false;
 constinit int failed = 0;
 constexpr int untouched = 4242;
 constexpr size_t MiB = 1024 * 1024;
-
-rsb_stats stats() {
-  rsb_stats s;
-  rsb_get_stats(&s);
-  return s;
-}
 
 }  // namespace
 

@@ -2,9 +2,10 @@
 // compiled with the platform's headers and core/api/c_api.cpp of its own.
 #include "rsb/bits.hpp"
 #include "rsb/rsb.h"
-#include "support/test.hpp"
+#include "support/built_instance.hpp"
 
 using namespace rsb;
+using support::stats;
 
 namespace {
 
@@ -15,12 +16,6 @@ char late[64 * KiB];
 
 bool lies_in(const void* p, const char* pool, size_t bytes) {
   return bytes_from(pool, p) < bytes;
-}
-
-rsb_stats stats() {
-  rsb_stats s;
-  rsb_get_stats(&s);
-  return s;
 }
 
 // Takes blocks of a span until there are none; how many of them lie in the pool.

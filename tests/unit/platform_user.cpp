@@ -2,10 +2,11 @@
 // compiled with the platform's headers and core/api/c_api.cpp of its own.
 #include "rsb/bits.hpp"
 #include "rsb/rsb.h"
+#include "support/built_instance.hpp"
 #include "support/scripted_pages.hpp"
-#include "support/test.hpp"
 
 using namespace rsb;
+using support::stats;
 
 namespace {
 
@@ -15,12 +16,6 @@ char arena[arena_bytes];
 
 void serve() {
   source.serve_from(arena, arena_bytes);
-}
-
-rsb_stats stats() {
-  rsb_stats s;
-  rsb_get_stats(&s);
-  return s;
 }
 
 }  // namespace
