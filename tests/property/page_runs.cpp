@@ -8,8 +8,7 @@ using namespace rsb;
 
 namespace {
 
-constexpr Options options{
-    .page_size = 256, .span_size = 1 * KiB, .map = Map::flat, .max_regions = 2};
+constexpr Options options{.page_size = 256, .span_size = 1 * KiB, .map = Map::flat};
 constexpr size_t page = options.page_size;
 constexpr size_t most = 512;  // pages
 
@@ -57,7 +56,7 @@ class Model {
  public:
   Model() : base_(align_up(support::arena, 16 * page)) {
     for (Span& s : descriptors) s = Span{};
-    runs_.map().add_window(base_, most, descriptors);
+    runs_.map().add_window(&window_);
   }
 
   void apply(const Step& s) {
@@ -249,6 +248,7 @@ class Model {
 
   static inline Span descriptors[most];
   char* const base_;
+  Window window_{base_, most, descriptors};
   PageRuns<options> runs_;
   State state_[most] = {};
   bool begins_[most] = {};

@@ -74,7 +74,6 @@ inline constexpr Options firmware{
     .acquire_alignment = 256,
     .discard_size = 256,
     .map = Map::flat,
-    .max_regions = 3,
 };
 
 // The least there can be of everything.
@@ -85,7 +84,6 @@ inline constexpr Options smallest{
     .acquire_alignment = 64,
     .discard_size = 64,
     .map = Map::flat,
-    .max_regions = 1,
 };
 
 // The largest spans.
@@ -96,7 +94,6 @@ inline constexpr Options largest{
     .acquire_alignment = 64 * KiB,
     .discard_size = 64 * KiB,
     .map = Map::flat,
-    .max_regions = 2,
 };
 
 struct SmallRadix : Configuration<small_radix, ZeroedPages> {};

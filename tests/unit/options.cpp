@@ -41,7 +41,6 @@ TEST_CASE("the extremes of every size are accepted") {
   CHECK(Accepted<Options{.page_size = 64 * KiB, .span_size = 64 * KiB, .map = Map::flat}>::value);
   CHECK(Accepted<Options{.acquire_size = 16 * KiB, .acquire_alignment = 16 * KiB}>::value);
   CHECK(Accepted<Options{.keep_free = 0, .discard_size = 16 * KiB}>::value);
-  CHECK(Accepted<Options{.max_regions = 1}>::value);
 }
 
 TEST_CASE("every configuration of these tests is accepted") {

@@ -8,8 +8,7 @@ using namespace rsb;
 
 namespace {
 
-constexpr Options options{
-    .page_size = 256, .span_size = 1 * KiB, .map = Map::flat, .max_regions = 4};
+constexpr Options options{.page_size = 256, .span_size = 1 * KiB, .map = Map::flat};
 constexpr size_t page = 256;
 using Runs = PageRuns<options>;
 
@@ -19,7 +18,7 @@ struct Pool {
 
   Pool() : base(align_up(support::arena, 8 * KiB)) {
     for (Span& s : descriptors) s = Span{};
-    runs.map().add_window(base, most, descriptors);
+    runs.map().add_window(&window);
   }
 
   Span* add(size_t first, size_t pages, uint8_t given = 0, size_t dirty = 0) {
@@ -29,6 +28,7 @@ struct Pool {
 
   char* const base;
   static inline Span descriptors[most];
+  Window window{base, most, descriptors};
   Runs runs;
 };
 

@@ -13,6 +13,7 @@ char first[48 * KiB];
 char second[32 * KiB];
 char tiny[100];  // too small: passed over
 char late[64 * KiB];
+alignas(4 * KiB) char pages[10][8 * KiB];  // each with a page to give, and not a span
 
 bool lies_in(const void* p, const char* pool, size_t bytes) {
   return bytes_from(pool, p) < bytes;
@@ -37,7 +38,11 @@ void release_all() {
 }  // namespace
 
 extern "C" const rsb_region rsb_regions[] = {
-    {first, sizeof first}, {tiny, sizeof tiny}, {second, sizeof second}, {nullptr, 0}};
+    {first, sizeof first},       {tiny, sizeof tiny},
+    {second, sizeof second},     {pages[0], sizeof pages[0]},
+    {pages[1], sizeof pages[1]}, {pages[2], sizeof pages[2]},
+    {pages[3], sizeof pages[3]}, {pages[4], sizeof pages[4]},
+    {pages[5], sizeof pages[5]}, {nullptr, 0}};
 
 TEST_CASE(
     "regions known at build time are added when memory is first needed, one after the other") {
@@ -61,6 +66,23 @@ TEST_CASE("a region can be added at run time") {
   CHECK(got >= 48 * KiB);
   CHECK(take_all(late, sizeof late) >= 12);
   release_all();
+  CHECK(rsb_check() == nullptr);
+}
+
+TEST_CASE("there can be any number of regions, at build time and at run time") {
+  for (size_t i = 6; i < 10; i++) CHECK(rsb_add_region(pages[i], sizeof pages[i]) == 4 * KiB);
+  bool has_served[10] = {};
+  void* runs[64];
+  size_t taken = 0;
+  while (taken < 64 && (runs[taken] = rsb_page_allocate(1, 0)) != nullptr) {
+    for (size_t i = 0; i < 10; i++) {
+      has_served[i] |= lies_in(runs[taken], pages[i], sizeof pages[i]);
+    }
+    taken++;
+  }
+  for (const bool served : has_served) CHECK(served);
+  CHECK(rsb_check() == nullptr);
+  while (taken != 0) rsb_page_free(runs[--taken]);
   CHECK(rsb_check() == nullptr);
 }
 

@@ -68,6 +68,10 @@ inline size_t bytes_from(const void* base, const void* p) noexcept {
   return address_of(p) - address_of(base);
 }
 
+inline bool overlap(const void* a, size_t a_bytes, const void* b, size_t b_bytes) noexcept {
+  return bytes_from(a, b) < a_bytes || bytes_from(b, a) < b_bytes;
+}
+
 template <class A, class B>
 concept SameAs = __is_same(A, B);
 

@@ -14,7 +14,8 @@ enum class Checks : uint8_t {
 // How an address finds the descriptor of its page.
 enum class Map : uint8_t {
   radix,  // any address: a tree of nodes from the page source, two or three loads a lookup
-  flat,   // a few windows known by address (Heap::add_region, Heap::set_window), bounds + one load
+  flat,   // memory known by address (Heap::add_region, PageAllocator::add_window): linear in the
+          // number of regions, of each its bounds
 };
 
 // All sizes are bytes. The defaults suit Linux and Windows on 64-bit machines.
@@ -39,9 +40,6 @@ struct Options {
   Checks checks = Checks::basic;
 
   Map map = Map::radix;
-
-  // Map::flat: the largest number of windows.
-  size_t max_regions = 4;
 
   // Map::radix: pages below one leaf, and leaves below one inner node (0: no inner level; the
   // root, which is part of the heap object, has what remains), all as powers of two.
@@ -69,7 +67,6 @@ struct ValidOptions {
   static_assert(is_power_of_two(o.acquire_alignment) && o.acquire_alignment >= o.page_size,
                 "Options::acquire_alignment must be a power of two and at least one page");
   static_assert(o.discard_size >= o.page_size, "Options::discard_size must be at least one page");
-  static_assert(o.max_regions >= 1, "Options::max_regions must be at least 1");
   static_assert(o.address_bits <= sizeof(void*) * CHAR_BIT && o.address_bits > o.page_shift(),
                 "Options::address_bits must fit a pointer and exceed the bits of a page");
   static_assert(o.map != Map::radix ||

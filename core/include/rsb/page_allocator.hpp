@@ -78,15 +78,11 @@ class PageAllocator : ValidOptions<Config::options> {
     return add_region(guard, base, bytes);
   }
 
-  // Map::flat only: tells where the page source lives, if that is known beforehand. The descriptors
-  // (sizeof(Span) bytes a page, zeroed, alignof(Span)) are the user's to provide and must stay.
-  // `base` is a multiple of the page size. False: there are too many windows.
-  [[nodiscard]] bool set_window(void* base, size_t bytes, void* descriptors) noexcept
-      requires(options.map == Map::flat) {
+  // Map::flat only: tells where the page source lives, if that is known beforehand. The window
+  // begins at a multiple of the page size; it and its descriptors are the user's to provide.
+  void add_window(Window& window) noexcept requires(options.map == Map::flat) {
     LockGuard guard(lock_);
-    if (map().is_full()) return false;
-    map().add_window(static_cast<char*>(base), bytes / page, static_cast<Span*>(descriptors));
-    return true;
+    map().add_window(&window);
   }
 
   // Gives back all that is free: whole acquisitions are released, other free runs discarded where
@@ -158,11 +154,11 @@ class PageAllocator : ValidOptions<Config::options> {
     size_t pages = 0;
     if constexpr (options.map == Map::flat) {
       if (!map().covers(base, bytes)) {
-        if (map().is_full()) return 0;
-        pages = place_descriptors(start, bytes);
-        if (pages == 0) return 0;
-        start = align_up(start + pages * sizeof(Span), page);
-        map().add_window(start, pages, static_cast<Span*>(descriptors_at(base)));
+        Window* const window = place_window(start, bytes);
+        if (window == nullptr) return 0;
+        map().add_window(window);
+        start = window->base;
+        pages = window->pages;
       }
     }
     if (pages == 0) {
@@ -309,30 +305,33 @@ class PageAllocator : ValidOptions<Config::options> {
       size_t length = 0;
       for (const Span* run = s; run != nullptr; run = runs_.next_run(run))
         length += runs_.length(run);
-      if (bytes_from(s->base, base) < length * page || bytes_from(base, s->base) < bytes) {
-        fail(Fault::bad_pages, base);
-      }
+      if (overlap(s->base, length * page, base, bytes)) fail(Fault::bad_pages, base);
+    }
+    if constexpr (options.map == Map::flat) {
+      if (map().lives_in(base, bytes)) fail(Fault::bad_pages, base);
     }
   }
 
-  // Map::flat: how many pages fit behind their own descriptors. Zeroes the descriptors.
-  size_t place_descriptors(void* base, size_t bytes) noexcept {
-    void* const descriptors = descriptors_at(base);
+  // Map::flat: a window at the front of a region, and behind it the descriptors of as many pages as
+  // fit behind them. Null: none do.
+  Window* place_window(char* base, size_t bytes) noexcept {
+    static_assert(alignof(Span) >= alignof(Window));
+    char* const front = align_up(base, alignof(Span));
+    char* const descriptors = front + align_up(sizeof(Window), alignof(Span));
     const size_t skipped = bytes_from(base, descriptors);
-    if (skipped >= bytes) return 0;
+    if (skipped >= bytes) return nullptr;
     size_t pages = (bytes - skipped) / (page + sizeof(Span));
-    const char* const end = static_cast<char*>(base) + bytes;
-    while (pages != 0) {
-      const char* const first =
-          align_up(static_cast<char*>(descriptors) + pages * sizeof(Span), page);
-      if (first + pages * page <= end) break;
+    char* first = align_up(descriptors + pages * sizeof(Span), page);
+    while (pages != 0 && first + pages * page > base + bytes) {
       pages--;
+      first = align_up(descriptors + pages * sizeof(Span), page);
     }
+    if (pages == 0) return nullptr;
     __builtin_memset(descriptors, 0, pages * sizeof(Span));
-    return pages;
+    Window* const window = reinterpret_cast<Window*>(front);
+    *window = {first, pages, reinterpret_cast<Span*>(descriptors), nullptr};
+    return window;
   }
-
-  static void* descriptors_at(void* base) noexcept { return align_up(base, alignof(Span)); }
 
   // ---- Shrinking -------------------------------------------------------------------------------
 

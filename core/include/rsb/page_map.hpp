@@ -1,7 +1,8 @@
 // From an address to the descriptor of its page. Two ways, one interface:
 //
 //   Span* find(p)            the descriptor, or null. Takes no lock: the entry of a live block
-//                            does not change. Never touches what p points to. Constant time.
+//                            does not change. Never touches what p points to. Constant
+//                            time; see FlatPageMap.
 //   size_t missing(p, n)     bytes of a node that must be installed before [p, p + n) is covered; 0
 //                            if it is. Takes no lock either.
 //   bool install(p, n, node) hands over zeroed memory of that size; false: another thread has.
@@ -140,19 +141,27 @@ class RadixPageMap {
   void* root_[size_t{1} << root_bits] = {};
 };
 
-// For memory that is known by address: a few windows, each with an array of descriptors, tried one
-// after the other. A window is a region handed to the heap (its descriptors at its front), or
-// the part of the address space in which a page source lives (descriptors where the user says).
+// Memory that is known by address, and the descriptors of its pages, zeroed at first: a region
+// handed to the heap (both at its front), or the part of the address space in which a page source
+// lives (both where the user says). All of it stays as long as the heap.
+struct Window {
+  char* base = nullptr;
+  size_t pages = 0;
+  Span* descriptors = nullptr;
+  const Window* next = nullptr;
+};
+
+// For memory that is known by address: windows, tried one after the other, so that a lookup takes
+// time linear in their number. They are never removed.
 template <Options options>
 class FlatPageMap {
  public:
   constexpr FlatPageMap() noexcept = default;
 
   Span* find(const void* p) const noexcept {
-    const size_t count = __atomic_load_n(&count_, __ATOMIC_ACQUIRE);
-    for (size_t i = 0; i < count; i++) {
-      const size_t page = bytes_from(windows_[i].base, p) >> options.page_shift();
-      if (page < windows_[i].pages) return &windows_[i].descriptors[page];
+    for (const Window* w = first(); w != nullptr; w = w->next) {
+      const size_t page = bytes_from(w->base, p) >> options.page_shift();
+      if (page < w->pages) return &w->descriptors[page];
     }
     return nullptr;
   }
@@ -169,31 +178,33 @@ class FlatPageMap {
   static constexpr size_t no_node = SIZE_MAX;
 
   bool covers(const void* base, size_t bytes) const noexcept {
-    for (size_t i = 0; i < count_; i++) {
-      const size_t offset = bytes_from(windows_[i].base, base);
-      const size_t size = windows_[i].pages << options.page_shift();
+    for (const Window* w = first(); w != nullptr; w = w->next) {
+      const size_t offset = bytes_from(w->base, base);
+      const size_t size = w->pages << options.page_shift();
       if (offset < size && bytes <= size - offset) return true;
     }
     return false;
   }
 
-  bool is_full() const noexcept { return count_ == options.max_regions; }
+  // Whether the memory holds windows or descriptors.
+  bool lives_in(const void* base, size_t bytes) const noexcept {
+    for (const Window* w = first(); w != nullptr; w = w->next) {
+      if (overlap(w, sizeof *w, base, bytes)) return true;
+      if (overlap(w->descriptors, w->pages * sizeof(Span), base, bytes)) return true;
+    }
+    return false;
+  }
 
-  // `descriptors` has room for `pages` and is zeroed; is_full() must not hold.
-  void add_window(char* base, size_t pages, Span* descriptors) noexcept {
-    windows_[count_] = {base, pages, descriptors};
-    __atomic_store_n(&count_, count_ + 1, __ATOMIC_RELEASE);
+  // Under the heap's lock.
+  void add_window(Window* window) noexcept {
+    window->next = first_;
+    __atomic_store_n(&first_, window, __ATOMIC_RELEASE);
   }
 
  private:
-  struct Window {
-    char* base = nullptr;
-    size_t pages = 0;
-    Span* descriptors = nullptr;
-  };
+  const Window* first() const noexcept { return __atomic_load_n(&first_, __ATOMIC_ACQUIRE); }
 
-  size_t count_ = 0;
-  Window windows_[options.max_regions] = {};
+  const Window* first_ = nullptr;
 };
 
 template <Options options, Map kind>

@@ -91,7 +91,8 @@ void rsb_page_free(void* run) RSB_NOEXCEPT;
 
 /* Hands memory to the heap for good: any address, any number of bytes; what does not fill a page at
  * its ends is left unused. The caller must not touch it any more. Returns the bytes that became
- * allocatable, 0 if the region is too small or there are too many regions. */
+ * allocatable, 0 if the region is too small or there is no memory to keep track of it. There may be
+ * any number of regions; with a flat map each makes every release a little slower. */
 size_t rsb_add_region(void* base, size_t bytes) RSB_NOEXCEPT;
 
 /* A region known when the program is built (RSB_PLATFORM=static-pool): define

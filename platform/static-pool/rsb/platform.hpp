@@ -31,7 +31,6 @@ inline constexpr Options options{
     .acquire_alignment = 4 * KiB,
     .discard_size = 4 * KiB,
     .map = Map::flat,
-    .max_regions = 8,
 };
 
 inline void exhausted() noexcept {}

@@ -1,4 +1,4 @@
-// Fails with: set_window
+// Fails with: add_window
 #include "config.hpp"
 
 #ifdef BROKEN
@@ -8,6 +8,6 @@ constexpr rsb::Options options{.map = rsb::Map::flat};
 #endif
 constinit rsb::Heap<Config<options>> heap;
 
-bool set(void* base, void* descriptors) {
-  return heap.pages().set_window(base, 1 << 20, descriptors);
+void add(rsb::Window& window) {
+  heap.pages().add_window(window);
 }
