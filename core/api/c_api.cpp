@@ -1,5 +1,5 @@
-// The prefixed C names, and the built instance itself.
-#include "family.hpp"
+// The prefixed C names, and the built instance itself. Contracts: rsb/rsb.h.
+#include "instance.hpp"
 #include "rsb/inspector.hpp"
 
 namespace rsb {
@@ -7,7 +7,38 @@ constinit Heap<Instance> instance;
 }
 
 using rsb::instance;
-namespace family = rsb::family;
+
+namespace {
+
+using rsb::is_power_of_two;
+using rsb::larger;
+
+constexpr int error_invalid = 22;    // EINVAL
+constexpr int error_no_memory = 12;  // ENOMEM
+
+// Saturates to a size that no heap can serve.
+size_t product(size_t count, size_t size) noexcept {
+  size_t bytes;
+  return __builtin_mul_overflow(count, size, &bytes) ? SIZE_MAX : bytes;
+}
+
+void* allocate_aligned(size_t alignment, size_t size) noexcept {
+  if (!is_power_of_two(alignment)) {
+    rsb::platform::invalid_argument();
+    return nullptr;
+  }
+  return instance.allocate(size, larger(alignment, sizeof(void*)));
+}
+
+void* allocate_aligned_rounding_up(size_t alignment, size_t size) noexcept {
+  if (!is_power_of_two(alignment)) {
+    if (alignment > rsb::max_object_bytes) return allocate_aligned(alignment, size);
+    alignment = alignment < 2 ? 1 : size_t{1} << (rsb::floor_log2(alignment - 1) + 1);
+  }
+  return allocate_aligned(alignment, size);
+}
+
+}  // namespace
 
 extern "C" {
 
@@ -16,7 +47,7 @@ void* rsb_malloc(size_t size) noexcept {
 }
 
 void* rsb_calloc(size_t count, size_t size) noexcept {
-  return instance.allocate_zeroed(family::product(count, size));
+  return instance.allocate_zeroed(product(count, size));
 }
 
 void rsb_free(void* block) noexcept {
@@ -28,19 +59,23 @@ void* rsb_realloc(void* block, size_t size) noexcept {
 }
 
 void* rsb_reallocarray(void* block, size_t count, size_t size) noexcept {
-  return instance.reallocate(block, family::product(count, size));
+  return rsb_realloc(block, product(count, size));
 }
 
 void* rsb_aligned_alloc(size_t alignment, size_t size) noexcept {
-  return family::allocate_aligned(alignment, size);
+  return allocate_aligned(alignment, size);
 }
 
 void* rsb_memalign(size_t alignment, size_t size) noexcept {
-  return family::allocate_aligned_rounding_up(alignment, size);
+  return allocate_aligned_rounding_up(alignment, size);
 }
 
 int rsb_posix_memalign(void** block, size_t alignment, size_t size) noexcept {
-  return family::posix_memalign(block, alignment, size);
+  if (!is_power_of_two(alignment) || alignment < sizeof(void*)) return error_invalid;
+  void* const result = instance.allocate(size, alignment);
+  if (result == nullptr) return error_no_memory;
+  *block = result;
+  return 0;
 }
 
 void* rsb_valloc(size_t size) noexcept {
@@ -48,7 +83,10 @@ void* rsb_valloc(size_t size) noexcept {
 }
 
 void* rsb_pvalloc(size_t size) noexcept {
-  return family::allocate_pages_for(size);
+  constexpr size_t page = decltype(instance)::page;
+  const size_t rounded =
+      size > rsb::max_object_bytes ? SIZE_MAX : rsb::align_up(larger(size, 1), page);
+  return instance.allocate(rounded, page);
 }
 
 size_t rsb_malloc_usable_size(const void* block) noexcept {
@@ -60,7 +98,7 @@ void rsb_free_sized(void* block, size_t size) noexcept {
 }
 
 void rsb_free_aligned_sized(void* block, size_t alignment, size_t size) noexcept {
-  family::free_aligned_sized(block, alignment, size);
+  instance.deallocate(block, size, larger(alignment, sizeof(void*)));
 }
 
 void* rsb_allocate(size_t size, size_t alignment) noexcept {
@@ -84,7 +122,7 @@ size_t rsb_page_size(void) noexcept {
 }
 
 void* rsb_page_allocate(size_t pages, size_t alignment) noexcept {
-  return instance.pages().allocate(pages, rsb::larger(alignment, decltype(instance)::page));
+  return instance.pages().allocate(pages, larger(alignment, decltype(instance)::page));
 }
 
 int rsb_page_resize(void* run, size_t pages) noexcept {

@@ -1,8 +1,6 @@
 // The standard C names. Linking this replaces the C library's allocator.
-#include "family.hpp"
-
-using rsb::instance;
-namespace family = rsb::family;
+#include "instance.hpp"
+#include "rsb/rsb.h"
 
 #pragma GCC visibility push(default)
 extern "C" {
@@ -11,55 +9,55 @@ extern "C" {
 extern const char rsb_replaces_libc = 1;
 
 void* malloc(size_t size) noexcept {
-  return instance.allocate(size);
-}
-
-void* calloc(size_t count, size_t size) noexcept {
-  return instance.allocate_zeroed(family::product(count, size));
+  return rsb::instance.allocate(size);
 }
 
 void free(void* block) noexcept {
-  instance.deallocate(block);
+  rsb::instance.deallocate(block);
+}
+
+void* calloc(size_t count, size_t size) noexcept {
+  return rsb_calloc(count, size);
 }
 
 void* realloc(void* block, size_t size) noexcept {
-  return instance.reallocate(block, size);
+  return rsb_realloc(block, size);
 }
 
 void* reallocarray(void* block, size_t count, size_t size) noexcept {
-  return instance.reallocate(block, family::product(count, size));
+  return rsb_reallocarray(block, count, size);
 }
 
 void* aligned_alloc(size_t alignment, size_t size) noexcept {
-  return family::allocate_aligned(alignment, size);
+  return rsb_aligned_alloc(alignment, size);
 }
 
 void* memalign(size_t alignment, size_t size) noexcept {
-  return family::allocate_aligned_rounding_up(alignment, size);
+  return rsb_memalign(alignment, size);
 }
 
 int posix_memalign(void** block, size_t alignment, size_t size) noexcept {
-  return family::posix_memalign(block, alignment, size);
+  return rsb_posix_memalign(block, alignment, size);
 }
 
 void* valloc(size_t size) noexcept {
-  return instance.allocate(size, decltype(instance)::page);
+  return rsb_valloc(size);
 }
 
 void* pvalloc(size_t size) noexcept {
-  return family::allocate_pages_for(size);
+  return rsb_pvalloc(size);
 }
 
 size_t malloc_usable_size(void* block) noexcept {
-  return instance.usable_size(block);
+  return rsb_malloc_usable_size(block);
 }
 
 void free_sized(void* block, size_t size) noexcept {
-  instance.deallocate(block, size);
+  rsb_free_sized(block, size);
 }
 
 void free_aligned_sized(void* block, size_t alignment, size_t size) noexcept {
-  family::free_aligned_sized(block, alignment, size);
+  rsb_free_aligned_sized(block, alignment, size);
 }
 
 }  // extern "C"

@@ -16,8 +16,8 @@
 //
 // Cost. allocate and deallocate of blocks up to the span size take constant time unless memory runs
 // out: some 40 instructions while the current span serves. Taking and giving back spans costs up to
-// 290 (x86-64, Checks::basic), and an allocation for which the heap grows up to 480, besides the
-// page source; tests/bench/steps counts them.
+// 250 (x86-64, Checks::basic), and a call that acquires, releases or discards pages up to 440,
+// besides the page source; tests/bench/steps counts them.
 //
 // Shortcomings. Slots of different classes never share a span, so a program with few blocks of many
 // classes pays up to a span a class. Blocks between half a span and a span take a whole one.
@@ -142,7 +142,7 @@ class Heap {
 
   // Gives back all that is free to the page source: empty spans that bins keep, and free pages.
   // Returns the number of bytes. Linear in the number of bins, acquisitions and free runs.
-  size_t trim() noexcept {
+  [[gnu::cold]] size_t trim() noexcept {
     LockGuard guard(pages_.lock_);
     reclaim_empty_spans(guard);
     return pages_.trim(guard);
@@ -226,7 +226,8 @@ class Heap {
   }
 
   Span* make_span(LockGuard& guard, SizeClass c, Insist insist) noexcept {
-    Span* const span = take_run(guard, options.span_pages(), page, options.span_size, insist);
+    Span* const span = by_all_means(guard, options.span_size, insist,
+                                    [&] { return pages_.take(guard, options.span_pages()); });
     if (span == nullptr) return nullptr;
     // A linear congruential generator, stirred with where the memory lies; its high bits are good.
     secret_ = secret_ * 0x2c9277b5u + static_cast<uint32_t>(address_of(span->base) >> 8) + 1;
@@ -236,9 +237,11 @@ class Heap {
   }
 
   void release_span(LockGuard& guard, Span* span) noexcept {
-    if constexpr (spans_have_tails) set_tails(span, Kind::none);
-    const size_t touched = (size_t{span->fresh} * 4 + page - 1) / page;
-    span->kind = Kind::pages;
+    size_t touched = 1;
+    if constexpr (spans_have_tails) {
+      set_tails(span, Kind::none);
+      touched = (size_t{span->fresh} * 4 + page - 1) / page;
+    }
     span->pages = options.span_pages();
     pages_.give(guard, span, touched);
   }
@@ -280,20 +283,28 @@ class Heap {
   }
 
   // The fast path of every free: a slot of a span that stays where it is. All else, and all that
-  // looks like a fault, it leaves to a slow path.
+  // looks like a fault, it leaves to a slow path, as its last step: so it needs no stack frame.
   [[gnu::always_inline]] void deallocate_block(void* block) noexcept {
-    Span* span = pages_.map().find(block);
-    if (span != nullptr) [[likely]] {
-      if (Try held{pages_.lock_}; held) [[likely]] {
-        span = head_of(span);
-        const size_t offset = offset_in_span(span, block);
-        if (span->is_span() && (!checked || span->may_be_in_use(block, offset))) [[likely]] {
-          if (span->stays_when_freed()) [[likely]] {
-            return span->template push<options.checks>(block, offset);
-          }
-          held.hand_over();
-          return deallocate_slot_locked(span, block);
+    if (Span* const span = pages_.map().find_near(block)) [[likely]]
+      return deallocate_in(span, block);
+    deallocate_far(block);
+  }
+
+  [[gnu::noinline]] void deallocate_far(void* block) noexcept {
+    if (Span* const span = pages_.map().find(block)) return deallocate_in(span, block);
+    deallocate_slowly(block);
+  }
+
+  [[gnu::always_inline]] void deallocate_in(Span* span, void* block) noexcept {
+    if (Try held{pages_.lock_}; held) [[likely]] {
+      span = head_of(span);
+      const size_t offset = offset_in_span(span, block);
+      if (span->is_span() && (!checked || span->may_be_in_use(block, offset))) [[likely]] {
+        if (span->stays_when_freed()) [[likely]] {
+          return span->template push<options.checks>(block, offset);
         }
+        held.hand_over();
+        return deallocate_slot_locked(span, block);
       }
     }
     deallocate_slowly(block);
@@ -423,7 +434,8 @@ class Heap {
   Span* take_large(LockGuard& guard, size_t size, size_t alignment, Insist insist) noexcept {
     Span* run = nullptr;
     if (size <= max_object_bytes) {
-      run = take_run(guard, pages_for(size), alignment, size, insist);
+      run = by_all_means(guard, size, insist,
+                         [&] { return pages_.take(guard, pages_for(size), alignment); });
     } else {
       pages_.give_up(guard);
     }
@@ -441,12 +453,12 @@ class Heap {
     return block;
   }
 
-  // A run of pages, by all means.
-  Span* take_run(LockGuard& guard, size_t pages, size_t alignment, size_t bytes,
-                 Insist insist) noexcept {
+  // A run of pages for a request of `bytes`.
+  template <class Take>
+  Span* by_all_means(LockGuard& guard, size_t bytes, Insist insist, Take take) noexcept {
     Span* run;
     do {
-      run = pages_.take(guard, pages, alignment);
+      run = take();
     } while (run == nullptr && may_try_again(guard, bytes, insist));
     return run;
   }
@@ -464,7 +476,7 @@ class Heap {
   }
 
   // The current span of a bin is kept even when it is empty. True: one was given up.
-  bool reclaim_empty_spans(LockGuard& guard) noexcept {
+  [[gnu::cold]] bool reclaim_empty_spans(LockGuard& guard) noexcept {
     bool any = false;
     for (Bin& bin : bins_) {
       Span* const span = bin.current();
@@ -482,7 +494,8 @@ class Heap {
   }
 
   // c == none: `size` takes whole pages.
-  void* reallocate_to(void* block, size_t size, size_t alignment, SizeClass c) noexcept {
+  [[gnu::noinline]] void* reallocate_to(void* block, size_t size, size_t alignment,
+                                        SizeClass c) noexcept {
     Span* span = find(block);
     size_t old_bytes;
     {
@@ -527,7 +540,7 @@ class Heap {
   static constexpr size_t least_to_move = 512 * KiB;
 
   // Moves a large block to more pages without copying. Null: not possible, and nothing has changed.
-  void* move_pages(Span* span, size_t size, size_t alignment) noexcept {
+  [[gnu::noinline]] void* move_pages(Span* span, size_t size, size_t alignment) noexcept {
     char* const from = span->base;
     const size_t pages = span->pages;
     Span* target;

@@ -22,7 +22,7 @@ class HeapInspector {
  public:
   explicit HeapInspector(TheHeap& heap) noexcept : heap_(heap) {}
 
-  Stats stats() noexcept {
+  [[gnu::cold]] Stats stats() noexcept {
     LockGuard guard(heap_.pages_.lock_);
     const Runs& runs = heap_.pages_.runs_;
     Stats s{};
@@ -51,7 +51,7 @@ class HeapInspector {
   }
 
   // `bin` must be below Stats::bins.
-  BinStats bin_stats(size_t bin) noexcept {
+  [[gnu::cold]] BinStats bin_stats(size_t bin) noexcept {
     LockGuard guard(heap_.pages_.lock_);
     const SlotLayout& layout = Classes::layout(static_cast<SizeClass>(bin));
     BinStats s{};
@@ -70,7 +70,7 @@ class HeapInspector {
   // Calls visit(void* block, size_t usable_bytes) for every live block until it returns false;
   // returns false in that case. The visitor must not call the heap.
   template <class Visitor>
-  bool walk(Visitor&& visit) noexcept {
+  [[gnu::cold]] bool walk(Visitor&& visit) noexcept {
     LockGuard guard(heap_.pages_.lock_);
     return for_each_run([&](const Span* run) {
       if (run->kind == Kind::large) return visit(static_cast<void*>(run->base), run->pages * page);
@@ -79,7 +79,7 @@ class HeapInspector {
   }
 
   // Null if every invariant holds; else a sentence that names one that does not.
-  const char* check() noexcept {
+  [[gnu::cold]] const char* check() noexcept {
     LockGuard guard(heap_.pages_.lock_);
     fault_ = nullptr;
     Totals seen;
@@ -116,7 +116,7 @@ class HeapInspector {
   };
 
   template <class Visitor>
-  static bool walk_span(const Span* span, Visitor& visit) noexcept {
+  [[gnu::cold]] static bool walk_span(const Span* span, Visitor& visit) noexcept {
     FreeSlots free;
     collect_free(span, free);
     for (unsigned at = 0; at < span->fresh; at += span->slot_units) {
@@ -153,7 +153,7 @@ class HeapInspector {
     return holds;
   }
 
-  bool check_run(const Span* run, const Span*& previous, Totals& seen) noexcept {
+  [[gnu::cold]] bool check_run(const Span* run, const Span*& previous, Totals& seen) noexcept {
     const Runs& runs = heap_.pages_.runs_;
     const size_t length = runs.length(run);
     if (!require(length != 0, "no run is empty")) return false;
@@ -194,7 +194,7 @@ class HeapInspector {
     return fault_ == nullptr;
   }
 
-  void check_span(const Span* span, Totals& seen) noexcept {
+  [[gnu::cold]] void check_span(const Span* span, Totals& seen) noexcept {
     FreeSlots free;
     const size_t free_slots = collect_free(span, free);
     if (!require(free_slots != SIZE_MAX, "a span's free list leads from slot to free slot")) return;
@@ -209,7 +209,7 @@ class HeapInspector {
     if (span->kind == Kind::span) seen.spans_with_slots[span->size_class]++;
   }
 
-  void check_bins(const Totals& seen) noexcept {
+  [[gnu::cold]] void check_bins(const Totals& seen) noexcept {
     for (size_t c = 0; c < Classes::count; c++) {
       size_t listed = 0;
       const Span* previous = nullptr;

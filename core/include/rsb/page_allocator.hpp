@@ -130,17 +130,26 @@ class PageAllocator : ValidOptions<Config::options> {
 
   // The lock may be given up in between by all functions that take the guard from here on.
 
-  Span* take(LockGuard& guard, size_t pages, size_t alignment = page) noexcept {
+  Span* take(LockGuard& guard, size_t pages) noexcept {
+    if (Span* const run = runs_.take(pages)) [[likely]]
+      return run;
+    return grow_and_take(guard, pages, page);
+  }
+
+  Span* take(LockGuard& guard, size_t pages, size_t alignment) noexcept {
     if (Span* const run = runs_.take(pages, alignment)) [[likely]]
       return run;
     return grow_and_take(guard, pages, alignment);
   }
 
-  void give(LockGuard& guard, Span* run, size_t dirty) noexcept {
-    keep_or_shed(guard, runs_.merge(run, dirty));
+  [[gnu::noinline]] void give(LockGuard& guard, Span* run, size_t dirty) noexcept {
+    run = runs_.merge(run, dirty);
+    if (runs_.free_pages() > options.keep_free / page) [[unlikely]]
+      return shed(guard, run);
+    runs_.keep(run);
   }
 
-  bool resize(LockGuard& guard, Span* run, size_t pages) noexcept {
+  [[gnu::noinline]] bool resize(LockGuard& guard, Span* run, size_t pages) noexcept {
     if (pages == run->pages) return true;
     if (pages > run->pages) return runs_.extend(run, pages);
     Span* const rest = runs_.shorten(run, pages);
@@ -148,7 +157,7 @@ class PageAllocator : ValidOptions<Config::options> {
     return true;
   }
 
-  size_t add_region(LockGuard& guard, void* base, size_t bytes) noexcept {
+  [[gnu::cold]] size_t add_region(LockGuard& guard, void* base, size_t bytes) noexcept {
     refuse_overlap(base, bytes);
     char* start = static_cast<char*>(base);
     size_t pages = 0;
@@ -237,7 +246,7 @@ class PageAllocator : ValidOptions<Config::options> {
     size_t bytes;
   };
 
-  void release_or_keep(LockGuard& guard, void* base, size_t bytes) noexcept {
+  [[gnu::cold]] void release_or_keep(LockGuard& guard, void* base, size_t bytes) noexcept {
     if (!release_to_source(guard, base, bytes)) keep_orphan(base, bytes);
   }
 
@@ -283,7 +292,7 @@ class PageAllocator : ValidOptions<Config::options> {
     return true;
   }
 
-  bool add_node(void* base, size_t bytes, size_t node_bytes) noexcept {
+  [[gnu::cold]] bool add_node(void* base, size_t bytes, size_t node_bytes) noexcept {
     const size_t size = align_up(node_bytes, page);
     void* const node = source_.acquire(size, page);
     if (node == nullptr) return false;
@@ -300,7 +309,7 @@ class PageAllocator : ValidOptions<Config::options> {
     return true;
   }
 
-  void refuse_overlap(void* base, size_t bytes) noexcept {
+  [[gnu::cold]] void refuse_overlap(void* base, size_t bytes) noexcept {
     for (Span* s = runs_.acquisitions(); s != nullptr; s = s->next_acquisition) {
       size_t length = 0;
       for (const Span* run = s; run != nullptr; run = runs_.next_run(run))
@@ -335,13 +344,6 @@ class PageAllocator : ValidOptions<Config::options> {
 
   // ---- Shrinking -------------------------------------------------------------------------------
 
-  // What becomes of a run that has just become free.
-  void keep_or_shed(LockGuard& guard, Span* run) noexcept {
-    if (runs_.free_pages() > options.keep_free / page) [[unlikely]]
-      return shed(guard, run);
-    runs_.keep(run);
-  }
-
   // There is more free memory than the options allow: gives back what is worth it.
   [[gnu::noinline]] void shed(LockGuard& guard, Span* run) noexcept {
     if (runs_.is_releasable(run)) {
@@ -366,7 +368,7 @@ class PageAllocator : ValidOptions<Config::options> {
   // Both take a run that is in no list.
 
   // Returns the bytes that went back.
-  size_t release(LockGuard& guard, Span* run) noexcept {
+  [[gnu::cold]] size_t release(LockGuard& guard, Span* run) noexcept {
     char* const base = run->base;
     const size_t pages = run->pages;
     runs_.remove(run);
@@ -389,7 +391,7 @@ class PageAllocator : ValidOptions<Config::options> {
     return released;
   }
 
-  size_t discard(LockGuard& guard, Span* run) noexcept {
+  [[gnu::noinline]] size_t discard(LockGuard& guard, Span* run) noexcept {
     if constexpr (DiscardingSource<Pages>) {
       const size_t dirty = run->dirty;
       runs_.set_aside(run);
@@ -408,7 +410,7 @@ class PageAllocator : ValidOptions<Config::options> {
 
   // The descriptors of a long acquisition are memory too. Only called while nobody else can
   // come to own the acquisition's addresses.
-  void discard_descriptors(char* base, size_t pages) noexcept {
+  [[gnu::cold]] void discard_descriptors(char* base, size_t pages) noexcept {
     if constexpr (DiscardingSource<Pages> && options.map == Map::radix) {
       if (!map().is_contiguous(base, pages * page)) return;
       char* const begin = reinterpret_cast<char*>(map().find(base));
@@ -419,7 +421,7 @@ class PageAllocator : ValidOptions<Config::options> {
     }
   }
 
-  size_t trim(LockGuard& guard) noexcept {
+  [[gnu::cold]] size_t trim(LockGuard& guard) noexcept {
     size_t bytes = 0;
     for (Span* s = runs_.acquisitions(); s != nullptr;) {
       Span* const next = s->next_acquisition;

@@ -3,6 +3,7 @@
 //   Span* find(p)            the descriptor, or null. Takes no lock: the entry of a live block
 //                            does not change. Never touches what p points to. Constant
 //                            time; see FlatPageMap.
+//   Span* find_near(p)       the same, or null also if it would take more than a look
 //   size_t missing(p, n)     bytes of a node that must be installed before [p, p + n) is covered; 0
 //                            if it is. Takes no lock either.
 //   bool install(p, n, node) hands over zeroed memory of that size; false: another thread has.
@@ -40,12 +41,17 @@ class RadixPageMap {
   constexpr RadixPageMap() noexcept = default;
 
   Span* find(const void* p) const noexcept {
+    Span* const near = find_near(p);
+    return near != nullptr ? near : find_in_tree(p);
+  }
+
+  Span* find_near(const void* p) const noexcept {
     // Nearly all of a process's memory lies below one leaf. Asking whether p does lets the
     // processor guess the answer and go on, where a load from the tree would have to wait for p.
     if (~(page_number(p) >> leaf_bits) == __atomic_load_n(&home_, __ATOMIC_ACQUIRE)) [[likely]] {
       return &static_cast<Leaf*>(home_leaf_)->pages[page_number(p) & mask(leaf_bits)];
     }
-    return find_in_tree(p);
+    return nullptr;
   }
 
   // Whether the descriptors of [base, base + bytes), which must be covered, lie one behind the
@@ -165,6 +171,8 @@ class FlatPageMap {
     }
     return nullptr;
   }
+
+  Span* find_near(const void* p) const noexcept { return find(p); }
 
   static bool is_contiguous(const void*, size_t) noexcept { return true; }
 

@@ -35,21 +35,25 @@ class PageRuns {
     return (last_of(run)->border & border_end) != 0;
   }
 
-  // A run of `pages` pages at a multiple of `alignment` bytes, or null. Its `dirty` says how many
-  // of its pages may not be zero.
-  Span* take(size_t pages, size_t alignment = page) noexcept {
+  // A run of `pages` pages, or null. Its `dirty` is 0 if all of its pages are the source's zeroes.
+  Span* take(size_t pages) noexcept {
+    Span* const run = lists_.find(pages);
+    if (run == nullptr) return nullptr;
+    take_out(run);
+    return keep_front(run, pages);
+  }
+
+  // The same at a multiple of `alignment` bytes, a power of two and at least a page.
+  [[gnu::noinline]] Span* take(size_t pages, size_t alignment) noexcept {
     const size_t slack = alignment / page - 1;
     if (slack > UINT32_MAX || pages > UINT32_MAX - slack) return nullptr;
     Span* run = lists_.find(pages);
     if (run == nullptr) return nullptr;
-    size_t skip = 0;
-    if (slack != 0) {
+    size_t skip = pages_to(run, alignment);
+    if (run->pages < pages + skip) {
+      run = lists_.find(pages + slack);  // long enough wherever it begins
+      if (run == nullptr) return nullptr;
       skip = pages_to(run, alignment);
-      if (run->pages < pages + skip) {
-        run = lists_.find(pages + slack);  // long enough wherever it begins
-        if (run == nullptr) return nullptr;
-        skip = pages_to(run, alignment);
-      }
     }
     take_out(run);
     if (skip != 0) {
@@ -66,7 +70,7 @@ class PageRuns {
 
   // Gives back a taken run, of whose pages `dirty` may not be zero any more; returns the free run
   // that it has become part of.
-  Span* give(Span* run, size_t dirty) noexcept {
+  [[gnu::noinline]] Span* give(Span* run, size_t dirty) noexcept {
     run = merge(run, dirty);
     keep(run);
     return run;
@@ -74,7 +78,7 @@ class PageRuns {
 
   // The same, but what becomes of the free run is to be decided: it is in no list yet. Follows one
   // of keep(), set_aside() and remove().
-  Span* merge(Span* run, size_t dirty) noexcept {
+  [[gnu::always_inline]] Span* merge(Span* run, size_t dirty) noexcept {
     used_pages_ -= run->pages;
     run->dirty = is_given(run) ? 0 : static_cast<uint32_t>(dirty);  // not the source's to discard
     if (Span* const right = free_run_behind(run)) {
@@ -82,9 +86,10 @@ class PageRuns {
       right->kind = Kind::none;
       append(run, right);
     }
-    if (Span* const left = free_run_before(run)) {
+    if (Span* const last = free_page_before(run)) {
+      Span* const left = last->kind == Kind::free_last ? last->next : last;
       take_out(left);
-      run->kind = Kind::none;
+      last->kind = run->kind = Kind::none;
       append(left, run);
       return left;
     }
@@ -95,7 +100,6 @@ class PageRuns {
   void take_out(Span* run) noexcept {
     lists_.remove(run);
     dirty_pages_ -= run->dirty;
-    last_of(run)->kind = Kind::none;
   }
 
   // To be taken.
@@ -110,6 +114,7 @@ class PageRuns {
 
   // While its contents are discarded: it counts as used, but not for the peak. give() returns it.
   void set_aside(Span* run) noexcept {
+    last_of(run)->kind = Kind::none;
     run->kind = Kind::pages;
     used_pages_ += run->pages;
   }
@@ -177,9 +182,12 @@ class PageRuns {
   // The descriptor of the page that is `pages` pages behind the first one of a run.
   Span* at(const Span* run, size_t pages) const noexcept {
     if (run->border & border_scattered) [[unlikely]]
-      return map_.find(run->base + pages * page);
+      return find(run->base + pages * page);
     return const_cast<Span*>(run) + pages;
   }
+
+  // Not inline: it is needed in many places, and hardly ever.
+  [[gnu::noinline, gnu::cold]] Span* find(const char* p) const noexcept { return map_.find(p); }
 
   Span* last_of(const Span* run) const noexcept { return at(run, size_t{run->pages} - 1); }
 
@@ -233,7 +241,11 @@ class PageRuns {
 
   // Makes the beginning of a run that is in no list a taken one, and frees the rest.
   Span* keep_front(Span* run, size_t pages) noexcept {
-    if (run->pages > pages) keep(split(run, pages));
+    if (run->pages > pages) {
+      keep(split(run, pages));
+    } else {
+      last_of(run)->kind = Kind::none;
+    }
     run->kind = Kind::pages;
     used_pages_ += pages;
     peak_used_pages_ = larger(peak_used_pages_, used_pages_);
@@ -246,13 +258,12 @@ class PageRuns {
     return right->kind == Kind::free ? right : nullptr;
   }
 
-  // The free run that ends where `run` begins; null if there is none.
-  Span* free_run_before(const Span* run) const noexcept {
+  // The last page of the free run that ends where `run` begins; null if there is none.
+  Span* free_page_before(const Span* run) const noexcept {
     if (run->border & border_begin) return nullptr;
     Span* const last =
-        run->border & border_scattered ? map_.find(run->base - page) : const_cast<Span*>(run) - 1;
-    if (last->kind == Kind::free_last) return last->next;
-    return last->kind == Kind::free ? last : nullptr;
+        run->border & border_scattered ? find(run->base - page) : const_cast<Span*>(run) - 1;
+    return last->kind == Kind::free_last || last->kind == Kind::free ? last : nullptr;
   }
 
   PageMap<options> map_;

@@ -195,7 +195,7 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   }
 
   uint16_t tag(SlotOffset at, SlotOffset next_slot) const noexcept {
-    return static_cast<uint16_t>(at ^ next_slot ^ secret);
+    return static_cast<uint16_t>((at ^ secret) ^ next_slot);
   }
 
   // False for zeroes: the secret is larger than any offset.

@@ -18,6 +18,7 @@ struct Count {
   long instructions = 0;
   // The stack pointer at the entry of a function that is left out; 0 outside of one.
   std::uintptr_t left_out_since = 0;
+  bool has_left_out = false;
 };
 
 std::vector<FunctionRange> left_out;
@@ -41,6 +42,7 @@ void step(int /*signal*/, siginfo_t* /*info*/, void* context) noexcept {
   count.left_out_since = 0;
   if (is_left_out(instruction)) {
     count.left_out_since = stack;
+    count.has_left_out = true;
     return;
   }
   const auto number = static_cast<std::size_t>(count.instructions++);
@@ -76,6 +78,10 @@ void reset() noexcept {
 long counted() noexcept {
   std::atomic_signal_fence(std::memory_order_seq_cst);
   return count.instructions - added_by_stepping;
+}
+
+bool has_left_out() noexcept {
+  return count.has_left_out;
 }
 
 std::span<const std::uintptr_t> trace() noexcept {

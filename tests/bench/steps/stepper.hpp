@@ -46,6 +46,8 @@ namespace stepping {
 void reset() noexcept;
 // Counted since reset, less what stepping itself adds.
 [[nodiscard]] long counted() noexcept;
+// Whether a function that is left out was called since reset.
+[[nodiscard]] bool has_left_out() noexcept;
 // Where they were: one address an instruction, the first 4,096 of them.
 [[nodiscard]] std::span<const std::uintptr_t> trace() noexcept;
 
