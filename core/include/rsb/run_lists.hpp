@@ -65,8 +65,10 @@ class RunLists {
   Span* find(size_t pages) const noexcept {
     if (pages >> (length_bits - 1) > 1) return nullptr;  // more than there are addresses
     const unsigned list = list_of(pages);
-    Span* const dirty = find_from(first_dirty + list, pages, used_words_);
-    return dirty != nullptr ? dirty : find_from(list, pages, used_words_ & (bit(words) - 1));
+    if (used_words_ >> words != 0) {
+      if (Span* const run = find_from(first_dirty + list, pages, used_words_)) return run;
+    }
+    return find_from(list, pages, used_words_ & (bit(words) - 1));
   }
 
   // A run with dirty pages, of the longest if there are any; null if there is none.
