@@ -70,6 +70,34 @@ TEST_CASE("a guard holds the lock for its scope") {
   CHECK_FALSE(lock.is_held());
 }
 
+TEST_CASE("a held lock is given up at the end of its scope, unless it was handed over") {
+  support::WatchedLock lock;
+  lock.lock();
+  { Held held(lock); }
+  CHECK_FALSE(lock.is_held());
+  lock.lock();
+  {
+    Held held(lock);
+    held.hand_over();
+  }
+  CHECK(lock.is_held());
+  { Guard guard(lock, Guard<support::WatchedLock>::Held::already); }
+  CHECK_FALSE(lock.is_held());
+}
+
+TEST_CASE("a lock that may be tried is taken only if it is free, any other always") {
+  SpinLock spin;
+  CHECK(take_if_free(spin));
+  CHECK_FALSE(take_if_free(spin));
+  spin.unlock();
+  CHECK(take_if_free(spin));
+  support::WatchedLock always;
+  static_assert(!TryLock<support::WatchedLock>);
+  CHECK(take_if_free(always));
+  CHECK(always.is_held());
+  always.unlock();
+}
+
 TEST_CASE("unlocked gives up a guard's lock for its scope") {
   support::WatchedLock lock;
   {

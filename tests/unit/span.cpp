@@ -24,7 +24,7 @@ struct SpanOf {
   SlotOffset offset(const void* slot) const {
     return static_cast<SlotOffset>(bytes_from(span.base, slot) / 4);
   }
-  unsigned slots() const { return Classes::layout(span.size_class).count(); }
+  unsigned slots() const { return static_cast<unsigned>(Classes::layout(span.size_class).count()); }
   bool is_inside(const void* p) const { return bytes_from(span.base, p) < span_bytes; }
   bool surroundings_are_untouched() const {
     return support::holds_only(memory, beyond, support::dirt) &&

@@ -165,7 +165,7 @@ class Heap {
   friend class HeapInspector;
 
   using LockGuard = typename PageAllocator<Config>::LockGuard;
-  using Try = TryGuard<typename Config::Lock>;
+  using LockHeld = Held<typename Config::Lock>;
 
   static constexpr bool spans_have_tails = options.span_pages() > 1;
 
@@ -174,7 +174,8 @@ class Heap {
   // The fast path of every small allocation. What it cannot do at once it leaves, as its last step
   // and with the lock held, to a slow path, so that it needs no stack frame.
   [[gnu::always_inline]] void* allocate_slot(SizeClass c) noexcept {
-    if (Try held{pages_.lock_}; held) [[likely]] {
+    if (take_if_free(pages_.lock_)) [[likely]] {
+      LockHeld held(pages_.lock_);
       Span* const span = bins_[c].current();
       if (span != nullptr) [[likely]] {
         if (span->has_free()) [[likely]]
@@ -286,20 +287,28 @@ class Heap {
   // looks like a fault, it leaves to a slow path, as its last step: so it needs no stack frame.
   [[gnu::always_inline]] void deallocate_block(void* block) noexcept {
     if (Span* const span = pages_.map().find_near(block)) [[likely]]
-      return deallocate_in(span, block);
+      return deallocate_in<Lookup::near>(span, block);
     deallocate_far(block);
   }
 
   [[gnu::noinline]] void deallocate_far(void* block) noexcept {
-    if (Span* const span = pages_.map().find(block)) return deallocate_in(span, block);
+    Span* const span = pages_.map().find(block);
+    if (span != nullptr) return deallocate_in<Lookup::far>(span, block);
     deallocate_slowly(block);
   }
 
+  // A map may ignore an address's highest bits, but not when it looks near.
+  enum class Lookup { near, far };
+
+  template <Lookup lookup>
   [[gnu::always_inline]] void deallocate_in(Span* span, void* block) noexcept {
-    if (Try held{pages_.lock_}; held) [[likely]] {
+    if (take_if_free(pages_.lock_)) [[likely]] {
+      LockHeld held(pages_.lock_);
       span = head_of(span);
       const size_t offset = offset_in_span(span, block);
-      if (span->is_span() && (!checked || span->may_be_in_use(block, offset))) [[likely]] {
+      const bool exact = lookup == Lookup::near || block == span->base + offset;
+      if (span->is_span() && (!checked || (exact && span->may_be_in_use(block, offset))))
+          [[likely]] {
         if (span->stays_when_freed()) [[likely]] {
           return span->template push<options.checks>(block, offset);
         }

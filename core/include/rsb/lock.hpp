@@ -86,34 +86,34 @@ concept TryLock = Lock<L> && requires(L l) {
   noexcept->SameAs<bool>;
 };
 
-// Holds a lock for a scope if it was free; for a lock without try_lock(), always.
-template <class L>
-class TryGuard {
- public:
-  explicit TryGuard(L& lock) noexcept : lock_(lock), holds_(take(lock)) {}
-  ~TryGuard() {
-    if (holds_) lock_.unlock();
+// Takes the lock if it is free; one without try_lock(), always.
+template <Lock L>
+[[gnu::always_inline]] inline bool take_if_free(L& lock) noexcept {
+  if constexpr (TryLock<L>) {
+    return lock.try_lock();
+  } else {
+    lock.lock();
+    return true;
   }
-  TryGuard(const TryGuard&) = delete;
-  TryGuard& operator=(const TryGuard&) = delete;
+}
 
-  explicit operator bool() const noexcept { return holds_; }
+// Gives up, at the end of a scope, a lock that is held already, unless it is handed over.
+template <class L>
+class Held {
+ public:
+  explicit Held(L& lock) noexcept : lock_(lock) {}
+  ~Held() {
+    if (!handed_over_) lock_.unlock();
+  }
+  Held(const Held&) = delete;
+  Held& operator=(const Held&) = delete;
 
-  // The lock, which is held, becomes somebody else's to unlock: see Guard's other constructor.
-  void hand_over() noexcept { holds_ = false; }
+  // From now on the lock is somebody else's to unlock: see Guard's other constructor.
+  void hand_over() noexcept { handed_over_ = true; }
 
  private:
-  static bool take(L& lock) noexcept {
-    if constexpr (TryLock<L>) {
-      return lock.try_lock();
-    } else {
-      lock.lock();
-      return true;
-    }
-  }
-
   L& lock_;
-  bool holds_;
+  bool handed_over_ = false;
 };
 
 // Holds a lock for a scope.

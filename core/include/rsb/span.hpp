@@ -155,16 +155,15 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     uses--;
   }
 
-  // Whether `block`, `offset` bytes into the span, is a slot that was handed out and, to all
+  // Whether `block`, surely `offset` bytes into the span, is a slot that was handed out and, to all
   // appearances, not freed since. False may be a false alarm, which is_in_use() settles.
   bool may_be_in_use(const void* block, size_t offset) const noexcept {
-    return is_carved(block, offset) &&
-           !is_link(static_cast<SlotOffset>(offset / 4), load_link(block));
+    return is_carved(offset) && !is_link(static_cast<SlotOffset>(offset / 4), load_link(block));
   }
 
   // The same for certain; see the top of this file for what that means. Constant time.
   bool is_in_use(const void* block, size_t offset) const noexcept {
-    if (!is_carved(block, offset)) return false;
+    if (!is_carved(offset) || block != base + offset) return false;
     const SlotOffset at = static_cast<SlotOffset>(offset / 4);
     const Link found = load_link(block);
     if (!is_link(at, found)) return true;
@@ -180,9 +179,9 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
 
  private:
   // Whether a slot that has been handed out at least once begins there.
-  bool is_carved(const void* block, size_t offset) const noexcept {
+  bool is_carved(size_t offset) const noexcept {
     const bool at_slot = static_cast<uint32_t>(offset) * reciprocal < reciprocal;
-    return at_slot && offset / 4 < fresh && block == base + offset;
+    return at_slot && offset / 4 < fresh;
   }
 
   [[gnu::cold, gnu::noinline]] bool is_among_recent(SlotOffset at) const noexcept {

@@ -142,7 +142,8 @@ class Lock {
   }
 
   bool try_lock() noexcept {
-    if (process_has_one_thread()) return true;
+    if (process_has_one_thread()) [[likely]]
+      return true;
     uintptr_t expected = nobody;
     return __atomic_compare_exchange_n(&owner_, &expected, this_thread(), false, __ATOMIC_ACQUIRE,
                                        __ATOMIC_RELAXED);
