@@ -306,7 +306,7 @@ class Heap {
       LockHeld held(pages_.lock_);
       span = head_of(span);
       const size_t offset = offset_in_span(span, block);
-      const bool exact = lookup == Lookup::near || block == span->base + offset;
+      const bool exact = lookup == Lookup::near || bytes_from(span->base, block) == offset;
       if (span->is_span() && (!checked || (exact && span->may_be_in_use(block, offset))))
           [[likely]] {
         if (span->stays_when_freed()) [[likely]] {

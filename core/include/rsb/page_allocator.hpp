@@ -368,10 +368,14 @@ class PageAllocator : ValidOptions<Config::options> {
   // Both take a run that is in no list.
 
   // Returns the bytes that went back.
-  [[gnu::cold]] size_t release(LockGuard& guard, Span* run) noexcept {
+  size_t release(LockGuard& guard, Span* run) noexcept {
+    runs_.remove(run);
+    return release_removed(guard, run);
+  }
+
+  [[gnu::cold]] size_t release_removed(LockGuard& guard, Span* run) noexcept {
     char* const base = run->base;
     const size_t pages = run->pages;
-    runs_.remove(run);
     {
       Unlocked unlocked(guard);
       discard_descriptors(base, pages);
@@ -422,19 +426,21 @@ class PageAllocator : ValidOptions<Config::options> {
   }
 
   [[gnu::cold]] size_t trim(LockGuard& guard) noexcept {
+    // To release one gives up the lock, and the list may be another one then. So first all are
+    // removed, and chained.
+    Span* removed = nullptr;
+    for (Span *s = runs_.acquisitions(), *next; s != nullptr; s = next) {
+      next = s->next_acquisition;
+      if (s->kind != Kind::free || !runs_.is_releasable(s)) continue;
+      runs_.take_out(s);
+      runs_.remove(s);
+      s->next = removed;
+      removed = s;
+    }
     size_t bytes = 0;
-    for (Span* s = runs_.acquisitions(); s != nullptr;) {
-      Span* const next = s->next_acquisition;
-      if (s->kind == Kind::free && runs_.is_releasable(s)) {
-        runs_.take_out(s);
-        const size_t released = release(guard, s);
-        bytes += released;
-        // The lock was given up: the list may be another one. If the source refused, it will
-        // again.
-        s = released != 0 ? runs_.acquisitions() : nullptr;
-      } else {
-        s = next;
-      }
+    for (Span *run = removed, *next; run != nullptr; run = next) {
+      next = run->next;
+      bytes += release_removed(guard, run);
     }
     for (Span* run = runs_.longest_dirty(); run != nullptr; run = runs_.longest_dirty()) {
       runs_.take_out(run);

@@ -49,7 +49,8 @@ class RadixPageMap {
     // Nearly all of a process's memory lies below one leaf. Asking whether p does lets the
     // processor guess the answer and go on, where a load from the tree would have to wait for p.
     if (~(page_number(p) >> leaf_bits) == __atomic_load_n(&home_, __ATOMIC_ACQUIRE)) [[likely]] {
-      return &static_cast<Leaf*>(home_leaf_)->pages[page_number(p) & mask(leaf_bits)];
+      void* const leaf = __atomic_load_n(&home_leaf_, __ATOMIC_RELAXED);
+      return &static_cast<Leaf*>(leaf)->pages[page_number(p) & mask(leaf_bits)];
     }
     return nullptr;
   }

@@ -209,8 +209,8 @@ class PageRuns {
     return rest;
   }
 
-  // Makes a free run in no list part of the taken one before it.
-  void append(Span* left, const Span* right) noexcept {
+  // Lengthens a run by the one behind it; neither is in a list.
+  static void append(Span* left, const Span* right) noexcept {
     left->pages += right->pages;
     left->dirty += right->dirty;
   }
