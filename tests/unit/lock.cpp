@@ -81,7 +81,7 @@ TEST_CASE("a held lock is given up at the end of its scope, unless it was handed
     held.hand_over();
   }
   CHECK(lock.is_held());
-  { Guard guard(lock, Guard<support::WatchedLock>::Held::already); }
+  { Guard guard(lock, Guard<support::WatchedLock>::Already::held); }
   CHECK_FALSE(lock.is_held());
 }
 

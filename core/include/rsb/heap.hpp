@@ -204,7 +204,7 @@ class Heap {
   // With the lock held, which it gives up: gets the bin another span if the current one is
   // exhausted.
   [[gnu::noinline]] void* allocate_slot_locked(SizeClass c, Insist insist = Insist::yes) noexcept {
-    LockGuard guard(pages_.lock_, LockGuard::Held::already);
+    LockGuard guard(pages_.lock_, LockGuard::Already::held);
     Bin& bin = bins_[c];
     for (;;) {
       Span* span = bin.current();
@@ -322,7 +322,7 @@ class Heap {
   // With the lock held, which it gives up: frees a slot of a span that becomes empty, or that was
   // full.
   [[gnu::noinline]] void deallocate_slot_locked(Span* span, void* block) noexcept {
-    LockGuard guard(pages_.lock_, LockGuard::Held::already);
+    LockGuard guard(pages_.lock_, LockGuard::Already::held);
     deallocate_slot(guard, span, block);
   }
 

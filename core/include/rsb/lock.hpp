@@ -122,8 +122,8 @@ class Guard {
  public:
   explicit Guard(L& lock) noexcept : lock_(lock) { lock_.lock(); }
   // For a lock that the caller holds already.
-  enum class Held { already };
-  Guard(L& lock, Held) noexcept : lock_(lock) {}
+  enum class Already { held };
+  Guard(L& lock, Already) noexcept : lock_(lock) {}
   ~Guard() { lock_.unlock(); }
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;

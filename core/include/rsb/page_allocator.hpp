@@ -395,21 +395,17 @@ class PageAllocator : ValidOptions<Config::options> {
     return released;
   }
 
-  [[gnu::noinline]] size_t discard(LockGuard& guard, Span* run) noexcept {
-    if constexpr (DiscardingSource<Pages>) {
-      const size_t dirty = run->dirty;
-      runs_.set_aside(run);
-      bool discarded;
-      {
-        Unlocked unlocked(guard);
-        discarded = source_.discard(run->base, run->pages * page);
-      }
-      runs_.give(run, discarded ? 0 : dirty);
-      return discarded ? dirty * page : 0;
-    } else {
-      runs_.keep(run);
-      return 0;
+  [[gnu::noinline]] size_t discard(LockGuard& guard,
+                                   Span* run) noexcept requires DiscardingSource<Pages> {
+    const size_t dirty = run->dirty;
+    runs_.set_aside(run);
+    bool discarded;
+    {
+      Unlocked unlocked(guard);
+      discarded = source_.discard(run->base, run->pages * page);
     }
+    runs_.give(run, discarded ? 0 : dirty);
+    return discarded ? dirty * page : 0;
   }
 
   // The descriptors of a long acquisition are memory too. Only called while nobody else can
@@ -442,11 +438,13 @@ class PageAllocator : ValidOptions<Config::options> {
       next = run->next;
       bytes += release_removed(guard, run);
     }
-    for (Span* run = runs_.longest_dirty(); run != nullptr; run = runs_.longest_dirty()) {
-      runs_.take_out(run);
-      const size_t discarded = discard(guard, run);
-      if (discarded == 0) break;
-      bytes += discarded;
+    if constexpr (DiscardingSource<Pages>) {
+      while (Span* const run = runs_.longest_dirty()) {
+        runs_.take_out(run);
+        const size_t discarded = discard(guard, run);
+        if (discarded == 0) break;
+        bytes += discarded;
+      }
     }
     return bytes;
   }
