@@ -17,7 +17,7 @@ STANDARD_C = {
     "malloc", "free", "calloc", "realloc", "reallocarray", "aligned_alloc", "memalign",
     "posix_memalign", "valloc", "pvalloc", "malloc_usable_size", "free_sized", "free_aligned_sized",
 }
-# [new.delete] of C++20, mangled for 64-bit targets.
+# [new.delete] of C++20, mangled where size_t is unsigned long.
 STANDARD_NEW = {
     "_Znwm", "_Znam", "_ZnwmSt11align_val_t", "_ZnamSt11align_val_t",
     "_ZnwmRKSt9nothrow_t", "_ZnamRKSt9nothrow_t",
@@ -103,8 +103,11 @@ def names(arguments):
 
 
 def unexpected_names(symbols):
+    new = STANDARD_NEW
+    if "_Znwj" in symbols.all:  # size_t is unsigned int: the m of size_t, not one in a word, is a j
+        new = {re.sub("^(_Zn[wa])m|(Pv)m", r"\1\2j", name) for name in new}
     problems = []
-    for archive, standard in zip(ARCHIVES, (set(), STANDARD_C, STANDARD_NEW)):
+    for archive, standard in zip(ARCHIVES, (set(), STANDARD_C, new)):
         found = symbols.defined[archive]
         # Prefixed, or something of namespace rsb.
         ours = {name for name in found if re.match(r"rsb_|_ZZ?NK?3rsb", name)}

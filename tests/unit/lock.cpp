@@ -33,6 +33,18 @@ struct Waiting {
 
 constinit BasicSpinLock<Waiting> contended;
 
+// A core's interrupts as a number: 0 is nothing masked.
+struct Masked {
+  using State = int;
+  static inline constinit int level = 0;
+  static State mask() noexcept {
+    const int before = level;
+    level = 7;
+    return before;
+  }
+  static void restore(State before) noexcept { level = before; }
+};
+
 }  // namespace
 
 TEST_CASE("a lock is what locks and unlocks without throwing") {
@@ -60,6 +72,52 @@ TEST_CASE("no lock can be taken any number of times") {
   lock.unlock();
   lock.unlock();
 }
+
+TEST_CASE("an interrupt lock masks interrupts, and leaves masked what was masked before") {
+  static_assert(Lock<InterruptLock<Masked>>);
+  InterruptLock<Masked> lock;
+  lock.lock();
+  CHECK(Masked::level == 7);
+  lock.unlock();
+  CHECK(Masked::level == 0);
+
+  const int before = Masked::mask();
+  lock.lock();
+  lock.unlock();
+  CHECK(Masked::level == 7);
+  Masked::restore(before);
+  CHECK(Masked::level == 0);
+}
+
+#if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
+namespace {
+
+constinit volatile unsigned interrupts_taken = 0;
+
+void request_interrupt() {
+  volatile uint32_t& interrupt_control = *reinterpret_cast<volatile uint32_t*>(0xe000'ed04);
+  interrupt_control = uint32_t{1} << 28;  // PENDSVSET
+  asm volatile("dsb\n isb" ::: "memory");
+}
+
+}  // namespace
+
+extern "C" void arm_pendsv_isr() {
+  interrupts_taken = interrupts_taken + 1;
+}
+
+TEST_CASE("an interrupt comes when the interrupt lock is given back, not before") {
+  request_interrupt();
+  CHECK(interrupts_taken == 1);
+  InterruptLock<CoreInterrupts> lock;
+  lock.lock();
+  request_interrupt();
+  CHECK(interrupts_taken == 1);
+  lock.unlock();
+  asm volatile("isb" ::: "memory");
+  CHECK(interrupts_taken == 2);
+}
+#endif
 
 TEST_CASE("a guard holds the lock for its scope") {
   support::WatchedLock lock;

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rsb/arch.hpp"
+
 namespace rsb {
 
 inline constexpr size_t KiB = 1024;
@@ -20,18 +22,32 @@ constexpr bool is_power_of_two(size_t n) noexcept {
 
 // Index of the highest set bit; n must not be 0.
 constexpr unsigned floor_log2(size_t n) noexcept {
-  constexpr unsigned top = sizeof(unsigned long) * CHAR_BIT - 1;
   static_assert(sizeof(size_t) <= sizeof(unsigned long long));
-  if constexpr (sizeof(size_t) <= sizeof(unsigned long)) {
-    return top ^ static_cast<unsigned>(__builtin_clzl(n));  // as subtraction, but folds away
+  constexpr unsigned bits = sizeof(size_t) * CHAR_BIT;
+  if constexpr (!has_bit_scan) {
+    unsigned log = 0;
+    for (unsigned half = bits / 2; half != 0; half /= 2) {
+      if (n >> half == 0) continue;
+      n >>= half;
+      log += half;
+    }
+    return log;
+  } else if constexpr (sizeof(size_t) <= sizeof(unsigned long)) {
+    return (bits - 1) ^ static_cast<unsigned>(__builtin_clzl(n));  // as subtraction, but folds away
   } else {
-    return 63u ^ static_cast<unsigned>(__builtin_clzll(n));
+    return (bits - 1) ^ static_cast<unsigned>(__builtin_clzll(n));
   }
 }
 
 // Index of the lowest set bit; n must not be 0.
 constexpr unsigned lowest_bit(size_t n) noexcept {
-  return static_cast<unsigned>(__builtin_ctzll(static_cast<unsigned long long>(n)));
+  if constexpr (!has_bit_scan) {
+    return floor_log2(n & -n);
+  } else if constexpr (sizeof(size_t) <= sizeof(unsigned long)) {
+    return static_cast<unsigned>(__builtin_ctzl(n));
+  } else {
+    return static_cast<unsigned>(__builtin_ctzll(n));
+  }
 }
 
 // `alignment` is a power of two. The caller makes sure that n + alignment does not overflow.

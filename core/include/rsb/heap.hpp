@@ -150,7 +150,10 @@ class Heap {
 
   // Null: none. Returns the previous one.
   OutOfMemoryHandler set_out_of_memory_handler(OutOfMemoryHandler handler) noexcept {
-    return __atomic_exchange_n(&out_of_memory_, handler, __ATOMIC_ACQ_REL);
+    LockGuard guard(pages_.lock_);  // not by an exchange, which not every processor has
+    OutOfMemoryHandler const previous = out_of_memory_;
+    __atomic_store_n(&out_of_memory_, handler, __ATOMIC_RELEASE);
+    return previous;
   }
 
   // Makes link tags unpredictable: call it early with something random. Without, they

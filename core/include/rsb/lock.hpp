@@ -78,6 +78,36 @@ class BasicSpinLock {
 
 using SpinLock = BasicSpinLock<KeepSpinning>;
 
+// How a core's interrupts are masked: two functions of a few instructions each. arch.hpp has them
+// for some processors, as CoreInterrupts. mask() returns what restore() is to be given, so that
+// what was masked already stays masked.
+template <class I>
+concept Interrupts = requires(typename I::State before) {
+  { I::mask() }
+  noexcept->SameAs<typename I::State>;
+  { I::restore(before) }
+  noexcept->SameAs<void>;
+};
+
+// For one core whose interrupt handlers allocate and free: holds them off while the heap is at
+// work, never waits, and needs no atomic instructions. Not for several cores: masking stops only
+// this one.
+template <Interrupts I>
+class InterruptLock {
+ public:
+  constexpr InterruptLock() noexcept = default;
+
+  void lock() noexcept {
+    // Nobody comes in between: what is stored here is stored with interrupts masked.
+    const typename I::State before = I::mask();
+    before_ = before;
+  }
+  void unlock() noexcept { I::restore(before_); }
+
+ private:
+  typename I::State before_{};
+};
+
 // A lock may also have try_lock(): true if it is now the caller's. Fast paths use it, so that they
 // need no stack frame for the case of waiting, which they leave to a slow path.
 template <class L>

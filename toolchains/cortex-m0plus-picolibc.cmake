@@ -1,0 +1,4 @@
+# Cortex-M0+ with picolibc. QEMU has no such core: this compiles, and nothing runs.
+set(cpu "-mcpu=cortex-m0plus")
+set(machine "")
+include(${CMAKE_CURRENT_LIST_DIR}/arm-picolibc.cmake)
