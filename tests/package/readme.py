@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Checks that every block of code in README.md stands in a file that a test compiles or runs.
+"""Checks that every block of code of a page stands in a file that a test compiles or runs.
 
-    tests/package/readme.py README.md FOLDER...
+    tests/package/readme.py PAGE FOLDER...
 
 The language after the opening fence tells where to look: the block must be, word for word, lines of a file of one of
 the folders with that suffix; or else the name of a program in the repository. Blocks marked text are
@@ -13,14 +13,14 @@ import pathlib
 import re
 import sys
 
-SUFFIXES = {"c": ".c", "cpp": ".hpp .cpp", "cmake": "CMakeLists.txt", "sh": ".sh"}
+SUFFIXES = {"c": ".c", "cpp": ".hpp .cpp", "cmake": "CMakeLists.txt .cmake", "sh": ".sh"}
 
 
 def main():
-    top = pathlib.Path(sys.argv[1]).parent
-    readme = pathlib.Path(sys.argv[1]).read_text()
+    top = pathlib.Path(__file__).parents[2]
+    page = pathlib.Path(sys.argv[1]).read_text()
     files = [path for folder in sys.argv[2:] for path in pathlib.Path(folder).iterdir()]
-    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     failures = [
         f"{language or 'without a language'}:\n{code}"
         for language, code in blocks
