@@ -4,8 +4,11 @@
 // KiB of memory for pages: they also run on bare metal.
 #pragma once
 
-#if !defined(__cpp_exceptions)
+#if !defined(__cpp_exceptions)  // bare metal
 #define DOCTEST_CONFIG_NO_EXCEPTIONS_BUT_WITH_ALL_ASSERTS
+#define DOCTEST_CONFIG_NO_POSIX_SIGNALS
+#define DOCTEST_CONFIG_NO_MULTITHREADING
+#define DOCTEST_CONFIG_COLORS_NONE
 #endif
 #include <doctest/doctest.h>
 

@@ -1,0 +1,5 @@
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+  message(FATAL_ERROR "RSB_PORT=aarch64-16k: for Linux not yet")
+else()
+  include(${CMAKE_CURRENT_LIST_DIR}/bare-metal.cmake)
+endif()
