@@ -15,6 +15,7 @@ struct Core {
   void* thread_locals;
   void (*work)(void*);
   void* context;
+  unsigned is_at_work;  // PSCI calls a core off that it is only about to switch on
 };
 
 constexpr size_t cache_line = 64;
@@ -58,6 +59,11 @@ void write_back(const void* object, size_t bytes) {
   asm volatile("dsb sy" ::: "memory");
 }
 
+bool are_thread_locals_small() {
+  const size_t alignment = reinterpret_cast<uintptr_t>(__tls_align);
+  return _tls_size() <= most_thread_local_bytes && alignment <= cache_line;
+}
+
 }  // namespace
 
 extern "C" void rsb_port_core_start();
@@ -66,9 +72,9 @@ extern "C" [[noreturn]] void rsb_port_core_main(Core* core) {
   _init_tls(core->thread_locals);
   _set_tls(core->thread_locals);
   core->work(core->context);
-  asm volatile("dsb sy" ::: "memory");
+  __atomic_store_n(&core->is_at_work, 0u, __ATOMIC_RELEASE);
   call(Psci::cpu_off);
-  __builtin_trap();
+  for (;;) asm volatile("wfi");  // QEMU lets a few more instructions pass
 }
 
 unsigned rsb::port::cores() noexcept {
@@ -78,16 +84,24 @@ unsigned rsb::port::cores() noexcept {
 }
 
 bool rsb::port::start_core(unsigned core, void (*work)(void*), void* context) noexcept {
-  if (core >= most_cores || _tls_size() > most_thread_local_bytes) return false;
-  if (call(Psci::affinity_info, core) != is_off) return false;
+  if (core >= most_cores || !are_thread_locals_small()) return false;
   Memory& own = memory[core];
-  own.core = {own.stack + sizeof own.stack, own.thread_locals, work, context};
+  if (__atomic_load_n(&own.core.is_at_work, __ATOMIC_ACQUIRE) != 0) return false;
+  if (call(Psci::affinity_info, core) != is_off) return false;
+  own.core = {own.stack + sizeof own.stack, own.thread_locals, work, context, 1};
   write_back(&own.core, sizeof own.core);
-  return call(Psci::cpu_on, core, reinterpret_cast<uintptr_t>(rsb_port_core_start),
-              reinterpret_cast<uintptr_t>(&own.core)) == success;
+  if (call(Psci::cpu_on, core, reinterpret_cast<uintptr_t>(rsb_port_core_start),
+           reinterpret_cast<uintptr_t>(&own.core)) == success) {
+    return true;
+  }
+  own.core.is_at_work = 0;
+  return false;
 }
 
 void rsb::port::wait_for_core(unsigned core) noexcept {
+  if (core >= most_cores) return;
+  while (__atomic_load_n(&memory[core].core.is_at_work, __ATOMIC_ACQUIRE) != 0) {
+    asm volatile("yield");
+  }
   while (call(Psci::affinity_info, core) != is_off) asm volatile("yield");
-  asm volatile("dsb sy" ::: "memory");
 }

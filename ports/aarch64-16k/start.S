@@ -59,6 +59,7 @@ prepare:
         adrp    x0, vectors
         add     x0, x0, :lo12:vectors
         msr     vbar_el1, x0
+        msr     tpidr_el1, xzr                  // see exception
         mov     x0, #0x300000                   // floating point, which C code uses to copy
         msr     cpacr_el1, x0
 
@@ -100,17 +101,24 @@ vectors:
         b       exception
         .endr
 exception:
-        mrs     x5, esr_el1                     // for a debugger
-        mrs     x6, elr_el1
-        mrs     x7, far_el1
-        mov     x0, #0x04                       // SYS_WRITE0
-        adr     x1, sentence
-        hlt     #0xf000
-        mov     x0, #0x20                       // SYS_EXIT_EXTENDED
+        mrs     x0, tpidr_el1
+        cbnz    x0, end                         // another one, while this one is reported
+        mov     x0, #1
+        msr     tpidr_el1, x0
+        adrp    x0, exception_stack_top
+        add     sp, x0, :lo12:exception_stack_top
+        mrs     x0, esr_el1
+        mrs     x1, elr_el1
+        mrs     x2, far_el1
+        bl      rsb_port_report_exception
+end:    mov     x0, #0x20                       // SYS_EXIT_EXTENDED
         adr     x1, status
         hlt     #0xf000
         b       .
         .balign 8
 status: .quad   0x20026, 139                    // ADP_Stopped_ApplicationExit
-sentence:
-        .asciz  "processor exception\n"
+
+        .section .bss.rsb_port_exception_stack, "aw", %nobits
+        .balign 16
+        .skip   4096
+exception_stack_top:

@@ -66,35 +66,6 @@ struct Own {
   static rsb_stats stats() { return rsb::inspect(heap).stats(); }
 };
 
-// A spinlock, and options that make it go to the page source and back all the time: the lock is
-// given up in the middle of operations.
-struct Restless {
-  using Pages = rsb::platform::Pages;
-  using Lock = rsb::SpinLock;
-  static constexpr rsb::Options options{
-      .page_size = 4 * rsb::KiB,
-      .span_size = 16 * rsb::KiB,
-      .acquire_size = 128 * rsb::KiB,
-      .acquire_alignment = 4 * rsb::KiB,
-      .keep_free = 256 * rsb::KiB,
-      .discard_size = 8 * rsb::KiB,
-      .radix_leaf_bits = 10,
-      .radix_inner_bits = 14,
-  };
-};
-
-// Acquires exactly what each request needs, and keeps nothing.
-struct Greedless {
-  using Pages = rsb::platform::Pages;
-  using Lock = rsb::BasicSpinLock<rsb::platform::YieldThenSleep>;
-  static constexpr rsb::Options options{
-      .acquire_size = 16 * rsb::KiB,
-      .acquire_alignment = 16 * rsb::KiB,
-      .keep_free = 0,
-      .discard_size = 16 * rsb::KiB,
-  };
-};
-
 // A pool that is often exhausted, with small pages and a flat map.
 struct PoolSource : rsb::NoPages {
   alignas(4096) static inline char memory[12 * rsb::MiB];
@@ -107,7 +78,7 @@ struct PoolSource : rsb::NoPages {
 };
 struct Pool {
   using Pages = PoolSource;
-  using Lock = rsb::BasicSpinLock<rsb::platform::YieldThenSleep>;
+  using Lock = rsb::platform::Lock;
   static constexpr rsb::Options options{
       .page_size = 256,
       .span_size = 1024,

@@ -1,0 +1,97 @@
+// The locks that ask the system to let others go first.
+#include <time.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "rsb/lock.hpp"
+#include "rsb/platform.hpp"
+#include "support/test.hpp"
+#include "threads/increments.hpp"
+
+namespace {
+
+double processor_seconds_of_this_thread() {
+  timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) * 1e-9;
+}
+
+// How many seconds a waiter computes while the holder sleeps with the lock for half a second.
+template <class Lock>
+double seconds_burnt_behind_a_sleeper() {
+  Lock lock;
+  double burnt = 0;
+  std::atomic<bool> started{false};
+  std::jthread waiter;
+  {
+    // The holder must not be the only thread: a lock may be free of atomics then.
+    waiter = std::jthread([&] {
+      while (!started) std::this_thread::yield();
+      const double before = processor_seconds_of_this_thread();
+      lock.lock();
+      burnt = processor_seconds_of_this_thread() - before;
+      lock.unlock();
+    });
+    rsb::Guard guard(lock);
+    started = true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  }
+  waiter.join();
+  return burnt;
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("a lock lets one thread in at a time", Lock,
+                   rsb::BasicSpinLock<rsb::platform::YieldThenSleep>, rsb::platform::Lock) {
+  CHECK(threads::lost_increments<Lock>(50'000) == 0);
+}
+
+TEST_CASE_TEMPLATE("a waiter behind a sleeping holder leaves the processor to others", Lock,
+                   rsb::BasicSpinLock<rsb::platform::YieldThenSleep>, rsb::platform::Lock) {
+  CHECK(seconds_burnt_behind_a_sleeper<Lock>() < 0.15);
+}
+
+TEST_CASE("a guard's lock is free while it is given up") {
+  rsb::SpinLock lock;
+  rsb::Guard guard(lock);
+  {
+    rsb::Unlocked unlocked(guard);
+    std::thread([&] { rsb::Guard other(lock); }).join();
+  }
+  std::atomic<bool> entered{false};
+  std::jthread waiter([&] {
+    rsb::Guard other(lock);
+    entered = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  CHECK_FALSE(entered);
+  rsb::Unlocked unlocked(guard);
+  waiter.join();
+}
+
+// Signal handlers may fork while their thread is inside malloc, and other threads may fork
+// meanwhile: the C library does not serialise fork handlers.
+TEST_CASE("a fork in another thread does not open the lock of a thread that forks inside it") {
+  rsb::platform::Lock lock;
+  std::atomic<bool> forked{false};
+  std::atomic<bool> entered{false};
+  std::jthread other([&] {
+    while (!forked) std::this_thread::yield();
+    lock.lock_for_fork();
+    entered = true;
+    lock.unlock_in_parent();
+  });
+  lock.lock();
+  lock.lock_for_fork();
+  forked = true;
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  lock.unlock_in_parent();
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  CHECK_FALSE(entered);
+  lock.unlock();
+  other.join();
+  CHECK(entered);
+}
