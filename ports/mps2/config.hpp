@@ -2,14 +2,17 @@
 // allocate too.
 #pragma once
 
+#include <errno.h>
+
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
-#include "rsb/page_source.hpp"
-#include "rsb/platform.hpp"
+#include "rsb/static_pool.hpp"
 
 namespace rsb {
 
 struct Instance {
+  using Pages = StaticPool<512 * KiB, 1 * KiB>;
+  using Lock = InterruptLock<CoreInterrupts>;
   static constexpr Options options{
       .page_size = 1 * KiB,
       .span_size = 4 * KiB,
@@ -19,24 +22,7 @@ struct Instance {
       .checks = Checks::RSB_CHECKS,
       .map = Map::flat,
   };
-
-  // Hands over the pool when memory is first needed. Satisfies rsb::RegionSource.
-  class Pages : public NoPages {
-   public:
-    Region next_region() noexcept {
-      if (handed_over_) return {};
-      handed_over_ = true;
-      return {pool, sizeof pool};
-    }
-
-   private:
-    alignas(options.page_size) static inline char pool[512 * KiB];
-    bool handed_over_ = false;
-  };
-
-  using Lock = InterruptLock<CoreInterrupts>;
-
-  static void exhausted() noexcept { platform::exhausted(); }
+  static void exhausted() noexcept { errno = ENOMEM; }
 };
 
 }  // namespace rsb
