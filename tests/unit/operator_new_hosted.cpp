@@ -7,15 +7,16 @@
 
 #include "rsb/bits.hpp"
 #include "rsb/rsb.h"
+#include "support/address_space.hpp"
 #include "support/test.hpp"
 
 using rsb::is_aligned;
+using support::impossible;
 using support::opaque;
 
 namespace {
 
 constexpr std::align_val_t wide{256};
-constexpr size_t impossible = SIZE_MAX / 4;
 
 // Whether the heap knows the block: who else would know its size?
 bool is_ours(void* block, size_t size) {
@@ -82,6 +83,7 @@ TEST_CASE("new of 0 bytes gives unique pointers, and delete takes null") {
 }
 
 TEST_CASE("exhausted plain new is a fault, nothrow new gives null") {
+  const support::NothingLarge nothing_large;
   const int out = RSB_OUT_OF_MEMORY;
   CHECK(support::fault_of([] { support::drop(operator new(opaque(impossible))); }) == out);
   CHECK(support::fault_of([] { support::drop(operator new[](opaque(impossible))); }) == out);
