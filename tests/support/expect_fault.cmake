@@ -1,7 +1,7 @@
-# Runs COMMAND, which must be killed by a trap or abort after saying SENTENCE on standard error.
+# Runs COMMAND, which must be killed by a trap or abort after saying SENTENCE.
 execute_process(COMMAND ${COMMAND}
   RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE error TIMEOUT 50)
-string(FIND "${error}" "rsbmalloc: ${SENTENCE}" said)
+string(FIND "${output}${error}" "rsbmalloc: ${SENTENCE}" said)
 if(said EQUAL -1 OR NOT result MATCHES "^(Illegal instruction|SIGTRAP|Subprocess aborted)$")
   message(FATAL_ERROR
     "expected: ${SENTENCE}\nresult: ${result}\nstdout: ${output}\nstderr: ${error}")
