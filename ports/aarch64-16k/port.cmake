@@ -1,5 +1,6 @@
+# aarch64 with pages of 16 KiB: what README.md says of Linux, and of machines without a system.
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
-  message(FATAL_ERROR "RSB_PORT=aarch64-16k: for Linux not yet")
+  set(default_config_header ${CMAKE_CURRENT_LIST_DIR}/linux.hpp)
 else()
   include(${CMAKE_CURRENT_LIST_DIR}/bare-metal.cmake)
 endif()

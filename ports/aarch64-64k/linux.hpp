@@ -1,5 +1,6 @@
-// aarch64 Linux with pages of 64 KiB: the heap's page must be no smaller than the kernel's. The
-// program still runs on kernels with pages of 4 and 16 KiB.
+// aarch64 Linux with pages of 64 KiB: the allocator's page must be no smaller than the kernel's.
+// Programs still run on kernels with pages of 4 and of 16 KiB. A span is a page at least, so a
+// program with few blocks of many sizes needs more memory than with smaller pages.
 #pragma once
 
 #include "rsb/options.hpp"
@@ -14,6 +15,7 @@ struct Instance {
     Options o = platform::options;
     o.page_size = 64 * KiB;
     o.span_size = 64 * KiB;
+    o.acquire_size = 16 * MiB;  // as in ../aarch64-16k/linux.hpp
     o.checks = Checks::RSB_CHECKS;
     return o;
   }();
