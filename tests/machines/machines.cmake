@@ -26,6 +26,6 @@ function(rsb_boot_machines)
     add_test(NAME boot@${machine} COMMAND sh ${here}/boot ${machine} ${work}/vmlinuz
       $<TARGET_FILE:init_${machine}> ${work}/programs ${RSB_LOG_${machine}})
     set_tests_properties(boot@${machine} PROPERTIES
-      TIMEOUT 600 PROCESSORS 2 FIXTURES_REQUIRED kernel-${machine} FIXTURES_SETUP ${machine})
+      TIMEOUT 300 PROCESSORS 2 FIXTURES_REQUIRED kernel-${machine} FIXTURES_SETUP ${machine})
   endforeach()
 endfunction()
