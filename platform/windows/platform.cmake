@@ -1,0 +1,4 @@
+target_sources(rsb_malloc_objects PRIVATE
+  ${CMAKE_CURRENT_LIST_DIR}/process.cpp ${CMAKE_CURRENT_LIST_DIR}/fault_hook.cpp)
+target_sources(rsb_libc_objects PRIVATE ${CMAKE_CURRENT_LIST_DIR}/msvcrt.cpp)
+list(APPEND RSB_LIBC_SYMBOLS rsb_replaces_msvcrt)

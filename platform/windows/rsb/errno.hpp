@@ -1,0 +1,11 @@
+// How the built instance gets at the errno of a C runtime that it does not need.
+#pragma once
+
+namespace rsb::platform {
+
+using Errno = int* (*)();
+
+// Where a thread's errno is; null if the program does without. Set before main by rsb::libc.
+extern constinit Errno errno_of_thread;
+
+}  // namespace rsb::platform

@@ -1,0 +1,118 @@
+// 64-bit Windows: pages by VirtualAlloc, a spinlock that yields. Needs KERNEL32.dll and nothing
+// else, no C runtime either. Whatever is called here leaves GetLastError() as it was.
+//
+// errno belongs to a C runtime, of which a process may have several: only rsb::libc, which is
+// linked into programs that have one, sets it.
+#pragma once
+
+#include "rsb/kernel32.hpp"
+#include "rsb/lock.hpp"
+#include "rsb/options.hpp"
+
+namespace rsb::platform {
+
+class KeepLastError {
+ public:
+  KeepLastError() noexcept : saved_(GetLastError()) {}
+  ~KeepLastError() { SetLastError(saved_); }
+  KeepLastError(const KeepLastError&) = delete;
+  KeepLastError& operator=(const KeepLastError&) = delete;
+
+ private:
+  const unsigned long saved_;
+};
+
+// Satisfies rsb::PageSource; zeroes, and discards. All of what it acquires is committed: a request
+// that the system cannot back with memory fails here, and no access ever does later.
+class Pages {
+ public:
+  static constexpr bool zeroed = true;
+  static constexpr bool trusted = true;
+
+  [[gnu::noinline]] bool accepts_page(size_t bytes) noexcept {
+    SystemInformation system;
+    GetSystemInfo(reinterpret_cast<_SYSTEM_INFO*>(&system));
+    return bytes % system.page_bytes == 0;
+  }
+
+  [[gnu::noinline]] void* acquire(size_t bytes, size_t alignment) noexcept {
+    const KeepLastError keep_last_error;
+    if (alignment <= granularity) {
+      return VirtualAlloc(nullptr, bytes, mem_reserve | mem_commit, page_read_write);
+    }
+    // Reservations begin at multiples of the granularity, and cannot be given back in part: so
+    // address space stays reserved around what is committed. To release it and then to reserve just
+    // the aligned part would be a race with other threads.
+    size_t more;
+    if (__builtin_add_overflow(bytes, alignment - granularity, &more)) return nullptr;
+    void* const reservation = VirtualAlloc(nullptr, more, mem_reserve, page_no_access);
+    if (reservation == nullptr) return nullptr;
+    char* const aligned = align_up(static_cast<char*>(reservation), alignment);
+    if (VirtualAlloc(aligned, bytes, mem_commit, page_read_write) != nullptr) return aligned;
+    VirtualFree(reservation, 0, mem_release);
+    return nullptr;
+  }
+
+  // Whole reservations are all that the system takes back.
+  [[gnu::noinline]] bool release(void* base, size_t bytes) noexcept {
+    const KeepLastError keep_last_error;
+    MemoryInformation memory;
+    if (!is_committed_from(base, memory) || memory.bytes < bytes) return false;
+    return VirtualFree(memory.reservation, 0, mem_release) != 0;
+  }
+
+  // Not by MEM_DECOMMIT, which is documented to bring zeroes: if others take the memory before it
+  // is committed again, then it is lost in the middle of the heap's. Zeroes are written, and
+  // MEM_RESET says that they need not be kept, in memory or in the paging file; what has been
+  // dropped comes back as zeroes. So this frees memory, but no part of the commit limit.
+  [[gnu::noinline]] bool discard(void* base, size_t bytes) noexcept {
+    const KeepLastError keep_last_error;
+    MemoryInformation memory;
+    if (!is_committed_from(base, memory) || memory.bytes < bytes) return false;
+    __builtin_memset(base, 0, bytes);
+    VirtualAlloc(base, bytes, mem_reset, page_read_write);
+    return true;
+  }
+
+ private:
+  static constexpr size_t granularity = 64 * KiB;  // of reservations, on all of Windows
+
+  // Whether `base` is the start of a page of memory that may be written.
+  static bool is_committed_from(void* base, MemoryInformation& memory) noexcept {
+    return VirtualQuery(base, reinterpret_cast<_MEMORY_BASIC_INFORMATION*>(&memory),
+                        sizeof memory) == sizeof memory &&
+           memory.base == base && memory.state == mem_commit;
+  }
+};
+
+// Gives the processor to whoever holds the lock; after some rounds sleeps, since yielding does
+// nothing for a holder of lower priority.
+struct YieldThenSleep {
+  static void wait(unsigned round) noexcept {
+    constexpr unsigned rounds_of_yield = 16;
+    if (round < rounds_of_yield) {
+      SwitchToThread();
+    } else {
+      Sleep(1);  // milliseconds
+    }
+  }
+};
+
+using Lock = BasicSpinLock<YieldThenSleep>;
+
+// Committed memory counts against the system's limit whether it is used or not. So it comes in
+// smaller pieces than elsewhere, and the page map in smaller nodes: one leaf, 1 MiB, for 256 MiB.
+inline constexpr Options options{
+    .acquire_size = 4 * MiB,
+    .acquire_alignment = 64 * KiB,
+    .keep_free = 16 * MiB,
+    .radix_leaf_bits = 14,
+    .radix_inner_bits = 8,
+};
+
+// An allocation has failed; an alignment was no power of two. They set errno in programs that link
+// rsb::libc, and do nothing else.
+void exhausted() noexcept;
+void invalid_argument() noexcept;
+
+}  // namespace rsb::platform
