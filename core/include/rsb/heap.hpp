@@ -290,18 +290,18 @@ class Heap {
   // looks like a fault, it leaves to a slow path, as its last step: so it needs no stack frame.
   [[gnu::always_inline]] void deallocate_block(void* block) noexcept {
     if (Span* const span = pages_.map().find_near(block)) [[likely]]
-      return deallocate_in<Lookup::near>(span, block);
+      return deallocate_in<Lookup::at_home>(span, block);
     deallocate_far(block);
   }
 
   [[gnu::noinline]] void deallocate_far(void* block) noexcept {
     Span* const span = pages_.map().find(block);
-    if (span != nullptr) return deallocate_in<Lookup::far>(span, block);
+    if (span != nullptr) return deallocate_in<Lookup::in_tree>(span, block);
     deallocate_slowly(block);
   }
 
   // A map may ignore an address's highest bits, but not when it looks near.
-  enum class Lookup { near, far };
+  enum class Lookup { at_home, in_tree };
 
   template <Lookup lookup>
   [[gnu::always_inline]] void deallocate_in(Span* span, void* block) noexcept {
@@ -309,7 +309,7 @@ class Heap {
       LockHeld held(pages_.lock_);
       span = head_of(span);
       const size_t offset = offset_in_span(span, block);
-      const bool exact = lookup == Lookup::near || bytes_from(span->base, block) == offset;
+      const bool exact = lookup == Lookup::at_home || bytes_from(span->base, block) == offset;
       if (span->is_span() && (!checked || (exact && span->may_be_in_use(block, offset))))
           [[likely]] {
         if (span->stays_when_freed()) [[likely]] {

@@ -41,8 +41,8 @@ class RadixPageMap {
   constexpr RadixPageMap() noexcept = default;
 
   Span* find(const void* p) const noexcept {
-    Span* const near = find_near(p);
-    return near != nullptr ? near : find_in_tree(p);
+    Span* const found = find_near(p);
+    return found != nullptr ? found : find_in_tree(p);
   }
 
   Span* find_near(const void* p) const noexcept {
