@@ -1,18 +1,11 @@
-// The names that Microsoft's C runtime adds to the standard ones, and errno. Linking this replaces
-// the runtime's allocator for the program, not for the runtime's own DLL: what that allocates for a
+// The names that Microsoft's C runtime adds to the standard ones. Linking this replaces the
+// runtime's allocator for the program, not for the runtime's own DLL: what that allocates for a
 // caller (_fullpath, _getcwd, _tempnam, _dupenv_s, with a null buffer) must not be given to free().
 // Those functions whose results programs do free are here: all that have a dup in their name.
 #include "instance.hpp"
-#include "rsb/errno.hpp"
 #include "rsb/rsb.h"
 
-extern "C" __declspec(dllimport) int* __cdecl _errno();
-
 namespace {
-
-[[gnu::constructor]] void start() {
-  rsb::platform::errno_of_thread = &_errno;
-}
 
 template <class Char>
 Char* duplicate(const Char* text) noexcept {

@@ -119,7 +119,13 @@ struct UncheckedFirmware : Configuration<with_checks(firmware, Checks::off)> {};
 
 // The memory that pages come from: one test at a time uses it.
 inline constexpr size_t arena_bytes = 256 * KiB;
-alignas(arena_bytes) inline char arena[arena_bytes];  // so that every run sees the same
+// Aligned, so that every run sees the same.
+#if defined(_WIN32)
+inline char arena_space[2 * arena_bytes];  // object files know no alignment above 8 KiB there
+inline char* const arena = rsb::align_up(arena_space, arena_bytes);
+#else
+alignas(arena_bytes) inline char arena[arena_bytes];
+#endif
 
 // A heap with nothing behind it but the arena, full of dirt. At its end nothing may be wrong with
 // it.

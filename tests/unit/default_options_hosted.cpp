@@ -1,29 +1,28 @@
 // The default options, as on Linux, over an arena that only an operating system has: large
 // acquisitions, alignments to 4 MiB, moves.
-#include <sys/mman.h>
-
 #include "rsb/inspector.hpp"
 #include "support/test.hpp"
+#include "support/virtual_memory.hpp"
 #include "support/worlds.hpp"
 
 using namespace rsb;
 
 namespace {
 
-// As mmap: what was never touched, or was given back, is zero without being written.
+// As the system: what was never touched, or was given back, is zero without being written.
 class MappedPages : public support::ZeroedPages {
  public:
   bool release(void* base, size_t bytes) noexcept {
     if (!ZeroedPages::release(base, bytes)) return false;
-    return madvise(base, bytes, MADV_DONTNEED) == 0;
+    return support::drop_contents(base, bytes);
   }
   bool discard(void* base, size_t bytes) noexcept {
-    return may_discard(base, bytes) && madvise(base, bytes, MADV_DONTNEED) == 0;
+    return may_discard(base, bytes) && support::drop_contents(base, bytes);
   }
   bool move(void* from, size_t bytes, void* to) noexcept {
     if (!may_move(from, bytes, to)) return false;
     __builtin_memcpy(to, from, bytes);
-    return madvise(from, bytes, MADV_DONTNEED) == 0;
+    return support::drop_contents(from, bytes);
   }
 };
 
@@ -34,11 +33,8 @@ constexpr size_t mapped_bytes = 512 * MiB;  // of address space
 // A heap with default options and half a GiB of address space.
 class Mapped {
  public:
-  Mapped()
-      : base_(mmap(nullptr, mapped_bytes, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)),
-        heap(*new Heap<Default>) {
-    REQUIRE(base_ != MAP_FAILED);
+  Mapped() : base_(support::map(mapped_bytes)), heap(*new Heap<Default>) {
+    REQUIRE(base_ != nullptr);
     source().leave_contents();
     source().serve_from(base_, mapped_bytes);
   }
@@ -47,7 +43,7 @@ class Mapped {
     CHECK(source().complaint() == nullptr);
     const Stats s = inspect(heap).stats();
     CHECK(s.acquired_bytes + s.metadata_bytes == source().held_bytes() + region_bytes);
-    munmap(base_, mapped_bytes);
+    support::unmap(base_, mapped_bytes);
     delete &heap;
   }
   MappedPages& source() { return heap.pages().source(); }

@@ -7,8 +7,8 @@
 
 #include "rsb/bits.hpp"
 #include "rsb/rsb.h"
-#include "support/address_space.hpp"
 #include "support/test.hpp"
+#include "support/virtual_memory.hpp"
 
 using rsb::is_aligned;
 using support::impossible;

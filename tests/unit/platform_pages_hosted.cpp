@@ -1,16 +1,15 @@
-// platform/<name>/rsb/platform.hpp of the systems with mmap: compiled once for each, chosen by
-// include path.
+// platform/<name>/rsb/platform.hpp of the systems with virtual memory: compiled once for each,
+// chosen by include path.
 #include "rsb/platform.hpp"
 
-#include <errno.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "rsb/inspector.hpp"
-#include "support/address_space.hpp"
 #include "support/test.hpp"
+#include "support/virtual_memory.hpp"
 
 using namespace rsb;
+using support::is_mapped;
+using support::last_error;
+using support::set_last_error;
 
 namespace {
 
@@ -30,15 +29,8 @@ struct TooSmall {
       .page_size = 1 * KiB, .span_size = 1 * KiB, .radix_leaf_bits = 10, .radix_inner_bits = 10};
 };
 
-// What a program has in errno when nothing has failed.
+// What a program has in errno, or in what is like it, when nothing has failed.
 constexpr int untouched = 4242;
-
-bool is_mapped(char* p) {
-  // mincore fails with ENOMEM where nothing is mapped, and with EINVAL inside a page.
-  unsigned char resident;
-  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  return mincore(p - bytes_into(p, page), page, &resident) == 0;
-}
 
 }  // namespace
 
@@ -47,7 +39,6 @@ TEST_CASE("the platform's pages are all that a page source can be") {
   CHECK(ZeroingSource<Pages>);
   CHECK(TrustedSource<Pages>);
   CHECK(DiscardingSource<Pages>);
-  CHECK(MovingSource<Pages>);
   CHECK(SourceKnowsPage<Pages>);
   CHECK(Lock<platform::Lock>);
   CHECK(HeapConfig<OverPlatform>);
@@ -55,7 +46,7 @@ TEST_CASE("the platform's pages are all that a page source can be") {
 
 TEST_CASE("acquired pages are aligned, zero, writable, and gone when released") {
   Pages pages;
-  errno = untouched;
+  set_last_error(untouched);
   for (size_t alignment = 16 * KiB; alignment <= 64 * MiB; alignment *= 4) {
     for (const size_t bytes : {16 * KiB, 48 * KiB, 2 * MiB, 32 * MiB}) {
       CAPTURE(alignment);
@@ -83,24 +74,24 @@ TEST_CASE("nothing stays mapped around an aligned acquisition") {
   CHECK(pages.release(base, 16 * KiB));
 }
 
-TEST_CASE("what cannot be acquired is null, and errno stays") {
+TEST_CASE("what cannot be acquired is null, and the last error stays") {
   const support::NothingLarge nothing_large;
   Pages pages;
-  errno = untouched;
+  set_last_error(untouched);
   CHECK(pages.acquire(SIZE_MAX / 2 & ~(16 * KiB - 1), 16 * KiB) == nullptr);
   CHECK(pages.acquire(SIZE_MAX & ~(16 * KiB - 1), 16 * KiB) == nullptr);
   CHECK(pages.acquire(16 * KiB, SIZE_MAX / 2 + 1) == nullptr);
   CHECK(pages.acquire(SIZE_MAX / 2 + 1, SIZE_MAX / 2 + 1) == nullptr);
-  CHECK(errno == untouched);
+  CHECK(last_error() == untouched);
 }
 
-TEST_CASE("a release that fails says so, and errno stays") {
+TEST_CASE("a release that fails says so, and the last error stays") {
   Pages pages;
   char* const base = static_cast<char*>(pages.acquire(64 * KiB, 16 * KiB));
   REQUIRE(base != nullptr);
-  errno = untouched;
+  set_last_error(untouched);
   CHECK_FALSE(pages.release(base + 1, 64 * KiB));
-  CHECK(errno == untouched);
+  CHECK(last_error() == untouched);
   CHECK(is_mapped(base));
   CHECK(pages.release(base, 64 * KiB));
 }
@@ -114,50 +105,21 @@ TEST_CASE("discarded pages are zero and stay where they are") {
   CHECK(support::holds_only(base, 64 * KiB, 0xff));
   CHECK(support::holds_only(base + 64 * KiB, 128 * KiB, 0));
   CHECK(support::holds_only(base + 192 * KiB, 64 * KiB, 0xff));
-  errno = untouched;
+  set_last_error(untouched);
   CHECK_FALSE(pages.discard(base + 1, 16 * KiB));
-  CHECK(errno == untouched);
+  CHECK(last_error() == untouched);
   CHECK(pages.release(base, 256 * KiB));
-}
-
-TEST_CASE("moved pages bring their contents, and leave zeroes where they were") {
-  Pages pages;
-  char* const from = static_cast<char*>(pages.acquire(1 * MiB, 16 * KiB));
-  char* const to = static_cast<char*>(pages.acquire(3 * MiB, 2 * MiB));
-  REQUIRE((from != nullptr && to != nullptr));
-  support::fill_pattern(from, 1 * MiB, 1);
-  support::fill(to, 3 * MiB, 0xff);
-  CHECK(pages.move(from, 1 * MiB, to));
-  CHECK(support::holds_pattern(to, 1 * MiB, 1));
-  CHECK(support::holds_only(to + 1 * MiB, 2 * MiB, 0xff));
-  CHECK(support::holds_only(from, 1 * MiB, 0));
-  from[0] = from[1 * MiB - 1] = 1;
-  CHECK(pages.release(from, 1 * MiB));
-  CHECK(pages.release(to, 3 * MiB));
-}
-
-TEST_CASE("a move from where nothing is says so, and errno stays") {
-  Pages pages;
-  char* const from = static_cast<char*>(pages.acquire(1 * MiB, 16 * KiB));
-  char* const to = static_cast<char*>(pages.acquire(1 * MiB, 16 * KiB));
-  REQUIRE((from != nullptr && to != nullptr));
-  support::fill(to, 1 * MiB, 7);
-  errno = untouched;
-  CHECK_FALSE(pages.move(from + 1, 1 * MiB - 4 * KiB, to));
-  CHECK(errno == untouched);
-  CHECK(pages.release(from, 1 * MiB));
-  CHECK(pages.release(to, 1 * MiB));
 }
 
 TEST_CASE("pages are accepted that are multiples of the kernel's, and no others") {
   Pages pages;
-  const auto kernel_page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  errno = untouched;
+  const size_t kernel_page = support::page_of_system();
+  set_last_error(untouched);
   CHECK(pages.accepts_page(kernel_page));
   CHECK(pages.accepts_page(4 * kernel_page));
   CHECK_FALSE(pages.accepts_page(kernel_page / 2));
   CHECK_FALSE(pages.accepts_page(kernel_page / 4));
-  CHECK(errno == untouched);
+  CHECK(last_error() == untouched);
 }
 
 TEST_CASE("a heap stands on the platform") {
@@ -198,7 +160,7 @@ TEST_CASE("a region that is no memory of the platform's is zeroed by calloc afte
 }
 
 TEST_CASE("a heap whose page is smaller than the kernel's refuses to start") {
-  if (sysconf(_SC_PAGESIZE) <= 1024) return;
+  if (support::page_of_system() <= 1024) return;
   static constinit Heap<TooSmall> heap;
   CHECK(support::fault_of([] { support::drop(heap.allocate(16)); }) ==
         static_cast<int>(Fault::page_size_too_small));

@@ -5,7 +5,7 @@ namespace rsb::platform {
 
 using Errno = int* (*)();
 
-// Where a thread's errno is; null if the program does without. Set before main by rsb::libc.
+// Where a thread's errno is; null if the program does without. Set before main by errno.cpp.
 extern constinit Errno errno_of_thread;
 
 }  // namespace rsb::platform

@@ -1,8 +1,8 @@
 // 64-bit Windows: pages by VirtualAlloc, a spinlock that yields. Needs KERNEL32.dll and nothing
 // else, no C runtime either. Whatever is called here leaves GetLastError() as it was.
 //
-// errno belongs to a C runtime, of which a process may have several: only rsb::libc, which is
-// linked into programs that have one, sets it.
+// So errno, which is the C runtime's, is set only in programs that are linked with
+// -u,rsb_sets_errno, as those with rsb::libc are.
 #pragma once
 
 #include "rsb/kernel32.hpp"
@@ -54,10 +54,10 @@ class Pages {
   }
 
   // Whole reservations are all that the system takes back.
-  [[gnu::noinline]] bool release(void* base, size_t bytes) noexcept {
+  [[gnu::noinline]] bool release(void* base, size_t) noexcept {
     const KeepLastError keep_last_error;
     MemoryInformation memory;
-    if (!is_committed_from(base, memory) || memory.bytes < bytes) return false;
+    if (!is_committed_from(base, memory)) return false;
     return VirtualFree(memory.reservation, 0, mem_release) != 0;
   }
 
@@ -110,8 +110,8 @@ inline constexpr Options options{
     .radix_inner_bits = 8,
 };
 
-// An allocation has failed; an alignment was no power of two. They set errno in programs that link
-// rsb::libc, and do nothing else.
+// An allocation has failed; an alignment was no power of two. They set errno, where that is wanted,
+// and do nothing else.
 void exhausted() noexcept;
 void invalid_argument() noexcept;
 

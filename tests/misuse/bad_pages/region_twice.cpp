@@ -1,7 +1,7 @@
 // The same region is handed to the heap twice.
 #include "rsb/rsb.h"
 
-alignas(16384) static char region[1 << 20];
+alignas(4096) static char region[1 << 20];
 
 int main() {
   if (rsb_add_region(region, sizeof region) == 0) return 1;
