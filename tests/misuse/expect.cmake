@@ -1,22 +1,35 @@
-# Runs PROGRAM and compares how it ends with ENDING:
+# Runs PROGRAM, by EMULATOR if there is one, and compares how it ends with ENDING:
 #   success       status 0 and not a word
 #   default_hook  aborts, after the fault's SENTENCE and the address on standard error
 #   own_hook      leaves with status 100 + KIND, after the SENTENCE on standard output
 #   trap          an illegal instruction, and not a word
-execute_process(COMMAND ${PROGRAM}
+execute_process(COMMAND ${EMULATOR} ${PROGRAM}
   RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE error TIMEOUT 15)
+
+set(aborted "^Subprocess aborted$")
+set(trapped "^Illegal instruction$|^SIGTRAP$")
+if(SYSTEM STREQUAL "Windows")
+  # The lowest bits of STATUS_STACK_BUFFER_OVERRUN, which is what __fastfail() ends with, and of
+  # STATUS_ILLEGAL_INSTRUCTION.
+  set(aborted "^9$")
+  set(trapped "^29$")
+  string(REPLACE "\r\n" "\n" output "${output}")
+  string(REPLACE "\r\n" "\n" error "${error}")
+  # Wine's own, not the program's.
+  string(REGEX REPLACE "^wine: Unhandled illegal instruction [^\n]*\n" "" error "${error}")
+endif()
 
 if(ENDING STREQUAL "success")
   set(expected_result "^0$")
 elseif(ENDING STREQUAL "default_hook")
-  set(expected_result "^Subprocess aborted$")
+  set(expected_result ${aborted})
   set(expected_error "rsbmalloc: ${SENTENCE} \\(address 0x[0-9a-f]+\\)\n")
 elseif(ENDING STREQUAL "own_hook")
   math(EXPR status "100 + ${KIND}")
   set(expected_result "^${status}$")
   set(expected_output "${SENTENCE}\n")
 elseif(ENDING STREQUAL "trap")
-  set(expected_result "^Illegal instruction$|^SIGTRAP$")
+  set(expected_result ${trapped})
 else()
   message(FATAL_ERROR "ENDING=${ENDING}: unknown")
 endif()
