@@ -17,6 +17,12 @@ STANDARD_C = {
     "malloc", "free", "calloc", "realloc", "reallocarray", "aligned_alloc", "memalign",
     "posix_memalign", "valloc", "pvalloc", "malloc_usable_size", "free_sized", "free_aligned_sized",
 }
+# Those that Microsoft's has besides, and that rsb::libc replaces on Windows.
+MICROSOFT_C = {
+    "_msize", "_expand", "_recalloc", "_aligned_malloc", "_aligned_realloc", "_aligned_recalloc",
+    "_aligned_offset_malloc", "_aligned_offset_realloc", "_aligned_offset_recalloc",
+    "_aligned_msize", "_aligned_free", "strdup", "_strdup", "wcsdup", "_wcsdup", "_mbsdup",
+}
 # [new.delete] of C++20, mangled where size_t is unsigned long.
 STANDARD_NEW = {
     "_Znwm", "_Znam", "_ZnwmSt11align_val_t", "_ZnamSt11align_val_t",
@@ -128,6 +134,26 @@ def shared(arguments):
             + [f"does not export {name}" for name in sorted(expected - exported)])
 
 
+def imports(arguments):
+    """Problems with what a Windows program imports: other DLLs than it may need, or an allocator."""
+    text = run(arguments.objdump, "--private-headers", *arguments.files)
+    tables = re.split(r"^\s*DLL Name: ", text, flags=re.MULTILINE)[1:]
+    if not tables:
+        return ["imports nothing, or it cannot be told"]
+    problems = []
+    may_need = {dll.lower() for dll in arguments.may_need}
+    for table in tables:
+        dll, rows = table.split("\n", 1)
+        if dll.strip().lower() not in may_need:
+            problems.append(f"imports {dll.strip()}")
+        functions = re.findall(r"^\s+[0-9a-f]+\s+\d+\s+(\w+)\s*$", rows, flags=re.MULTILINE)
+        if not functions:
+            problems.append(f"what it imports from {dll.strip()} cannot be told")
+        problems += [f"imports {name} from {dll.strip()}"
+                     for name in functions if name in STANDARD_C | MICROSOFT_C]
+    return problems
+
+
 def headers(arguments):
     """Problems with headers compiled alone, without a C++ library."""
     compiler, include = arguments.files
@@ -158,7 +184,8 @@ def headers(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--nm", default="nm")
-    parser.add_argument("audit", choices=["freestanding", "names", "shared", "headers"])
+    parser.add_argument("--objdump", default="objdump")
+    parser.add_argument("audit", choices=["freestanding", "names", "shared", "imports", "headers"])
     parser.add_argument("files", nargs="+", type=pathlib.Path)
     parser.add_argument("--may-need", nargs="*", default=[])
     arguments = parser.parse_args()

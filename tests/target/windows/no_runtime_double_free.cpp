@@ -1,0 +1,10 @@
+// The default fault hook of a program without a C runtime.
+#include "rsb/rsb.h"
+#include "runtime.hpp"
+
+int run() {
+  int* const object = new int(3);
+  rsb_free(object);
+  rsb_free(object);
+  return 0;
+}
