@@ -108,12 +108,25 @@ def names(arguments):
     return unexpected_names(Symbols(arguments.nm, archives))
 
 
-def unexpected_names(symbols):
-    new = STANDARD_NEW
-    if "_Znwj" in symbols.all:  # size_t is unsigned int: the m of size_t, not one in a word, is a j
-        new = {re.sub("^(_Zn[wa])m|(Pv)m", r"\1\2j", name) for name in new}
+def windows_names(arguments):
+    """The same for Windows, where size_t is another type, and functions are called by pointers."""
+    archives = [arguments.files[0] / name for name in ARCHIVES]
+    symbols = Symbols(arguments.nm, archives)
+    for found in symbols.defined.values():  # how the compiler refers to others, and to weak ones
+        found -= {name for name in found if re.match(r"\.(refptr|weak)\.", name)}
+    pointers = {f"__imp_{name}" for name in MICROSOFT_C | {"malloc", "calloc", "realloc", "free"}}
+    return unexpected_names(symbols, STANDARD_C | MICROSOFT_C | pointers)
+
+
+def standard_new(symbols):
+    """STANDARD_NEW as mangled with the size_t of these archives."""
+    size = next((size for size in "jy" if f"_Znw{size}" in symbols.all), "m")
+    return {re.sub("(?<=_Zn[wa])m|(?<=Pv)m", size, name) for name in STANDARD_NEW}
+
+
+def unexpected_names(symbols, standard_c=STANDARD_C):
     problems = []
-    for archive, standard in zip(ARCHIVES, (set(), STANDARD_C, new)):
+    for archive, standard in zip(ARCHIVES, (set(), standard_c, standard_new(symbols))):
         found = symbols.defined[archive]
         # Prefixed, or something of namespace rsb.
         ours = {name for name in found if re.match(r"rsb_|_ZZ?NK?3rsb", name)}
@@ -185,7 +198,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--nm", default="nm")
     parser.add_argument("--objdump", default="objdump")
-    parser.add_argument("audit", choices=["freestanding", "names", "shared", "imports", "headers"])
+    parser.add_argument("audit", choices=["freestanding", "names", "windows_names", "shared",
+                                          "imports", "headers"])
     parser.add_argument("files", nargs="+", type=pathlib.Path)
     parser.add_argument("--may-need", nargs="*", default=[])
     arguments = parser.parse_args()

@@ -18,7 +18,7 @@ enum class Map : uint8_t {
           // number of regions, of each its bounds
 };
 
-// All sizes are bytes. The defaults suit Linux and Windows on 64-bit machines.
+// All sizes are bytes. The defaults suit Linux on 64-bit machines.
 struct Options {
   // The unit of the page source and of the page allocator: a power of two, from 64.
   size_t page_size = 16 * KiB;
