@@ -4,7 +4,7 @@
 #   own_hook      leaves with status 100 + KIND, after the SENTENCE on standard output
 #   trap          an illegal instruction, and not a word
 execute_process(COMMAND ${EMULATOR} ${PROGRAM}
-  RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE error TIMEOUT 15)
+  RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE error TIMEOUT 50)
 
 set(aborted "^Subprocess aborted$")
 set(trapped "^Illegal instruction$|^SIGTRAP$")

@@ -17,6 +17,8 @@ size_t left = 0;  // bytes, while memory is scarce
 void* WINAPI allocate(void* base, size_t bytes, DWORD what, DWORD protection) {
   static const auto allocate = reinterpret_cast<decltype(&VirtualAlloc)>(
       reinterpret_cast<void*>(GetProcAddress(GetModuleHandleA("kernel32.dll"), "VirtualAlloc")));
+  // As a system does that has memory enough: nobody may expect zeroes of it.
+  if (what == MEM_RESET) return base;
   if (is_scarce && (what & MEM_COMMIT) != 0) {
     if (bytes > left) {
       SetLastError(ERROR_NOT_ENOUGH_MEMORY);

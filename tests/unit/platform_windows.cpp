@@ -6,6 +6,7 @@
 #include "rsb/inspector.hpp"
 #include "rsb/platform.hpp"
 #include "support/test.hpp"
+#include "support/virtual_memory.hpp"
 
 using namespace rsb;
 
@@ -27,6 +28,17 @@ struct Default {
 size_t free_bytes_from(const void* p) {
   const MEMORY_BASIC_INFORMATION memory = query(p);
   return memory.State == MEM_FREE ? memory.RegionSize : 0;
+}
+
+// Bytes of address space of the process that are reserved and not committed.
+size_t reserved_bytes() {
+  size_t bytes = 0;
+  MEMORY_BASIC_INFORMATION memory = {};
+  for (const char* p = nullptr; VirtualQuery(p, &memory, sizeof memory) != 0;) {
+    if (memory.State == MEM_RESERVE) bytes += memory.RegionSize;
+    p = static_cast<const char*>(memory.BaseAddress) + memory.RegionSize;
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -58,6 +70,17 @@ TEST_CASE("a release gives back the whole reservation, whatever its alignment co
     CHECK(pages.release(base, 64 * KiB));
     CHECK(free_bytes_from(reservation) >= alignment);
   }
+}
+
+TEST_CASE("what cannot be committed is null, and no address space stays reserved for it") {
+  platform::Pages pages;
+  const size_t before = reserved_bytes();
+  for (const size_t alignment : {64 * KiB, 1 * MiB, 1 * GiB}) {
+    CAPTURE(alignment);
+    const support::Scarcity scarcity(0);
+    CHECK(pages.acquire(64 * KiB, alignment) == nullptr);
+  }
+  CHECK(reserved_bytes() < before + 1 * MiB);
 }
 
 TEST_CASE("discarded memory stays committed: none of it can be lost to others") {
