@@ -1,7 +1,5 @@
-// aarch64 Linux with pages of 16 KiB. The allocator's page is as large, as by default. What differs
-// is the size of acquisitions: a huge page of such a kernel has 32 MiB, and where they are given
-// unasked ("always" in /sys/kernel/mm/transparent_hugepage/enabled), the first byte written to a
-// mapping of whole huge pages costs all of one. Acquisitions of half a huge page cost what is used.
+// aarch64 Linux with pages of 16 KiB: the allocator's page is as large. So it is by default, too; a
+// program built with this header also stays so.
 #pragma once
 
 #include "rsb/options.hpp"
@@ -16,7 +14,6 @@ struct Instance {
     Options o = platform::options;
     o.page_size = 16 * KiB;
     o.span_size = 16 * KiB;
-    o.acquire_size = 16 * MiB;
     o.checks = Checks::RSB_CHECKS;
     return o;
   }();

@@ -15,7 +15,6 @@ struct Instance {
     Options o = platform::options;
     o.page_size = 64 * KiB;
     o.span_size = 64 * KiB;
-    o.acquire_size = 16 * MiB;  // as in ../aarch64-16k/linux.hpp
     o.checks = Checks::RSB_CHECKS;
     return o;
   }();

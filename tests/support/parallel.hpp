@@ -7,8 +7,8 @@
 #include "rsb/arch.hpp"
 #include "rsb/port/cores.hpp"
 #else
+#include <atomic>
 #include <chrono>
-#include <latch>
 #include <thread>
 #include <vector>
 #endif
@@ -67,9 +67,12 @@ inline unsigned max_parallel() {
 
 template <class Work>
 void parallel(unsigned count, Work work) {
-  std::latch all_there(count);
+  // Not a std::latch, whose waiters were seen to sleep on after the last arrival (mingw-w64 with
+  // GCC 12).
+  std::atomic<unsigned> missing{count};
   const auto run = [&](unsigned i) {
-    all_there.arrive_and_wait();
+    missing--;
+    while (missing != 0) std::this_thread::yield();
     work(i);
   };
   std::vector<std::jthread> threads;

@@ -125,7 +125,8 @@ class RadixPageMap {
     if constexpr (inner_bits == 0) {
       return &root_[root_index(p)];
     } else {
-      return &static_cast<Inner*>(root_[root_index(p)])->leaves[inner_index(p)];
+      void* const inner = __atomic_load_n(&root_[root_index(p)], __ATOMIC_ACQUIRE);
+      return &static_cast<Inner*>(inner)->leaves[inner_index(p)];
     }
   }
 

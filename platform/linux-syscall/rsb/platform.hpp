@@ -21,19 +21,14 @@ class Pages {
   }
 
   [[gnu::noinline]] void* acquire(size_t bytes, size_t alignment) noexcept {
-    char* const direct = map(bytes);
-    if (direct == nullptr || is_aligned(direct, alignment)) return direct;
-    unmap(direct, bytes);
-    // The kernel aligns to its own page only: map more, and return what is too much at both ends.
-    size_t more;
-    if (__builtin_add_overflow(bytes, alignment, &more)) return nullptr;
-    char* const base = map(more);
-    if (base == nullptr) return nullptr;
-    char* const aligned = align_up(base, alignment);
-    if (aligned != base) unmap(base, bytes_from(base, aligned));
-    const size_t behind = bytes_from(aligned + bytes, base + more);
-    if (behind != 0) unmap(aligned + bytes, behind);
-    return aligned;
+    char* const base = map_aligned(bytes, alignment);
+    // The larger the page, the larger the huge page: 32 MiB on kernels with pages of 16 KiB. Where
+    // they are given unasked, the first byte written would cost all of one.
+    constexpr uintptr_t no_huge_page = 15;
+    if (base != nullptr && !accepts_page(4 * KiB)) {
+      system_call(sys_madvise, address_of(base), bytes, no_huge_page);
+    }
+    return base;
   }
 
   [[gnu::noinline]] bool release(void* base, size_t bytes) noexcept { return unmap(base, bytes); }
@@ -61,6 +56,22 @@ class Pages {
   }
 
  private:
+  static char* map_aligned(size_t bytes, size_t alignment) noexcept {
+    char* const direct = map(bytes);
+    if (direct == nullptr || is_aligned(direct, alignment)) return direct;
+    unmap(direct, bytes);
+    // The kernel aligns to its own page only: map more, and return what is too much at both ends.
+    size_t more;
+    if (__builtin_add_overflow(bytes, alignment, &more)) return nullptr;
+    char* const base = map(more);
+    if (base == nullptr) return nullptr;
+    char* const aligned = align_up(base, alignment);
+    if (aligned != base) unmap(base, bytes_from(base, aligned));
+    const size_t behind = bytes_from(aligned + bytes, base + more);
+    if (behind != 0) unmap(aligned + bytes, behind);
+    return aligned;
+  }
+
   static char* map(size_t bytes) noexcept {
     constexpr uintptr_t read_write = 1 | 2;
     constexpr uintptr_t private_anonymous_noreserve = 0x2 | 0x20 | 0x4000;

@@ -85,7 +85,13 @@ class Pages {
              [[maybe_unused]] size_t alignment) noexcept {
     [[maybe_unused]] const size_t before = __atomic_fetch_add(&acquired_, bytes, __ATOMIC_RELAXED);
 #if defined(MADV_HUGEPAGE)
-    if (before >= huge_from && alignment >= huge_page) madvise(base, bytes, MADV_HUGEPAGE);
+    if (before >= huge_from) {
+      if (alignment >= huge_page) madvise(base, bytes, MADV_HUGEPAGE);
+    } else if (!accepts_page(4 * KiB)) {
+      // The larger the page, the larger the huge page: 32 MiB on kernels with pages of 16 KiB.
+      // Where they are given unasked, the first byte written would cost all of one.
+      madvise(base, bytes, MADV_NOHUGEPAGE);
+    }
 #endif
   }
 
