@@ -17,7 +17,7 @@ MODULES = """
     test_ctypes test_decimal test_deque test_dict test_difflib test_fork1 test_functools test_gc
     test_generators test_hashlib test_heapq test_itertools test_json test_list test_long test_lzma
     test_marshal test_memoryview test_minidom test_mmap test_ordered_dict test_os test_pickle
-    test_posix test_pyexpat test_re test_set test_sort test_struct test_subprocess test_thread
+    test_posix test_pyexpat test_re test_set test_sort test_struct test_thread
     test_threading test_tokenize test_tuple test_unicode test_weakref test_xml_etree
     test_xml_etree_c test_zipfile test_zlib
 """.split()
@@ -26,9 +26,7 @@ LEFT_OUT = [
     "*bigmem*",  # need gigabytes
     "testDecompress4G",
     "test_random_files",  # chooses its files at random
-    "*NoPoll*",  # test_subprocess once more, through select
     "*timeout*",  # sleep, and depend on how fast the machine is
-    "test_communicate_repeated_call_after_stdout_close",
     "*_dead",
 ]
 
