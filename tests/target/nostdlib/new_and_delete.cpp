@@ -2,6 +2,7 @@
 #include "rsb/allocator.hpp"
 #include "rsb/rsb.h"
 #include "runtime.hpp"
+#include "tree.hpp"
 
 namespace std {
 enum class align_val_t : size_t {};
@@ -76,29 +77,6 @@ class Array {
   T* at_ = nullptr;
   size_t size_ = 0;
   size_t capacity_ = 0;
-};
-
-// A binary search tree of nodes made by new.
-struct Node {
-  explicit Node(unsigned new_key) : key(new_key) {}
-  ~Node() {
-    delete left;
-    delete right;
-  }
-  void insert(unsigned new_key) {
-    Node*& side = new_key < key ? left : right;
-    if (side == nullptr) {
-      side = new Node(new_key);
-    } else {
-      side->insert(new_key);
-    }
-  }
-  size_t count() const {
-    return 1 + (left != nullptr ? left->count() : 0) + (right != nullptr ? right->count() : 0);
-  }
-  Node* left = nullptr;
-  Node* right = nullptr;
-  unsigned key;
 };
 
 void objects() {

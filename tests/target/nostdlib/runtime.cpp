@@ -13,24 +13,6 @@ int main();
   exit_with(main());
 }
 
-void* memcpy(void* __restrict to, const void* __restrict from, size_t bytes) {
-  for (size_t i = 0; i < bytes; i++) {
-    static_cast<char*>(to)[i] = static_cast<const char*>(from)[i];
-  }
-  return to;
-}
-
-void* memmove(void* to, const void* from, size_t bytes) {
-  if (static_cast<char*>(to) < static_cast<const char*>(from)) return memcpy(to, from, bytes);
-  while (bytes-- != 0) static_cast<char*>(to)[bytes] = static_cast<const char*>(from)[bytes];
-  return to;
-}
-
-void* memset(void* to, int value, size_t bytes) {
-  for (size_t i = 0; i < bytes; i++) static_cast<char*>(to)[i] = static_cast<char>(value);
-  return to;
-}
-
 [[noreturn]] void __cxa_pure_virtual() {
   exit_with(2);
 }

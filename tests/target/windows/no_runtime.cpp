@@ -2,9 +2,10 @@
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 
+#include "../nostdlib/runtime.hpp"
+#include "../nostdlib/tree.hpp"
 #include "rsb/allocator.hpp"
 #include "rsb/rsb.h"
-#include "runtime.hpp"
 
 namespace {
 
@@ -66,28 +67,6 @@ void many_threads() {
   }
   for (Block*& block : exchange) release(block);
 }
-
-struct Node {
-  explicit Node(unsigned new_key) : key(new_key) {}
-  ~Node() {
-    delete left;
-    delete right;
-  }
-  void insert(unsigned new_key) {
-    Node*& side = new_key < key ? left : right;
-    if (side == nullptr) {
-      side = new Node(new_key);
-    } else {
-      side->insert(new_key);
-    }
-  }
-  size_t count() const {
-    return 1 + (left != nullptr ? left->count() : 0) + (right != nullptr ? right->count() : 0);
-  }
-  Node* left = nullptr;
-  Node* right = nullptr;
-  unsigned key;
-};
 
 void new_and_delete() {
   unsigned key = 1;

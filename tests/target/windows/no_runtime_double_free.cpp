@@ -1,6 +1,6 @@
 // The default fault hook of a program without a C runtime.
+#include "../nostdlib/runtime.hpp"
 #include "rsb/rsb.h"
-#include "runtime.hpp"
 
 int run() {
   int* const object = new int(3);
