@@ -1,5 +1,6 @@
 // The prefixed C names, and the built instance itself. Contracts: rsb/rsb.h.
 #include "instance.hpp"
+#include "rsb/error_number.hpp"
 #include "rsb/inspector.hpp"
 
 namespace rsb {
@@ -10,11 +11,10 @@ using rsb::instance;
 
 namespace {
 
+using rsb::error_invalid;
+using rsb::error_no_memory;
 using rsb::is_power_of_two;
 using rsb::larger;
-
-constexpr int error_invalid = 22;    // EINVAL
-constexpr int error_no_memory = 12;  // ENOMEM
 
 // Saturates to a size that no heap can serve.
 size_t product(size_t count, size_t size) noexcept {

@@ -23,6 +23,17 @@ MICROSOFT_C = {
     "_aligned_offset_malloc", "_aligned_offset_realloc", "_aligned_offset_recalloc",
     "_aligned_msize", "_aligned_free", "strdup", "_strdup", "wcsdup", "_wcsdup", "_mbsdup",
 }
+# Those that C libraries for bare metal have besides, and that rsb::libc replaces there.
+BARE_METAL_C = {
+    "none": set(),
+    "picolibc": {"cfree", "mallinfo", "malloc_stats", "malloc_trim", "mallopt", "mstats"},
+    "newlib": {
+        "_malloc_r", "_free_r", "_calloc_r", "_realloc_r", "_memalign_r", "_valloc_r", "_pvalloc_r",
+        "_malloc_usable_size_r", "_mallinfo_r", "_malloc_stats_r", "_malloc_trim_r", "_mallopt_r",
+        "_mstats_r", "__malloc_lock", "__malloc_unlock", "mstats",
+        "cfree", "mallinfo", "malloc_stats", "malloc_trim", "mallopt",
+    },
+}
 # [new.delete] of C++20, mangled where size_t is unsigned long.
 STANDARD_NEW = {
     "_Znwm", "_Znam", "_ZnwmSt11align_val_t", "_ZnamSt11align_val_t",
@@ -74,7 +85,8 @@ def freestanding(arguments):
     archives = [arguments.files[0] / name for name in ARCHIVES]
     symbols = Symbols(arguments.nm, archives)
     return (needs(symbols, arguments.may_need) + not_static(symbols)
-            + sections(arguments.nm, archives) + unexpected_names(symbols))
+            + sections(arguments.nm, archives)
+            + unexpected_names(symbols, STANDARD_C | BARE_METAL_C[arguments.libc]))
 
 
 def needs(symbols, may_need):
@@ -198,6 +210,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--nm", default="nm")
     parser.add_argument("--objdump", default="objdump")
+    parser.add_argument("--libc", default="none", choices=BARE_METAL_C)
     parser.add_argument("audit", choices=["freestanding", "names", "windows_names", "shared",
                                           "imports", "headers"])
     parser.add_argument("files", nargs="+", type=pathlib.Path)

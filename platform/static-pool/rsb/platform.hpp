@@ -2,6 +2,7 @@
 // rsb_regions[]. No page source beyond that.
 #pragma once
 
+#include "rsb/error_number.hpp"
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
 #include "rsb/page_source.hpp"
@@ -33,7 +34,11 @@ inline constexpr Options options{
     .map = Map::flat,
 };
 
-inline void exhausted() noexcept {}
-inline void invalid_argument() noexcept {}
+inline void exhausted() noexcept {
+  set_errno(error_no_memory);
+}
+inline void invalid_argument() noexcept {
+  set_errno(error_invalid);
+}
 
 }  // namespace rsb::platform

@@ -2,6 +2,7 @@
 // rsb/rsb.h. For kernels, firmware and everything else.
 #pragma once
 
+#include "rsb/error_number.hpp"
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
 #include "rsb/rsb.h"
@@ -32,7 +33,11 @@ inline constexpr Options options{
     .radix_inner_bits = sizeof(void*) == 8 ? 12 : 0,
 };
 
-inline void exhausted() noexcept {}
-inline void invalid_argument() noexcept {}
+inline void exhausted() noexcept {
+  set_errno(error_no_memory);
+}
+inline void invalid_argument() noexcept {
+  set_errno(error_invalid);
+}
 
 }  // namespace rsb::platform

@@ -2,6 +2,7 @@
 
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
+#include "rsb/platform.hpp"
 #include "rsb/static_pool.hpp"
 
 namespace rsb {
@@ -18,7 +19,7 @@ struct Instance {
       .checks = Checks::RSB_CHECKS,
       .map = Map::flat,
   };
-  static void exhausted() noexcept {}
+  static void exhausted() noexcept { platform::exhausted(); }  // errno
 };
 
 }  // namespace rsb

@@ -1,0 +1,18 @@
+// errno, for platforms that know no C library: that of the program's, if rsb::libc replaces its
+// allocator and knows how to find it (platform/libc). A program without rsb::libc needs no errno,
+// and none is set there.
+#pragma once
+
+// Where the errno of whoever calls is; null unless linked.
+extern "C" [[gnu::weak]] int* rsb_errno() noexcept;
+
+namespace rsb {
+
+inline constexpr int error_no_memory = 12;  // ENOMEM, everywhere
+inline constexpr int error_invalid = 22;    // EINVAL
+
+inline void set_errno(int number) noexcept {
+  if (rsb_errno != nullptr) *rsb_errno() = number;
+}
+
+}  // namespace rsb
