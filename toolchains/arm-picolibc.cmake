@@ -1,19 +1,4 @@
-# What the Cortex-M toolchain files share: Debian's compiler for bare ARM, with picolibc. Expects `cpu`, the
-# compiler's options for the core, and `machine`, the board that QEMU knows with it (none: programs do not run).
-set(CMAKE_SYSTEM_NAME Generic)
-set(CMAKE_SYSTEM_PROCESSOR arm)
-set(CMAKE_C_COMPILER arm-none-eabi-gcc)
-set(CMAKE_CXX_COMPILER arm-none-eabi-g++)
-set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)  # what a program is linked with, the port knows
-
-# The specs only here: these flags are on the line that links too, where naming them twice is an error.
-set(CMAKE_C_FLAGS_INIT
-  "--specs=picolibcpp.specs ${cpu} -mthumb -ffunction-sections -fdata-sections")
-set(CMAKE_CXX_FLAGS_INIT "${CMAKE_C_FLAGS_INIT} -fno-exceptions -fno-rtti -fno-threadsafe-statics")
-set(CMAKE_ASM_FLAGS_INIT "${CMAKE_C_FLAGS_INIT}")
-set(CMAKE_EXE_LINKER_FLAGS_INIT "--crt0=semihost --oslib=semihost -Wl,--gc-sections")
-
-if(machine)
-  set(CMAKE_CROSSCOMPILING_EMULATOR
-    ${CMAKE_CURRENT_LIST_DIR}/qemu-semihost qemu-system-arm -M ${machine} --)
-endif()
+# What the Cortex-M toolchain files with picolibc share. Expects `cpu` and `machine`: see arm-none-eabi.cmake.
+set(specs "--specs=picolibcpp.specs")
+set(link_flags "--crt0=semihost --oslib=semihost")
+include(${CMAKE_CURRENT_LIST_DIR}/arm-none-eabi.cmake)

@@ -1,0 +1,6 @@
+# Cortex-M4 with its floating-point unit, and newlib; programs run on QEMU's MPS2 board (port mps2).
+set(cpu "-mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16")
+set(machine mps2-an386)
+set(specs "--specs=rdimon.specs")
+set(link_flags "")
+include(${CMAKE_CURRENT_LIST_DIR}/arm-none-eabi.cmake)
