@@ -137,6 +137,10 @@ size_t rsb_add_region(void* base, size_t bytes) noexcept {
   return instance.add_region(base, bytes);
 }
 
+size_t rsb_remove_region(void* base, size_t bytes) noexcept {
+  return instance.remove_region(base, bytes);
+}
+
 void rsb_get_stats(rsb_stats* stats) noexcept {
   *stats = rsb::inspect(instance).stats();
 }

@@ -45,15 +45,16 @@ class HeapModel {
     world_.source().refuse_next_discards(0);
     compare_contents();
     while (!blocks_.empty()) release(blocks_.size() - 1, false);
-    while (!runs_.empty()) {
-      world_.heap.pages().deallocate(runs_.back().base);
-      runs_.pop_back();
-    }
+    while (!runs_.empty()) release_run(runs_.size() - 1);
     compare();
     world_.heap.trim();
     compare();
     RC_ASSERT(world_.stats().used_bytes == 0u);
-    if (!is_pool) RC_ASSERT(world_.stats().acquired_bytes == region_total_);
+    size_t added = 0;
+    for (const Region& region : regions_) added += region.added;
+    if (!is_pool) RC_ASSERT(world_.stats().acquired_bytes == added);
+    for (Region& region : regions_) remove_region(region);
+    compare();
   }
 
  private:
@@ -110,7 +111,9 @@ class HeapModel {
         heap().trim();
         return;
       case Ask::add_region:
-        return add_region(r.size);
+        return add_region(regions_[r.which % regions], r.size);
+      case Ask::remove_region:
+        return remove_region(regions_[r.which % regions]);
       case Ask::exhaust:
         return exhaust(r.size);
       case Ask::source_fails:
@@ -209,9 +212,11 @@ class HeapModel {
       explain_null(r.size, alignment);
     }
     if (base == old.base && r.size <= old.usable) kept_in_place_++;
+    may_be_in_leaving_ = base == old.base;
     vacate(old.base);
     blocks_.erase(blocks_.begin() + static_cast<ptrdiff_t>(i));
     add_block(static_cast<char*>(base), r.size, alignment, usable);
+    may_be_in_leaving_ = false;
   }
 
   void release(size_t i, bool sized) {
@@ -268,8 +273,10 @@ class HeapModel {
     }
     RC_ASSERT(pages != 0);
     RC_ASSERT(support::holds_pattern(run.base, rsb::smaller(pages, run.pages) * page, run.seed));
+    may_be_in_leaving_ = pages <= run.pages;
     vacate(run.base);
     occupy(run.base, pages * page);
+    may_be_in_leaving_ = false;
     run.pages = pages;
     support::fill_pattern(run.base, pages * page, run.seed);
   }
@@ -282,15 +289,60 @@ class HeapModel {
     heap().pages().deallocate(run.base);
   }
 
-  void add_region(size_t off) {
-    if (regions_added_ == regions) return;
-    char* const base = support::arena + first_bytes + regions_added_ * region_bytes;
-    const size_t skip = off % 100;
-    const size_t got = world_.add_region(base + skip, region_bytes - skip);
+  // ---- Regions
+  // -----------------------------------------------------------------------------------
+
+  struct Region {
+    char* base;
+    size_t bytes;
+    size_t added;  // what the heap made of them; 0: not the heap's
+    bool is_leaving;
+  };
+
+  void add_region(Region& region, size_t off) {
+    if (region.added == 0) {
+      const size_t skip = off % 100;
+      region.base = place_of(region) + skip;
+      region.bytes = region_bytes - skip;
+    } else if (!region.is_leaving) {
+      return;  // a fault, which other tests know
+    }
+    const size_t got = world_.add_region(region.base, region.bytes);
     RC_ASSERT(got % page == 0u);
-    RC_ASSERT(got <= region_bytes - skip);
-    if (got != 0) regions_added_++;
-    region_total_ += got;
+    RC_ASSERT(got <= region.bytes);
+    if (region.added != 0) RC_ASSERT(got == region.added);
+    region.added = got;
+    region.is_leaving = false;
+  }
+
+  // Is possible just when nothing in it is live; but of a pool's regions not each time at another
+  // place.
+  void remove_region(Region& region) {
+    const size_t got = world_.remove_region(region.base, region.bytes);
+    if (region.added == 0) {
+      RC_ASSERT(got == 0u);
+      return;
+    }
+    const auto next = live_.lower_bound(region.base);
+    const bool is_used = next != live_.end() && next->first < region.base + region.bytes;
+    const size_t expected = is_used ? 0 : region.added;
+    if (is_pool && got == 0 && expected != 0 && !is_removable(region)) return;
+    RC_ASSERT(got == expected);
+    region.is_leaving = is_removable(region);
+    if (got == 0) return;
+    region.added = 0;
+    region.is_leaving = false;
+    __builtin_memset(region.base, support::dirt, region.bytes);  // it is ours again
+  }
+
+  bool is_removable(const Region& region) {
+    return rsb::inspect(heap()).region_stats(region.base, region.bytes).used_bytes +
+               rsb::inspect(heap()).region_stats(region.base, region.bytes).free_bytes !=
+           0;
+  }
+
+  char* place_of(const Region& region) {
+    return support::arena + first_bytes + static_cast<size_t>(&region - regions_) * region_bytes;
   }
 
   // ---- Misuse
@@ -345,6 +397,11 @@ class HeapModel {
     }
     RC_ASSERT(rsb::bytes_from(support::arena, base) + bytes <= support::arena_bytes);
     live_.emplace(base, bytes);
+    if (rsb::bytes_from(support::arena, base) < first_bytes) return;
+    const Region& region =
+        regions_[rsb::bytes_from(support::arena + first_bytes, base) / region_bytes];
+    RC_ASSERT(region.added != 0u);
+    if (region.is_leaving) RC_ASSERT(may_be_in_leaving_);
   }
   void vacate(char* base) { live_.erase(base); }
 
@@ -388,8 +445,8 @@ class HeapModel {
   size_t failures_ = 0;
   size_t kept_in_place_ = 0;  // perhaps because there was no memory: then a failure is counted
   size_t source_failures_ = 0;
-  size_t regions_added_ = 0;
-  size_t region_total_ = 0;
+  Region regions_[regions] = {};
+  bool may_be_in_leaving_ = false;  // what was there before, and has only changed its size
   unsigned next_seed_ = 1;
   unsigned steps_ = 0;
 };

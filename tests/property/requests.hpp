@@ -23,6 +23,7 @@ enum class Ask {
   run_deallocate,
   trim,
   add_region,
+  remove_region,
   exhaust,       // take blocks of one size until there is none, and release them
   source_fails,  // some calls of the source from now on
   source_recovers,
@@ -32,15 +33,12 @@ enum class Ask {
 };
 
 inline const char* name_of(Ask ask) {
-  static const char* const names[] = {"allocate",        "allocate aligned",
-                                      "allocate zeroed", "allocate zeroed aligned",
-                                      "reallocate",      "reallocate aligned",
-                                      "deallocate",      "deallocate sized",
-                                      "allocate run",    "resize run",
-                                      "deallocate run",  "trim",
-                                      "add region",      "exhaust",
-                                      "source fails",    "source recovers",
-                                      "source refuses",  "misuse"};
+  static const char* const names[] = {
+      "allocate",        "allocate aligned",   "allocate zeroed", "allocate zeroed aligned",
+      "reallocate",      "reallocate aligned", "deallocate",      "deallocate sized",
+      "allocate run",    "resize run",         "deallocate run",  "trim",
+      "add region",      "remove region",      "exhaust",         "source fails",
+      "source recovers", "source refuses",     "misuse"};
   static_assert(sizeof names / sizeof *names == static_cast<size_t>(Ask::count));
   return names[static_cast<size_t>(ask)];
 }
@@ -65,23 +63,15 @@ struct rc::Arbitrary<property::Request> {
     using property::Ask;
     // Allocations and releases in balance, all else now and then.
     const auto ask = gen::weightedElement<Ask>({
-        {12, Ask::allocate},
-        {8, Ask::allocate_aligned},
-        {6, Ask::allocate_zeroed},
-        {3, Ask::allocate_zeroed_aligned},
-        {8, Ask::reallocate},
-        {3, Ask::reallocate_aligned},
-        {14, Ask::deallocate},
-        {9, Ask::deallocate_sized},
-        {4, Ask::run_allocate},
-        {2, Ask::run_resize},
-        {4, Ask::run_deallocate},
-        {2, Ask::trim},
-        {1, Ask::add_region},
-        {1, Ask::exhaust},
-        {3, Ask::source_fails},
-        {3, Ask::source_recovers},
-        {2, Ask::source_refuses},
+        {12, Ask::allocate},       {8, Ask::allocate_aligned},
+        {6, Ask::allocate_zeroed}, {3, Ask::allocate_zeroed_aligned},
+        {8, Ask::reallocate},      {3, Ask::reallocate_aligned},
+        {14, Ask::deallocate},     {9, Ask::deallocate_sized},
+        {4, Ask::run_allocate},    {2, Ask::run_resize},
+        {4, Ask::run_deallocate},  {2, Ask::trim},
+        {2, Ask::add_region},      {2, Ask::remove_region},
+        {1, Ask::exhaust},         {3, Ask::source_fails},
+        {3, Ask::source_recovers}, {2, Ask::source_refuses},
         {3, Ask::misuse},
     });
     // Log-uniform: as many requests below 16 bytes as between 2 and 32 KiB.

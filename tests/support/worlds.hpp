@@ -150,8 +150,15 @@ class World {
 
   // Hands over more; the bytes are as if the source had given them.
   size_t add_region(void* base, size_t bytes) noexcept {
+    const size_t before = stats().acquired_bytes;
     const size_t got = heap.add_region(base, bytes);
-    given_ += got;
+    given_ += stats().acquired_bytes - before;  // nothing, if the region was on its way out
+    return got;
+  }
+
+  size_t remove_region(void* base, size_t bytes) noexcept {
+    const size_t got = heap.remove_region(base, bytes);
+    given_ -= got;
     return got;
   }
 

@@ -257,3 +257,34 @@ TEST_CASE_TEMPLATE("the lock is held during a walk and free afterwards", C, SUPP
   CHECK_FALSE(support::WatchedLock::is_held());
   w.heap.deallocate(block);
 }
+
+TEST_CASE_TEMPLATE("what is said to be had at once is, and no more", C, SUPPORT_WORLDS) {
+  World<C> w;
+  support::Random random(3);
+  void* blocks[60] = {};
+  for (int round = 0; round < 300; round++) {
+    void*& block = blocks[random.below(60)];
+    w.heap.deallocate(block);
+    block = w.heap.allocate(random.below(size_t{1} << random.below(16)));
+    if (round % 10 != 0) continue;
+    w.heap.trim();
+    w.source().fail_always_after(0);
+    const Stats s = w.stats();
+    CHECK(s.longest_run_bytes == w.heap.pages().longest_run_bytes());
+    CHECK(s.free_bytes == w.heap.pages().free_bytes());
+    CHECK(s.longest_run_bytes <= s.free_bytes);
+    CHECK(w.heap.pages().allocate(s.longest_run_bytes / page_of<C> + 1) == nullptr);
+    void* const run = w.heap.pages().allocate(s.longest_run_bytes / page_of<C>);
+    CHECK((run != nullptr) == (s.longest_run_bytes != 0));
+    w.heap.pages().deallocate(run);
+    w.heap.trim();
+    CHECK(w.heap.allocate(w.stats().largest_block_bytes + 1) == nullptr);
+    w.heap.trim();
+    void* const largest = w.heap.allocate(w.stats().largest_block_bytes);
+    CHECK((largest != nullptr || s.largest_block_bytes == 0));
+    w.heap.deallocate(largest);
+    w.source().fail_never();
+    CHECK_SOUND(w);
+  }
+  for (void* block : blocks) w.heap.deallocate(block);
+}

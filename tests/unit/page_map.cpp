@@ -221,3 +221,45 @@ TEST_CASE("the options choose the kind of map") {
   CHECK(SameAs<PageMap<flat>, FlatPageMap<flat>>);
   CHECK(SameAs<PageMap<two_levels>, RadixPageMap<two_levels>>);
 }
+
+TEST_CASE("a region's own window comes before one that covers it later") {
+  FlatPageMap<flat> map;
+  const Window* const own = map.add_region(support::arena, 4 * KiB);
+  REQUIRE(own != nullptr);
+  static Span descriptors[support::arena_bytes / 256];
+  Window all{support::arena, support::arena_bytes / 256, descriptors};
+  map.add_window(&all);
+  CHECK(map.find(own->base) == own->descriptors);
+  CHECK(map.find(support::arena) == descriptors);  // where the region's descriptors are
+  CHECK(map.find(support::arena + 4 * KiB) == descriptors + 16);
+  Window* const found = map.removable_window(support::arena, 4 * KiB);
+  REQUIRE(found == own);
+  map.remove_window(found);
+  CHECK(map.find(own->base) == descriptors + bytes_from(support::arena, own->base) / 256);
+  CHECK(map.removable_window(support::arena, 4 * KiB) == nullptr);
+}
+
+TEST_CASE("a window that is removed stays in its place, and serves the same region again") {
+  FlatPageMap<flat> map;
+  for (int i = 0; i < 10; i++) {
+    Window* const first = const_cast<Window*>(map.add_region(support::arena, 4 * KiB));
+    Window* const second = const_cast<Window*>(map.add_region(support::arena + 8 * KiB, 4 * KiB));
+    REQUIRE((first != nullptr && second != nullptr));
+    CHECK(map.lives_in(support::arena, 64));
+    CHECK(map.find(first->base) == first->descriptors);
+    char* const base = first->base;
+    map.remove_window(first);
+    CHECK(map.find(base) == nullptr);
+    CHECK_FALSE(map.covers(base, 1));
+    CHECK_FALSE(map.lives_in(support::arena, 4 * KiB));
+    CHECK(map.find(second->base) == second->descriptors);
+    map.remove_window(second);
+  }
+  // Of four places two are left.
+  for (size_t i = 2; i < 6; i++) {
+    char* const base = support::arena + i * 8 * KiB;
+    const Window* const window = map.add_region(base, 4 * KiB);
+    REQUIRE(window != nullptr);
+    CHECK((map.removable_window(base, 4 * KiB) == window) == (i < 4));
+  }
+}

@@ -310,3 +310,28 @@ TEST_CASE("a run set aside is used but no peak, and comes back clean") {
   CHECK(pool.runs.dirty_pages() == 0);
   CHECK(pool.runs.take(10) != nullptr);
 }
+
+TEST_CASE("nothing is taken from an acquisition that is leaving, and all of it when it stays") {
+  Pool pool;
+  Span* const region = pool.add(0, 32, border_given);
+  pool.add(64, 8);
+  Span* const held = pool.runs.take(10);
+  CHECK(pool.index(held) == 0);
+  pool.runs.stop_taking(region);
+  CHECK(Runs::is_leaving(held));
+  CHECK(pool.index(pool.runs.take(1)) == 64);
+  CHECK(pool.runs.take(8) == nullptr);
+  CHECK_FALSE(pool.runs.extend(held, 11));
+  Span* const end = pool.runs.shorten(held, 4);  // what comes back is leaving too
+  pool.runs.give(end, 6);
+  CHECK(pool.runs.take(8) == nullptr);
+  CHECK(pool.runs.length_of_all(region) == 32);
+  pool.runs.stop_taking(region);  // twice is as good as once
+  pool.runs.resume_taking(region);
+  CHECK_FALSE(Runs::is_leaving(held));
+  Span* const rest = pool.runs.take(28);
+  REQUIRE(rest != nullptr);
+  CHECK(pool.index(rest) == 4);
+  pool.runs.give(rest, 28);
+  CHECK(pool.runs.give(held, 4)->pages == 32);
+}

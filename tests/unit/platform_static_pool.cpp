@@ -69,6 +69,23 @@ TEST_CASE("a region can be added at run time") {
   CHECK(rsb_check() == nullptr);
 }
 
+TEST_CASE("a region can be taken out again once it is empty, and come back") {
+  CHECK(rsb_remove_region(second, 100) == 0);
+  const size_t acquired = stats().acquired_bytes;
+  const size_t got = rsb_remove_region(second, sizeof second);
+  REQUIRE(got >= 16 * KiB);
+  CHECK(stats().acquired_bytes == acquired - got);
+  support::fill(second, sizeof second, 0xff);
+  CHECK(take_all(second, sizeof second) == 0);
+  CHECK(rsb_remove_region(first, sizeof first) == 0);  // not empty
+  CHECK(rsb_add_region(first, sizeof first) != 0);     // so it stays
+  release_all();
+  CHECK(rsb_add_region(second, sizeof second) == got);
+  CHECK(take_all(second, sizeof second) >= 4);
+  release_all();
+  CHECK(rsb_check() == nullptr);
+}
+
 TEST_CASE("there can be any number of regions, at build time and at run time") {
   for (size_t i = 6; i < 10; i++) CHECK(rsb_add_region(pages[i], sizeof pages[i]) == 4 * KiB);
   bool has_served[10] = {};

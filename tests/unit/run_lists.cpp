@@ -162,3 +162,25 @@ TEST_CASE("runs leave their list in any order") {
     CHECK(lists.find(1) == nullptr);
   }
 }
+
+TEST_CASE("the most pages that can be had are as many as find() finds, and no more") {
+  support::Random random(11);
+  static Span runs[40];
+  Lists lists;
+  bool is_in[40] = {};
+  CHECK(lists.most_pages() == 0);
+  for (int i = 0; i < 2'000; i++) {
+    const size_t which = random.below(40);
+    if (is_in[which]) {
+      lists.remove(&runs[which]);
+    } else {
+      const size_t pages = 1 + random.below(size_t{1} << random.below(12));
+      runs[which] = run_of(static_cast<uint32_t>(pages), static_cast<uint32_t>(random.below(2)));
+      lists.insert(&runs[which]);
+    }
+    is_in[which] = !is_in[which];
+    const size_t most = lists.most_pages();
+    if (most != 0) CHECK(lists.find(most) != nullptr);
+    CHECK(lists.find(most + 1) == nullptr);
+  }
+}

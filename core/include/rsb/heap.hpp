@@ -137,8 +137,23 @@ class Heap {
   // The page-only allocator below; its runs and the heap's blocks share pages, limits and lock.
   PageAllocator<Config>& pages() noexcept { return pages_; }
 
-  // Hands over memory for good; see rsb_add_region().
-  size_t add_region(void* base, size_t bytes) noexcept { return pages_.add_region(base, bytes); }
+  // Hands over memory until it is taken out again; see rsb_add_region().
+  size_t add_region(void* base, size_t bytes) noexcept {
+    LockGuard guard(pages_.lock_);
+    const size_t added = pages_.add_region(guard, base, bytes);
+    if (Span* const region = pages_.region_at(base, bytes)) serve_spans_of(region);
+    return added;
+  }
+
+  // Takes a region out again once nothing in it is in use; see rsb_remove_region().
+  [[nodiscard, gnu::cold]] size_t remove_region(void* base, size_t bytes) noexcept {
+    LockGuard guard(pages_.lock_);
+    Span* const region = pages_.region_at(base, bytes);
+    if (region == nullptr) return 0;
+    pages_.runs_.stop_taking(region);
+    withdraw_spans_of(guard, region->base, pages_.runs_.length_of_all(region) * page);
+    return pages_.remove_if_free(guard, region, base, bytes);
+  }
 
   // Gives back all that is free to the page source: empty spans that bins keep, and free pages.
   // Returns the number of bytes. Linear in the number of bins, acquisitions and free runs.
@@ -167,6 +182,7 @@ class Heap {
   template <HeapConfig>
   friend class HeapInspector;
 
+  using Runs = PageRuns<options>;
   using LockGuard = typename PageAllocator<Config>::LockGuard;
   using LockHeld = Held<typename Config::Lock>;
 
@@ -348,7 +364,7 @@ class Heap {
       release_span(guard, span);
     } else {
       span->template push<options.checks>(block, offset_in_span(span, block));
-      if (span->kind == Kind::full) bins_[span->size_class].append(span);
+      if (span->kind == Kind::full && !Runs::is_leaving(span)) bins_[span->size_class].append(span);
     }
   }
 
@@ -497,6 +513,32 @@ class Heap {
       any = true;
     }
     return any;
+  }
+
+  // ---- Regions ----
+
+  // Of a region that is being taken out no span is in a bin: all of them are Kind::full. Linear in
+  // the number of spans with free slots.
+  [[gnu::cold]] void withdraw_spans_of(LockGuard& guard, const char* base, size_t bytes) noexcept {
+    for (Bin& bin : bins_) {
+      for (Span *span = bin.first(), *next; span != nullptr; span = next) {
+        next = span->next;
+        if (bytes_from(base, span->base) >= bytes) continue;
+        bin.remove(span);
+        span->kind = Kind::full;
+      }
+      Span* const span = bin.current();
+      if (span == nullptr || bytes_from(base, span->base) >= bytes) continue;
+      bin.drop_current()->kind = Kind::full;
+      if (span->uses == 0) release_span(guard, span);
+    }
+  }
+
+  // The reverse, in case the region stays. Linear in its runs.
+  [[gnu::cold]] void serve_spans_of(Span* region) noexcept {
+    for (Span* run = region; run != nullptr; run = pages_.runs_.next_run(run)) {
+      if (run->kind == Kind::full && run->has_slot()) bins_[run->size_class].append(run);
+    }
   }
 
   // ---- Resizing ----

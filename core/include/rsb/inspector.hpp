@@ -9,6 +9,13 @@ namespace rsb {
 using Stats = rsb_stats;
 using BinStats = rsb_bin_stats;
 
+struct RegionStats {
+  size_t live_blocks = 0;
+  size_t used_bytes = 0;  // of spans, large blocks and page runs
+  size_t free_bytes = 0;
+  size_t longest_run_bytes = 0;  // of free pages
+};
+
 template <HeapConfig Config>
 class HeapInspector {
   using TheHeap = Heap<Config>;
@@ -30,12 +37,17 @@ class HeapInspector {
       if (run->is_span()) {
         s.live_blocks += run->live();
         s.live_bytes += run->live() * run->slot_bytes();
+        if (run->has_slot() && !Runs::is_leaving(run)) {
+          s.largest_block_bytes = larger(s.largest_block_bytes, run->slot_bytes());
+        }
       } else if (run->kind == Kind::large) {
         s.live_blocks++;
         s.live_bytes += run->pages * page;
       }
       return true;
     });
+    s.longest_run_bytes = runs.most_pages() * page;
+    if (s.longest_run_bytes >= options.span_size) s.largest_block_bytes = s.longest_run_bytes;
     s.used_bytes = runs.used_pages() * page;
     s.peak_used_bytes = runs.peak_used_pages() * page;
     s.acquired_bytes = runs.acquired_pages() * page;
@@ -47,6 +59,27 @@ class HeapInspector {
     s.releases = heap_.pages_.releases_;
     s.failures = heap_.pages_.failures_;
     s.bins = Classes::count;
+    return s;
+  }
+
+  // What is in a region, given as to add_region(); all zero if there is no such region that can be
+  // taken out. Linear in its runs, and walk() tells which blocks they are.
+  [[gnu::cold]] RegionStats region_stats(void* base, size_t bytes) noexcept {
+    LockGuard guard(heap_.pages_.lock_);
+    const Runs& runs = heap_.pages_.runs_;
+    RegionStats s{};
+    for (const Span* run = heap_.pages_.region_at(base, bytes); run != nullptr;
+         run = runs.next_run(run)) {
+      const size_t length = runs.length(run) * page;
+      if (run->is_span()) s.live_blocks += run->live();
+      s.live_blocks += run->kind == Kind::large;
+      if (run->kind == Kind::free) {
+        s.free_bytes += length;
+        s.longest_run_bytes = larger(s.longest_run_bytes, length);
+      } else {
+        s.used_bytes += length;
+      }
+    }
     return s;
   }
 
@@ -169,7 +202,8 @@ class HeapInspector {
         require(length == 1 || (last->kind == Kind::free_last && last->next == run),
                 "a free run's last page knows its first");
         require(run->dirty <= length, "a run has at most its pages dirty");
-        require(runs.is_listed(run), "a free run is in the list of its length");
+        require(runs.is_listed(run) != Runs::is_leaving(run),
+                "a free run is in the list of its length, unless its region is being taken out");
         seen.dirty += run->dirty;
         break;
       case Kind::current:
@@ -204,7 +238,8 @@ class HeapInspector {
     const bool is_current = heap_.bins_[span->size_class].current() == span;
     require(is_current == (span->kind == Kind::current), "a bin's current span is marked so");
     if (is_current) return;
-    require(span->has_slot() == (span->kind == Kind::span), "a span is full when it has no slot");
+    require(Runs::is_leaving(span) || span->has_slot() == (span->kind == Kind::span),
+            "a span is full when it has no slot");
     require(span->live() != 0, "an empty span is given back");
     if (span->kind == Kind::span) seen.spans_with_slots[span->size_class]++;
   }

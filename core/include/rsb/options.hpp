@@ -41,6 +41,10 @@ struct Options {
 
   Map map = Map::radix;
 
+  // Map::flat: how many regions that lie in no window can be taken out again, in the life of the
+  // heap; one that comes back at the same place counts once. Each costs the heap four words.
+  size_t removable_regions = 4;
+
   // Map::radix: pages below one leaf, and leaves below one inner node (0: no inner level; the
   // root, which is part of the heap object, has what remains), all as powers of two.
   unsigned address_bits = sizeof(void*) == 8 ? 48 : 32;
@@ -67,6 +71,7 @@ struct ValidOptions {
   static_assert(is_power_of_two(o.acquire_alignment) && o.acquire_alignment >= o.page_size,
                 "Options::acquire_alignment must be a power of two and at least one page");
   static_assert(o.discard_size >= o.page_size, "Options::discard_size must be at least one page");
+  static_assert(o.removable_regions != 0, "Options::removable_regions must be at least 1");
   static_assert(o.address_bits <= sizeof(void*) * CHAR_BIT && o.address_bits > o.page_shift(),
                 "Options::address_bits must fit a pointer and exceed the bits of a page");
   static_assert(o.map != Map::radix ||

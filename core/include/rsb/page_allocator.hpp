@@ -71,15 +71,40 @@ class PageAllocator : ValidOptions<Config::options> {
     return resize(guard, taken_run(run), pages);
   }
 
-  // Hands over memory for good; returns how many bytes of it can be allocated. See
-  // rsb_add_region().
+  // Hands over memory until it is taken out again, if it ever is; returns how many bytes of it can
+  // be allocated. See rsb_add_region().
   size_t add_region(void* base, size_t bytes) noexcept {
     LockGuard guard(lock_);
     return add_region(guard, base, bytes);
   }
 
+  // See rsb_remove_region(). If a heap stands on these pages, ask the heap instead: its bins keep
+  // spans.
+  [[nodiscard]] size_t remove_region(void* base, size_t bytes) noexcept {
+    LockGuard guard(lock_);
+    Span* const region = region_at(base, bytes);
+    if (region == nullptr) return 0;
+    runs_.stop_taking(region);
+    return remove_if_free(guard, region, base, bytes);
+  }
+
+  // Bytes of free pages, those of regions that are being taken out included; and of the longest run
+  // that is allocated now without asking the page source. There may be one that is up to an eighth
+  // longer, which good fit overlooks. The fragmentation of the free memory is
+  // 1 - longest_run_bytes() / free_bytes(). Constant time.
+  size_t free_bytes() noexcept {
+    LockGuard guard(lock_);
+    return runs_.free_pages() * page;
+  }
+  size_t longest_run_bytes() noexcept {
+    LockGuard guard(lock_);
+    return runs_.most_pages() * page;
+  }
+
   // Map::flat only: tells where the page source lives, if that is known beforehand. The window
-  // begins at a multiple of the page size; it and its descriptors are the user's to provide.
+  // begins at a multiple of the page size; it and its descriptors, zeroed, are the user's to
+  // provide. It may cover regions that the heap has, whose own descriptors stay in use, but no part
+  // of another window.
   void add_window(Window& window) noexcept requires(options.map == Map::flat) {
     LockGuard guard(lock_);
     map().add_window(&window);
@@ -157,32 +182,72 @@ class PageAllocator : ValidOptions<Config::options> {
     return true;
   }
 
+  // The whole pages of a region that needs no room for descriptors.
+  static Region whole_pages(void* base, size_t bytes) noexcept {
+    char* const start = align_up(base, page);
+    const size_t skipped = bytes_from(base, start);
+    return {start, skipped < bytes ? (bytes - skipped) & ~(page - 1) : 0};
+  }
+
   [[gnu::cold]] size_t add_region(LockGuard& guard, void* base, size_t bytes) noexcept {
+    if (Span* const leaving = region_at(base, bytes)) {
+      if (!PageRuns<options>::is_leaving(leaving)) fail(Fault::bad_pages, base);
+      runs_.resume_taking(leaving);
+      return runs_.length_of_all(leaving) * page;
+    }
     refuse_overlap(base, bytes);
-    char* start = static_cast<char*>(base);
-    size_t pages = 0;
+    Region region = whole_pages(base, bytes);
     if constexpr (options.map == Map::flat) {
       if (!map().covers(base, bytes)) {
-        Window* const window = place_window(start, bytes);
+        const Window* const window = map().add_region(base, bytes);
         if (window == nullptr) return 0;
-        map().add_window(window);
-        start = window->base;
-        pages = window->pages;
+        region = {window->base, window->pages * page};
       }
     }
-    if (pages == 0) {
-      start = align_up(start, page);
-      const size_t skipped = bytes_from(base, start);
-      if (skipped >= bytes) return 0;
-      pages = (bytes - skipped) / page;
-      if (pages == 0) return 0;
-    }
+    if (region.bytes == 0) return 0;
     {
       Unlocked unlocked(guard);
-      if (!cover(start, pages * page)) return 0;
+      if (!cover(region.base, region.bytes)) return 0;
     }
-    runs_.add(start, pages, border_given, 0);
-    return pages * page;
+    runs_.add(static_cast<char*>(region.base), region.bytes / page, border_given, 0);
+    return region.bytes;
+  }
+
+  // The first run of the region that add_region() was given by these arguments; null if there is
+  // none, or none that can be taken out.
+  [[gnu::cold]] Span* region_at(void* base, size_t bytes) noexcept {
+    Region region = whole_pages(base, bytes);
+    if constexpr (options.map == Map::flat) {
+      if (const Window* const window = map().removable_window(base, bytes)) {
+        region = {window->base, window->pages * page};
+      } else if (map().lives_in(base, bytes)) {
+        return nullptr;
+      }
+    }
+    Span* const first = map().find(region.base);
+    constexpr uint8_t both = border_begin | border_given;
+    if (first == nullptr || (first->border & both) != both) return nullptr;
+    return runs_.length_of_all(first) * page == region.bytes ? first : nullptr;
+  }
+
+  // For a region from which nothing is taken any more.
+  [[gnu::cold]] size_t remove_if_free(LockGuard& guard, Span* region, [[maybe_unused]] void* base,
+                                      [[maybe_unused]] size_t bytes) noexcept {
+    if (region->kind != Kind::free || runs_.next_run(region) != nullptr) return 0;
+    char* const start = region->base;
+    const size_t removed = region->pages * page;
+    runs_.remove(region);
+    if constexpr (options.map == Map::flat) {
+      if (Window* const window = map().removable_window(base, bytes)) {
+        map().remove_window(window);
+        return removed;
+      }
+    }
+    // The descriptors stay, and are nobody's now. What is acquired there later must not find the
+    // borders of runs that once were.
+    Unlocked unlocked(guard);
+    for (size_t i = 0; i < removed; i += page) map().find(start + i)->border = border_none;
+    return removed;
   }
 
   // ---- Growing ---------------------------------------------------------------------------------
@@ -311,35 +376,12 @@ class PageAllocator : ValidOptions<Config::options> {
 
   [[gnu::cold]] void refuse_overlap(void* base, size_t bytes) noexcept {
     for (Span* s = runs_.acquisitions(); s != nullptr; s = s->next_acquisition) {
-      size_t length = 0;
-      for (const Span* run = s; run != nullptr; run = runs_.next_run(run))
-        length += runs_.length(run);
-      if (overlap(s->base, length * page, base, bytes)) fail(Fault::bad_pages, base);
+      if (overlap(s->base, runs_.length_of_all(s) * page, base, bytes))
+        fail(Fault::bad_pages, base);
     }
     if constexpr (options.map == Map::flat) {
       if (map().lives_in(base, bytes)) fail(Fault::bad_pages, base);
     }
-  }
-
-  // Map::flat: a window at the front of a region, and behind it the descriptors of as many pages as
-  // fit behind them. Null: none do.
-  Window* place_window(char* base, size_t bytes) noexcept {
-    static_assert(alignof(Span) >= alignof(Window));
-    char* const front = align_up(base, alignof(Span));
-    char* const descriptors = front + align_up(sizeof(Window), alignof(Span));
-    const size_t skipped = bytes_from(base, descriptors);
-    if (skipped >= bytes) return nullptr;
-    size_t pages = (bytes - skipped) / (page + sizeof(Span));
-    char* first = align_up(descriptors + pages * sizeof(Span), page);
-    while (pages != 0 && first + pages * page > base + bytes) {
-      pages--;
-      first = align_up(descriptors + pages * sizeof(Span), page);
-    }
-    if (pages == 0) return nullptr;
-    __builtin_memset(descriptors, 0, pages * sizeof(Span));
-    Window* const window = reinterpret_cast<Window*>(front);
-    *window = {first, pages, reinterpret_cast<Span*>(descriptors), nullptr};
-    return window;
   }
 
   // ---- Shrinking -------------------------------------------------------------------------------

@@ -150,26 +150,31 @@ class RadixPageMap {
 };
 
 // Memory that is known by address, and the descriptors of its pages, zeroed at first: a region
-// handed to the heap (both at its front), or the part of the address space in which a page source
-// lives (both where the user says). All of it stays as long as the heap.
+// handed to the heap (its descriptors at its front), or the part of the address space in which a
+// page source lives (both where the user says, and for as long as the heap).
 struct Window {
   char* base = nullptr;
-  size_t pages = 0;
+  size_t pages = 0;  // 0: the region was taken out again
   Span* descriptors = nullptr;
-  const Window* next = nullptr;
+  Window* next = nullptr;
 };
 
-// For memory that is known by address: windows, tried one after the other, so that a lookup takes
-// time linear in their number. They are never removed.
+// For memory that is known by address: windows, tried one after the other in the order in which
+// they were added, so that a lookup takes time linear in their number.
+//
+// A lookup takes no lock, so a window that it may be looking at stays where it is. One that is
+// taken out only loses its pages; nobody who has a live block can be on the way to it. It serves
+// again if the same region comes back. That is why removable regions have their windows here, and
+// why there is a limit.
 template <Options options>
 class FlatPageMap {
  public:
   constexpr FlatPageMap() noexcept = default;
 
   Span* find(const void* p) const noexcept {
-    for (const Window* w = first(); w != nullptr; w = w->next) {
+    for (const Window* w = first(); w != nullptr; w = after(w)) {
       const size_t page = bytes_from(w->base, p) >> options.page_shift();
-      if (page < w->pages) return &w->descriptors[page];
+      if (page < pages_of(w)) return &w->descriptors[page];
     }
     return nullptr;
   }
@@ -188,9 +193,9 @@ class FlatPageMap {
   static constexpr size_t no_node = SIZE_MAX;
 
   bool covers(const void* base, size_t bytes) const noexcept {
-    for (const Window* w = first(); w != nullptr; w = w->next) {
+    for (const Window* w = first(); w != nullptr; w = after(w)) {
       const size_t offset = bytes_from(w->base, base);
-      const size_t size = w->pages << options.page_shift();
+      const size_t size = pages_of(w) << options.page_shift();
       if (offset < size && bytes <= size - offset) return true;
     }
     return false;
@@ -198,23 +203,105 @@ class FlatPageMap {
 
   // Whether the memory holds windows or descriptors.
   bool lives_in(const void* base, size_t bytes) const noexcept {
-    for (const Window* w = first(); w != nullptr; w = w->next) {
+    for (const Window* w = first(); w != nullptr; w = after(w)) {
       if (overlap(w, sizeof *w, base, bytes)) return true;
-      if (overlap(w->descriptors, w->pages * sizeof(Span), base, bytes)) return true;
+      const size_t pages = pages_of(w);
+      if (pages != 0 && overlap(w->descriptors, pages * sizeof(Span), base, bytes)) return true;
     }
     return false;
   }
 
-  // Under the heap's lock.
+  // All of the following under the heap's lock.
+
+  // It may cover regions that have windows already: theirs come first.
   void add_window(Window* window) noexcept {
-    window->next = first_;
-    __atomic_store_n(&first_, window, __ATOMIC_RELEASE);
+    window->next = nullptr;
+    Window** link = &first_;
+    while (*link != nullptr) link = &(*link)->next;
+    __atomic_store_n(link, window, __ATOMIC_RELEASE);
+  }
+
+  // A window for a region that lies in none, with descriptors at its front of as many pages as fit
+  // behind them. Null: none do, or a part of the region lies in a window.
+  const Window* add_region(void* base, size_t bytes) noexcept {
+    for (const Window* w = first(); w != nullptr; w = w->next) {
+      if (w->pages != 0 && overlap(w->base, w->pages << options.page_shift(), base, bytes)) {
+        return nullptr;
+      }
+    }
+    Window layout = layout_of(base, bytes);
+    Window* window = own_window(layout);
+    if (window == nullptr) {
+      window = reinterpret_cast<Window*>(align_up(base, alignof(Span)));
+      const size_t used = bytes_from(base, window + 1);
+      if (used >= bytes) return nullptr;
+      layout = layout_of(window + 1, bytes - used);
+    }
+    if (layout.pages == 0) return nullptr;
+    __builtin_memset(static_cast<void*>(layout.descriptors), 0, layout.pages * sizeof(Span));
+    if (is_own(window) && window->base != nullptr) {  // the region was here before
+      __atomic_store_n(&window->pages, layout.pages, __ATOMIC_RELEASE);
+    } else {
+      *window = layout;
+      add_window(window);
+    }
+    return window;
+  }
+
+  // The window that add_region() made of the same arguments; null if there is none that can be
+  // removed.
+  Window* removable_window(void* base, size_t bytes) noexcept {
+    const Window layout = layout_of(base, bytes);
+    Window* const window = own_window(layout);
+    return window != nullptr && window->base != nullptr && window->pages == layout.pages &&
+                   layout.pages != 0
+               ? window
+               : nullptr;
+  }
+
+  void remove_window(Window* window) noexcept {
+    __atomic_store_n(&window->pages, size_t{0}, __ATOMIC_RELEASE);
   }
 
  private:
   const Window* first() const noexcept { return __atomic_load_n(&first_, __ATOMIC_ACQUIRE); }
+  static const Window* after(const Window* w) noexcept {
+    return __atomic_load_n(&w->next, __ATOMIC_ACQUIRE);
+  }
+  static size_t pages_of(const Window* w) noexcept {
+    return __atomic_load_n(&w->pages, __ATOMIC_RELAXED);
+  }
 
-  const Window* first_ = nullptr;
+  static Window layout_of(void* base, size_t bytes) noexcept {
+    constexpr size_t page = options.page_size;
+    char* const descriptors = align_up(base, alignof(Span));
+    const size_t skipped = bytes_from(base, descriptors);
+    if (skipped >= bytes) return {};
+    size_t pages = (bytes - skipped) / (page + sizeof(Span));
+    char* first = align_up(descriptors + pages * sizeof(Span), page);
+    while (pages != 0 && bytes_from(base, first) + pages * page > bytes) {
+      pages--;
+      first = align_up(descriptors + pages * sizeof(Span), page);
+    }
+    return {first, pages, reinterpret_cast<Span*>(descriptors)};
+  }
+
+  bool is_own(const Window* window) const noexcept {
+    return bytes_from(own_, window) < sizeof own_;
+  }
+
+  // The one that the region has, or had; else one that was never used, or null.
+  Window* own_window(const Window& layout) noexcept {
+    for (Window& w : own_) {
+      if (w.base == nullptr) return &w;
+      if (w.descriptors != layout.descriptors || w.base != layout.base) continue;
+      if (w.pages == 0 || w.pages == layout.pages) return &w;
+    }
+    return nullptr;
+  }
+
+  Window* first_ = nullptr;
+  Window own_[options.removable_regions] = {};
 };
 
 template <Options options, Map kind>

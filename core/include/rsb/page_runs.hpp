@@ -39,7 +39,7 @@ class PageRuns {
   Span* take(size_t pages) noexcept {
     Span* const run = lists_.find(pages);
     if (run == nullptr) return nullptr;
-    take_out(run);
+    take_out_listed(run);
     return keep_front(run, pages);
   }
 
@@ -55,10 +55,10 @@ class PageRuns {
       if (run == nullptr) return nullptr;
       skip = pages_to(run, alignment);
     }
-    take_out(run);
+    take_out_listed(run);
     if (skip != 0) {
       Span* const rest = split(run, skip);
-      keep(run);
+      keep_listed(run);
       run = rest;
     }
     return keep_front(run, pages);
@@ -67,6 +67,29 @@ class PageRuns {
   // Whether the run lies in a region that was handed over by address. Of such a run nothing is
   // known to be zero, and nothing ever goes to the page source.
   static bool is_given(const Span* run) noexcept { return (run->border & border_given) != 0; }
+
+  // Whether the run lies in a region that is being taken out: then it is in no list when it is
+  // free, and is not taken.
+  static bool is_leaving(const Span* run) noexcept { return (run->border & border_leaving) != 0; }
+
+  // From now on nothing is taken from an acquisition, which is given by its first run. Linear in
+  // its runs.
+  [[gnu::cold]] void stop_taking(Span* first) noexcept {
+    for (Span* run = first; run != nullptr; run = next_run(run)) {
+      if (run->kind == Kind::free) take_out(run);
+      run->border |= border_leaving;
+    }
+  }
+
+  // The reverse. Linear in its pages: any of them may have begun a run meanwhile.
+  [[gnu::cold]] void resume_taking(Span* first) noexcept {
+    for (Span* run = first; run != nullptr; run = next_run(run)) {
+      for (size_t i = length(run); i-- != 0;) {
+        at(run, i)->border &= static_cast<uint8_t>(~border_leaving);
+      }
+      if (run->kind == Kind::free) keep(run);
+    }
+  }
 
   // Gives back a taken run, of whose pages `dirty` may not be zero any more; returns the free run
   // that it has become part of.
@@ -98,18 +121,15 @@ class PageRuns {
 
   // Takes a free run out of its list, for one of the following.
   void take_out(Span* run) noexcept {
-    lists_.remove(run);
-    dirty_pages_ -= run->dirty;
+    if (!is_leaving(run)) [[likely]]
+      take_out_listed(run);
   }
 
   // To be taken.
   void keep(Span* run) noexcept {
-    Span* const last = last_of(run);
-    last->next = run;
-    last->kind = Kind::free_last;
-    run->kind = Kind::free;  // also if it is the last page
-    dirty_pages_ += run->dirty;
-    lists_.insert(run);
+    mark_free(run);
+    if (!is_leaving(run)) [[likely]]
+      list(run);
   }
 
   // While its contents are discarded: it counts as used, but not for the peak. give() returns it.
@@ -139,8 +159,8 @@ class PageRuns {
   bool extend(Span* run, size_t pages) noexcept {
     const size_t more = pages - run->pages;
     Span* const right = free_run_behind(run);
-    if (right == nullptr || right->pages < more) return false;
-    take_out(right);
+    if (right == nullptr || right->pages < more || is_leaving(right)) return false;
+    take_out_listed(right);
     keep_front(right, more);
     right->kind = Kind::none;
     run->pages = static_cast<uint32_t>(pages);
@@ -156,6 +176,9 @@ class PageRuns {
 
   Span* longest_dirty() const noexcept { return lists_.longest_dirty(); }
 
+  // The most pages that take() would find.
+  size_t most_pages() const noexcept { return lists_.most_pages(); }
+
   // Acquisitions, the last one first: each begins with this run. See next_run().
   Span* acquisitions() const noexcept { return acquisitions_; }
 
@@ -167,6 +190,13 @@ class PageRuns {
 
   static size_t length(const Span* run) noexcept {
     return run->is_span() ? options.span_pages() : run->pages;
+  }
+
+  // The length of an acquisition, given by its first run; linear in its runs.
+  size_t length_of_all(const Span* first) const noexcept {
+    size_t pages = 0;
+    for (const Span* run = first; run != nullptr; run = next_run(run)) pages += length(run);
+    return pages;
   }
 
   bool is_listed(const Span* run) const noexcept { return lists_.contains(run); }
@@ -209,6 +239,27 @@ class PageRuns {
     return rest;
   }
 
+  // What belongs in a list, since no region that is leaving has it.
+  void take_out_listed(Span* run) noexcept {
+    lists_.remove(run);
+    dirty_pages_ -= run->dirty;
+  }
+  void keep_listed(Span* run) noexcept {
+    mark_free(run);
+    list(run);
+  }
+  void list(Span* run) noexcept {
+    dirty_pages_ += run->dirty;
+    lists_.insert(run);
+  }
+
+  void mark_free(Span* run) noexcept {
+    Span* const last = last_of(run);
+    last->next = run;
+    last->kind = Kind::free_last;
+    run->kind = Kind::free;  // also if it is the last page
+  }
+
   // Lengthens a run by the one behind it; neither is in a list.
   static void append(Span* left, const Span* right) noexcept {
     left->pages += right->pages;
@@ -242,7 +293,7 @@ class PageRuns {
   // Makes the beginning of a run that is in no list a taken one, and frees the rest.
   Span* keep_front(Span* run, size_t pages) noexcept {
     if (run->pages > pages) {
-      keep(split(run, pages));
+      keep_listed(split(run, pages));
     } else {
       last_of(run)->kind = Kind::none;
     }

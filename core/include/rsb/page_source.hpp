@@ -72,6 +72,23 @@ concept RegionSource = PageSource<S> && requires(S source) {
   noexcept->SameAs<Region>;
 };
 
+// A source that is not there yet: until start() there is nothing, and the heap lives off the
+// regions handed to it. For the time before a system's own page allocator is up. start() may be
+// called by any thread, at any time.
+template <PageSource Source>
+class BootThen : public Source {
+ public:
+  void start() noexcept { __atomic_store_n(&is_up_, 1u, __ATOMIC_RELEASE); }
+
+  void* acquire(size_t bytes, size_t alignment) noexcept {
+    if (__atomic_load_n(&is_up_, __ATOMIC_ACQUIRE) == 0) return nullptr;
+    return Source::acquire(bytes, alignment);
+  }
+
+ private:
+  unsigned is_up_ = 0;
+};
+
 // A source that has nothing: for heaps that live off the regions handed to them by address.
 struct NoPages {
   void* acquire(size_t, size_t) noexcept { return nullptr; }

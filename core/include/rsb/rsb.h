@@ -89,11 +89,19 @@ RSB_NODISCARD void* rsb_page_allocate(size_t pages, size_t alignment) RSB_NOEXCE
 RSB_NODISCARD int rsb_page_resize(void* run, size_t pages) RSB_NOEXCEPT;
 void rsb_page_free(void* run) RSB_NOEXCEPT;
 
-/* Hands memory to the heap for good: any address, any number of bytes; what does not fill a page at
+/* Hands memory to the heap: any address, any number of bytes; what does not fill a page at
  * its ends is left unused. The caller must not touch it any more. Returns the bytes that became
  * allocatable, 0 if the region is too small or there is no memory to keep track of it. There may be
  * any number of regions; with a flat map each makes every release a little slower. */
 size_t rsb_add_region(void* base, size_t bytes) RSB_NOEXCEPT;
+
+/* Takes a region out again, given by the same arguments. From the first call on nothing is
+ * allocated from it; as soon as nothing in it is in use, a call returns the bytes that are not
+ * allocatable any more, and the memory is the caller's. Until then it returns 0: call again later,
+ * or keep the region after all by rsb_add_region(). 0 also if there is no such region, or, with a
+ * flat map and outside its windows, if it is none of the first few (Options::removable_regions).
+ * Linear in the number of bins, spans with free slots, and pages in the region. */
+RSB_NODISCARD size_t rsb_remove_region(void* base, size_t bytes) RSB_NOEXCEPT;
 
 /* A region known when the program is built (RSB_PLATFORM=static-pool): define
  *   const rsb_region rsb_regions[] = {{pool, sizeof pool}, {0, 0}};
@@ -122,6 +130,10 @@ typedef struct rsb_stats {
   size_t releases;       /* acquisitions given back */
   size_t failures;       /* allocations that returned null */
   size_t bins;           /* number of size classes */
+  /* What could be had at once, without the page source and without trimming: */
+  size_t longest_run_bytes; /* as a run of pages (which may overlook one that is an eighth longer);
+                               fragmentation is 1 - longest_run_bytes / free_bytes */
+  size_t largest_block_bytes; /* as a block */
 } rsb_stats;
 
 typedef struct rsb_bin_stats {

@@ -79,6 +79,16 @@ class RunLists {
     return heads_[word * word_bits + floor_log2(used_[word])];
   }
 
+  // The most pages for which find() returns a run; 0 if there are none.
+  size_t most_pages() const noexcept {
+    const uintptr_t clean_words = used_words_ & (bit(words) - 1);
+    const Span* const dirty = longest_dirty();
+    const size_t dirty_pages = dirty != nullptr ? dirty->pages : 0;
+    if (clean_words == 0) return dirty_pages;
+    const unsigned word = floor_log2(clean_words);
+    return larger(dirty_pages, heads_[word * word_bits + floor_log2(used_[word])]->pages);
+  }
+
   // Whether `run` is in the list where it belongs. Linear in the length of that list.
   bool contains(const Span* run) const noexcept {
     const Span* s = heads_[list_of(run->pages) + (run->dirty != 0 ? first_dirty : 0)];

@@ -45,7 +45,8 @@ enum Border : uint8_t {
   // Of every run's first page:
   border_given = 4,      // in a region handed over by address
   border_scattered = 8,  // in an acquisition whose descriptors do not lie one behind the other
-  border_of_all = border_given | border_scattered,
+  border_leaving = 16,   // in a region that is being taken out: nothing is allocated from it
+  border_of_all = border_given | border_scattered | border_leaving,
 };
 
 // Offset of a slot in its span, in units of 4 bytes.

@@ -1,0 +1,86 @@
+// The kernel around examples/kernel: its buddy allocator and its interrupts, and a boot.
+#include <stdio.h>
+
+#include "kernel_heap.hpp"
+#include "rsb/inspector.hpp"
+#include "support/buddy.hpp"
+
+void heap_begin(void* boot_memory, size_t bytes);
+void heap_know_memory(char* direct_map, size_t pages, void* descriptors);
+void heap_use_buddy();
+bool heap_leave_boot_memory(void* boot_memory, size_t bytes);
+
+extern "C" void rsb_fault(rsb_fault_kind kind, const void*) {
+  printf("fault: %s\n", rsb::fault_name(static_cast<rsb::Fault>(kind)));
+  __builtin_trap();
+}
+
+namespace {
+
+constexpr size_t page = KernelBuddy::page_size;
+constexpr size_t pages = 4096;
+constexpr size_t boot_bytes = 1 * rsb::MiB;
+constexpr size_t descriptor_bytes = pages * sizeof(rsb::Span);
+alignas(page << KernelBuddy::max_order) char memory[pages * page];
+
+constinit support::Buddy<page, KernelBuddy::max_order, pages> buddy;
+unsigned long masked = 0;
+bool is_sound = true;
+
+bool require(bool holds, const char* sentence) {
+  if (!holds) puts(sentence);
+  is_sound &= holds;
+  return holds;
+}
+
+}  // namespace
+
+void* kernel_alloc_pages(unsigned order) noexcept {
+  require(masked == 0, "the buddy may wait: interrupts are not masked");
+  return buddy.alloc_pages(order);
+}
+void kernel_free_pages(void* block, unsigned order) noexcept {
+  require(masked == 0, "the buddy may wait: interrupts are not masked");
+  buddy.free_pages(block, order);
+}
+unsigned long kernel_mask_interrupts() noexcept {
+  const unsigned long before = masked;
+  masked = 1;
+  return before;
+}
+void kernel_restore_interrupts(unsigned long before) noexcept {
+  masked = before;
+}
+
+int main() {
+  // All memory: that of the boot, the descriptors, and the buddy's.
+  char* const descriptors = memory + boot_bytes;
+  char* const rest = descriptors + descriptor_bytes;
+  heap_begin(memory, boot_bytes);
+  void* const early = kernel_heap.allocate(100);
+  require(early != nullptr, "there is memory before the buddy is up");
+  require(kernel_heap.allocate(2 * boot_bytes) == nullptr, "and no more than that");
+  heap_know_memory(memory, pages, descriptors);
+  buddy.begin_at(memory);
+  buddy.add(rest, sizeof memory - boot_bytes - descriptor_bytes);
+  heap_use_buddy();
+
+  require(!heap_leave_boot_memory(memory, boot_bytes), "the boot's memory is still in use");
+  void* const late = kernel_heap.allocate(2 * boot_bytes);
+  require(late != nullptr, "there is memory from the buddy");
+  void* const small = kernel_heap.allocate(100);
+  require(rsb::bytes_from(memory, small) >= boot_bytes, "no more memory comes from the boot's");
+  kernel_heap.deallocate(early);
+  require(heap_leave_boot_memory(memory, boot_bytes), "the boot's memory is empty");
+  buddy.add(memory, boot_bytes);
+
+  kernel_heap.deallocate(late);
+  kernel_heap.deallocate(small);
+  const char* const broken = rsb::inspect(kernel_heap).check();
+  require(broken == nullptr, broken);
+  kernel_heap.trim();
+  require(buddy.is_whole(), "the buddy has everything");
+  require(buddy.complaint() == nullptr, buddy.complaint());
+  puts(is_sound ? "the kernel boots" : "the kernel does not boot");
+  return is_sound ? 0 : 1;
+}
