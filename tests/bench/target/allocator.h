@@ -1,0 +1,28 @@
+// What an allocator looks like to the driver. One is linked with it, from the folder allocators.
+#ifndef RSB_BENCH_TARGET_ALLOCATOR_H
+#define RSB_BENCH_TARGET_ALLOCATOR_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// All memory there is: `bytes` at `pool`, which is aligned to 4 KiB. Called once, before the
+// others.
+void pool_init(void* pool, size_t bytes);
+
+// malloc; null: there is no memory.
+void* pool_allocate(size_t bytes);
+
+// free; `bytes` is what was asked for, for those who want to know it.
+void pool_release(void* block, size_t bytes);
+
+// Bytes of the pool that hold no blocks, or SIZE_MAX: the allocator does not say.
+size_t pool_metadata(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

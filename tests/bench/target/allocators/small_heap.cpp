@@ -1,0 +1,33 @@
+// rsb::SmallHeap, without a lock. RSB_CHECKS chooses a configuration.
+#include "rsb/small_heap.hpp"
+
+#include <stdint.h>
+
+#include "allocator.h"
+
+namespace {
+
+struct Config {
+  using Lock = rsb::NoLock;
+  static constexpr rsb::Checks checks = rsb::Checks::RSB_CHECKS;
+};
+
+constinit rsb::SmallHeap<Config> heap;
+
+}  // namespace
+
+void pool_init(void* pool, size_t bytes) {
+  heap.add_region(pool, bytes);
+}
+
+void* pool_allocate(size_t bytes) {
+  return heap.allocate(bytes);
+}
+
+void pool_release(void* block, size_t) {
+  heap.deallocate(block);
+}
+
+size_t pool_metadata() {
+  return SIZE_MAX;
+}
