@@ -18,8 +18,9 @@ void* pool_allocate(size_t bytes);
 // free; `bytes` is what was asked for, for those who want to know it.
 void pool_release(void* block, size_t bytes);
 
-// Bytes of the pool that hold no blocks, or SIZE_MAX: the allocator does not say.
-size_t pool_metadata(void);
+// How many of the pool's bytes can never be part of a block, or SIZE_MAX: the allocator does not
+// say. `bytes` is the whole pool.
+size_t pool_metadata(size_t bytes);
 
 #ifdef __cplusplus
 }

@@ -67,7 +67,7 @@ static void churn(size_t pool, uint32_t operations, uint32_t seed, uint32_t fill
   printf(" allocations=%lu failures=%lu", (unsigned long)result->allocations,
          (unsigned long)result->failures);
   printf(" failures_before=%lu", (unsigned long)before);
-  const size_t metadata = pool_metadata();
+  const size_t metadata = pool_metadata(pool);
   if (metadata != SIZE_MAX) printf(" metadata=%lu", (unsigned long)metadata);
   counts_print(&result->allocate, "malloc");
   counts_print(&result->fail, "fail");

@@ -37,6 +37,6 @@ void pool_release(void* block, size_t) {
   heap.deallocate(block);
 }
 
-size_t pool_metadata() {
-  return rsb::HeapInspector(heap).stats().metadata_bytes;
+size_t pool_metadata(size_t bytes) {
+  return bytes - rsb::HeapInspector(heap).stats().acquired_bytes;
 }

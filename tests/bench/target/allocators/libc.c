@@ -34,6 +34,7 @@ void pool_release(void* block, size_t bytes) {
   free(block);
 }
 
-size_t pool_metadata(void) {
+size_t pool_metadata(size_t bytes) {
+  (void)bytes;
   return SIZE_MAX;
 }

@@ -18,6 +18,7 @@ void pool_release(void* block, size_t bytes) {
   (void)bytes;
 }
 
-size_t pool_metadata(void) {
+size_t pool_metadata(size_t bytes) {
+  (void)bytes;
   return SIZE_MAX;
 }

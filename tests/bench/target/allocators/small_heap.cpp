@@ -28,6 +28,6 @@ void pool_release(void* block, size_t) {
   heap.deallocate(block);
 }
 
-size_t pool_metadata() {
+size_t pool_metadata(size_t) {
   return SIZE_MAX;
 }
