@@ -1,7 +1,5 @@
 // rsb::SmallHeap, without a lock. RSB_CHECKS chooses a configuration.
-#include "rsb/small_heap.hpp"
-
-#include <stdint.h>
+#include "rsb/small_inspector.hpp"
 
 #include "allocator.h"
 
@@ -9,7 +7,7 @@ namespace {
 
 struct Config {
   using Lock = rsb::NoLock;
-  static constexpr rsb::Checks checks = rsb::Checks::RSB_CHECKS;
+  static constexpr rsb::SmallOptions options{.checks = rsb::Checks::RSB_CHECKS};
 };
 
 constinit rsb::SmallHeap<Config> heap;
@@ -29,5 +27,5 @@ void pool_release(void* block, size_t) {
 }
 
 size_t pool_metadata(size_t) {
-  return SIZE_MAX;
+  return rsb::SmallHeapInspector<Config>(heap).stats().metadata_bytes;
 }

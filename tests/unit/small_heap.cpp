@@ -1,0 +1,430 @@
+// rsb/small_heap.hpp and what looks into it.
+#include "rsb/small_heap.hpp"
+
+#include <new>
+
+#include "support/small_heap_model.hpp"
+#include "support/watched_lock.hpp"
+
+using namespace rsb;
+
+namespace {
+
+struct Checked {
+  using Lock = support::WatchedLock;
+  static constexpr SmallOptions options{};
+};
+
+struct Unchecked {
+  using Lock = NoLock;
+  static constexpr SmallOptions options{.checks = Checks::off};
+};
+
+struct Large {
+  using Lock = NoLock;
+  static constexpr SmallOptions options{.largest_region = 64 * KiB};
+};
+
+constexpr int of(Fault fault) {
+  return static_cast<int>(fault);
+}
+
+constexpr size_t pool_bytes = 64 * KiB;
+alignas(16) char pool[pool_bytes];
+alignas(16) char more[16 * KiB];
+
+template <class Config>
+SmallStats stats_of(SmallHeap<Config>& heap) {
+  return SmallHeapInspector<Config>(heap).stats();
+}
+
+template <class Config>
+const char* broken_in(SmallHeap<Config>& heap) {
+  return SmallHeapInspector<Config>(heap).check();
+}
+
+template <class Config>
+size_t fill_with(SmallHeap<Config>& heap, size_t size) {
+  size_t count = 0;
+  while (heap.allocate(size) != nullptr) count++;
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("whatever is asked of a small heap, it does what its model does", Config,
+                   Checked, Unchecked) {
+  static support::SmallHeapModel<Config>* model;
+  alignas(support::SmallHeapModel<Config>) static char memory[sizeof(*model)];
+  for (uint32_t seed = 1; seed <= 6; seed++) {
+    model = new (memory) support::SmallHeapModel<Config>;
+    support::Random random(seed * 0x9e3779b9u);
+    // Some seeds ask for much of one small size, so that there are pages.
+    const size_t favourite = seed % 2 == 0 ? 8 * random.below(8) + 8 : 0;
+    for (int step = 0; step < 600; step++) {
+      const size_t size = favourite != 0 && random.below(4) != 0
+                              ? favourite
+                              : random.below(size_t{2} << random.below(12));
+      switch (random.below(16)) {
+        case 0:
+          model->allocate_zeroed(size);
+          break;
+        case 1:
+          model->allocate(size, size_t{1} << random.below(9));
+          break;
+        case 2:
+        case 3:
+          model->reallocate(random.next(), size);
+          break;
+        case 4:
+          model->add_region(random.next());
+          break;
+        case 5:
+          model->remove_region(random.next());
+          break;
+        case 6:
+          model->misuse(random.next(), random.next());
+          break;
+        case 7:
+          model->deallocate_sized(random.next());
+          break;
+        case 8:
+        case 9:
+        case 10:
+          model->deallocate(random.next());
+          break;
+        default:
+          model->allocate(size, 0);
+      }
+      if (step % 16 == 0) model->check();
+    }
+    model->finish();
+  }
+}
+
+TEST_CASE("a heap without memory has none to give") {
+  SmallHeap<Checked> heap;
+  CHECK(heap.allocate(1) == nullptr);
+  CHECK(heap.allocate(0) == nullptr);
+  CHECK(heap.allocate(8, 64) == nullptr);
+  CHECK(stats_of(heap).region_bytes == 0);
+  CHECK(broken_in(heap) == nullptr);
+  heap.deallocate(nullptr);
+  CHECK(support::fault_of([&] { heap.deallocate(pool); }) == of(Fault::foreign_pointer));
+  CHECK_FALSE(support::WatchedLock::is_held());
+}
+
+TEST_CASE_TEMPLATE("of a pool filled with blocks of one small size, 92 % is theirs", Config,
+                   Checked, Unchecked) {
+  for (const size_t size : {8, 16, 32, 48, 64, 128}) {
+    CAPTURE(size);
+    SmallHeap<Config> heap;
+    REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+    // Words are as large on 64-bit machines, but what they align to is twice as much.
+    const size_t percent = sizeof(void*) == 4 ? 92 : 87;
+    CHECK(fill_with(heap, size) * size * 100 >= sizeof pool * percent);
+    CHECK(broken_in(heap) == nullptr);
+  }
+}
+
+TEST_CASE("what describes a pool is at most 5 % of it, or 10 % of the smallest") {
+  for (const size_t bytes : {2 * KiB, 4 * KiB, 16 * KiB, 64 * KiB}) {
+    CAPTURE(bytes);
+    SmallHeap<Checked> heap;
+    REQUIRE(heap.add_region(pool, bytes) != 0);
+    const size_t words = sizeof(void*) / 4;
+    CHECK(stats_of(heap).metadata_bytes * 100 <= bytes * words * (bytes < 16 * KiB ? 20 : 5));
+  }
+}
+
+TEST_CASE("the first region may be as small as half a kilobyte, or anywhere") {
+  for (size_t bytes = 0; bytes < 1200; bytes += 7) {
+    SmallHeap<Checked> heap;
+    const size_t added = heap.add_region(pool + bytes % 13, bytes);
+    CHECK((added != 0) == (stats_of(heap).region_bytes != 0));
+    if (bytes >= 1024) CHECK(added > bytes / 4);
+    if (added == 0) continue;
+    CHECK(added < bytes);
+    support::fill(pool + bytes % 13 + bytes, 16, 0x5a);
+    CHECK(fill_with(heap, 8) > 0);
+    CHECK(support::holds_only(pool + bytes % 13 + bytes, 16, 0x5a));
+    CHECK(broken_in(heap) == nullptr);
+  }
+}
+
+TEST_CASE_TEMPLATE("a request of any size is met or answered with null", Config, Checked,
+                   Unchecked) {
+  SmallHeap<Config> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  for (size_t below = 1; below <= 4096; below++) {
+    CHECK(heap.allocate(support::opaque(size_t{0}) - below) == nullptr);
+    CHECK(heap.allocate(support::opaque(SIZE_MAX / 2) + below) == nullptr);
+  }
+  for (size_t bit = 16; bit < sizeof(size_t) * 8; bit++) {
+    for (size_t more = 0; more < 64; more++) {
+      CHECK(heap.allocate((size_t{1} << bit) + more) == nullptr);
+      CHECK(heap.allocate(8, (size_t{1} << bit)) == nullptr);
+    }
+  }
+  CHECK(heap.allocate(8, 3) == nullptr);
+  CHECK(stats_of(heap).live_blocks == 0);
+}
+
+TEST_CASE("the largest request is met, and no larger one") {
+  SmallHeap<Checked> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  support::Random random(7);
+  void* blocks[400];
+  size_t count = 0;
+  while (count < 400) {
+    void* const p = heap.allocate(random.below(300));
+    if (p == nullptr) break;
+    blocks[count++] = p;
+  }
+  for (size_t i = 0; i < count; i += 2) heap.deallocate(blocks[i]);
+  const size_t largest = stats_of(heap).largest_request;
+  CHECK(heap.allocate(largest + 1) == nullptr);
+  CHECK(heap.allocate(largest) != nullptr);
+}
+
+TEST_CASE("what is free in pieces is one piece again when all is free") {
+  SmallHeap<Checked> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  const size_t whole = stats_of(heap).largest_request;
+  static void* blocks[pool_bytes / 8];
+  for (const size_t size : {8, 16, 40, 64, 100, 500}) {
+    CAPTURE(size);
+    size_t count = 0;
+    while (void* const p = heap.allocate(size)) blocks[count++] = p;
+    CHECK(stats_of(heap).largest_request < size);
+    for (size_t i = 0; i < count; i += 2) heap.deallocate(blocks[i]);
+    CHECK(heap.allocate(size * 2 + 64) == nullptr);
+    CHECK(stats_of(heap).fragmentation_percent() > 50);
+    for (size_t i = 1; i < count; i += 2) heap.deallocate(blocks[i]);
+    CHECK(stats_of(heap).largest_request == whole);
+    CHECK(stats_of(heap).fragmentation_percent() <= 1);
+  }
+  CHECK(broken_in(heap) == nullptr);
+}
+
+TEST_CASE("few small blocks have no page, many have") {
+  SmallHeap<Checked> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  for (int i = 0; i < 16; i++) support::drop(heap.allocate(16));
+  CHECK(stats_of(heap).pages == 0);
+  for (int i = 0; i < 16; i++) support::drop(heap.allocate(16));
+  CHECK(stats_of(heap).pages == 2);
+}
+
+TEST_CASE("lower addresses come first") {
+  SmallHeap<Checked> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  void* const a = heap.allocate(200);
+  support::drop(heap.allocate(200));
+  void* const b = heap.allocate(200);
+  support::drop(heap.allocate(200));
+  SUBCASE("when the higher one is freed first") {
+    heap.deallocate(b);
+    heap.deallocate(a);
+  }
+  SUBCASE("when the lower one is freed first") {
+    heap.deallocate(a);
+    heap.deallocate(b);
+  }
+  CHECK(heap.allocate(200) == a);
+  CHECK(heap.allocate(200) == b);
+}
+
+TEST_CASE("a block grows where it is into what is free behind it, and shrinks there") {
+  SmallHeap<Checked> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  void* const a = heap.allocate(100);
+  void* const b = heap.allocate(500);
+  void* const c = heap.allocate(100);
+  CHECK(heap.reallocate(c, 3'000) == c);  // from the top
+  heap.deallocate(b);
+  CHECK(heap.reallocate(a, 400) == a);  // from a free block, of which something is left
+  CHECK(heap.reallocate(a, 600) == a);  // all of it
+  CHECK(heap.reallocate(a, 700) != a);
+  CHECK(heap.reallocate(c, 10) == c);
+  CHECK(broken_in(heap) == nullptr);
+}
+
+TEST_CASE("a block that cannot grow stays as it was") {
+  SmallHeap<Checked> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  void* const a = heap.allocate(1'000);
+  support::fill_pattern(a, 1'000, 3);
+  CHECK(heap.reallocate(a, pool_bytes) == nullptr);
+  CHECK(heap.reallocate(a, SIZE_MAX) == nullptr);
+  CHECK(support::holds_pattern(a, 1'000, 3));
+  CHECK(heap.reallocate(nullptr, 5) != nullptr);
+}
+
+TEST_CASE("a slot can become smaller even in a full heap") {
+  SmallHeap<Checked> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  void* last = nullptr;
+  while (void* const p = heap.allocate(64)) last = p;
+  while (heap.allocate(1) != nullptr) {
+  }
+  CHECK(heap.reallocate(last, 8) == last);
+  heap.deallocate(last, 8);  // and is not taken for a mistake
+}
+
+TEST_CASE("regions are used, and can be taken out when they are empty") {
+  SmallHeap<Checked> heap;
+  REQUIRE(heap.add_region(pool, 4 * KiB) != 0);
+  const size_t added = heap.add_region(more + 3, 3'000);
+  CHECK(added > 2'900);
+  CHECK(heap.remove_region(more, 3'000) == 0);  // not the same base
+  CHECK(heap.remove_region(pool, 4 * KiB) == 0);
+  void* const a = heap.allocate(2'900);
+  CHECK(bytes_from(more, a) < 3'000);
+  CHECK(heap.remove_region(more + 3, 3'000) == 0);
+  CHECK(support::fault_of([&] { heap.deallocate(more); }) == of(Fault::foreign_pointer));
+  heap.deallocate(a);
+  CHECK(stats_of(heap).regions == 2);
+  CHECK(heap.remove_region(more + 3, 3'000) == added);
+  CHECK(stats_of(heap).regions == 1);
+  CHECK(heap.allocate(2'900) != nullptr);
+  CHECK(heap.allocate(2'900) == nullptr);
+  CHECK(support::fault_of([&] { heap.deallocate(a); }) == of(Fault::foreign_pointer));
+}
+
+TEST_CASE("a later region larger than the first is used if the options say so") {
+  SmallHeap<Large> heap;
+  REQUIRE(heap.add_region(more, 2 * KiB) != 0);
+  CHECK(heap.add_region(pool, sizeof pool) > sizeof pool - 100);
+  CHECK(heap.allocate(60'000) != nullptr);
+  SmallHeap<Unchecked> other;
+  REQUIRE(other.add_region(more, 2 * KiB) != 0);
+  CHECK(other.add_region(pool, sizeof pool) < 2 * KiB);
+}
+
+TEST_CASE("two heaps do not take each other's blocks") {
+  SmallHeap<Checked> dma;
+  SmallHeap<Checked> general;
+  REQUIRE(dma.add_region(more, sizeof more) != 0);
+  REQUIRE(general.add_region(pool, sizeof pool) != 0);
+  void* const p = dma.allocate(100, 256);
+  CHECK(is_aligned(p, 256));
+  CHECK(support::fault_of([&] { general.deallocate(p); }) == of(Fault::foreign_pointer));
+  dma.deallocate(p, 100, 256);
+  CHECK(stats_of(dma).live_blocks == 0);
+}
+
+TEST_CASE("misuse is caught and named") {
+  SmallHeap<Checked> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  char* const a = static_cast<char*>(heap.allocate(200));
+  char* const b = static_cast<char*>(heap.allocate(200));
+  char* const c = static_cast<char*>(heap.allocate(200));
+  support::drop(heap.allocate(200));
+  support::fill(a, 200, 0);
+  const auto refused = [&](void* p) { return support::fault_of([&] { heap.deallocate(p); }); };
+  SUBCASE("pointers into blocks") {
+    CHECK(refused(a + 4) == of(Fault::misaligned_pointer));
+    CHECK(refused(a + 64) != support::no_fault);
+    support::fill(a, 200, 0xff);
+    CHECK(refused(a + 64) == of(Fault::interior_pointer));
+    CHECK(support::fault_address() == a + 64);
+  }
+  SUBCASE("double free, also after the block became part of a larger one") {
+    heap.deallocate(b);
+    CHECK(refused(b) == of(Fault::double_free));
+    heap.deallocate(a);
+    CHECK(refused(a) == of(Fault::double_free));
+    CHECK(refused(b) == of(Fault::double_free));
+    heap.deallocate(c);
+    CHECK(refused(c) == of(Fault::double_free));
+  }
+  SUBCASE("wrong sizes") {
+    const auto refused_with = [&](size_t size) {
+      return support::fault_of([&] { heap.deallocate(a, size); });
+    };
+    CHECK(refused_with(100) == of(Fault::size_mismatch));
+    CHECK(refused_with(300) == of(Fault::size_mismatch));
+    CHECK(refused_with(SIZE_MAX) == of(Fault::size_mismatch));
+    CHECK(refused_with(200) == support::no_fault);
+  }
+  SUBCASE("a write behind the end of a block") {
+    support::fill(a, 200 + 8, 0x77);
+    CHECK(refused(b) != support::no_fault);
+  }
+  SUBCASE("a write into a free block") {
+    heap.deallocate(b);
+    support::fill(b, 32, 0x11);
+    CHECK(support::fault_of([&] {
+            SmallBlock* bogus[2] = {};  // what the overwritten link points at
+            SmallLinks& links = SmallBlock::of(b)->links();
+            links = {nullptr, bogus};
+            support::drop(heap.allocate(200));
+          }) == of(Fault::overwritten_link));
+  }
+  CHECK_FALSE(support::WatchedLock::is_held());
+}
+
+TEST_CASE("misuse of slots is caught for certain") {
+  SmallHeap<Checked> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  char* slots[60];
+  for (char*& slot : slots) slot = static_cast<char*>(heap.allocate(24));
+  REQUIRE(stats_of(heap).pages >= 2);
+  char* const p = slots[30];
+  const auto refused = [&](void* at) { return support::fault_of([&] { heap.deallocate(at); }); };
+  CHECK(refused(p + 4) == of(Fault::misaligned_pointer));
+  CHECK(refused(p + 8) == of(Fault::interior_pointer));
+  CHECK(support::fault_of([&] { heap.deallocate(p, 16); }) == of(Fault::size_mismatch));
+  heap.deallocate(p, 24);
+  CHECK(refused(p) == of(Fault::double_free));
+  CHECK(heap.allocate(24) == p);
+  CHECK(broken_in(heap) == nullptr);
+}
+
+TEST_CASE("the walk ends when the visitor says so") {
+  SmallHeap<Checked> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  for (int i = 0; i < 50; i++) support::drop(heap.allocate(i < 25 ? 16 : 160));
+  SmallHeapInspector<Checked> inspector(heap);
+  for (const int most : {1, 20, 30, 50}) {
+    int seen = 0;
+    CHECK(inspector.walk([&](void*, size_t) { return ++seen < most; }) == false);
+    CHECK(seen == most);
+  }
+  CHECK(inspector.walk([](void*, size_t) { return true; }));
+}
+
+TEST_CASE("the check notices what is broken") {
+  SmallHeap<Checked> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  char* const a = static_cast<char*>(heap.allocate(200));
+  char* const b = static_cast<char*>(heap.allocate(200));
+  char* const c = static_cast<char*>(heap.allocate(200));
+  REQUIRE(broken_in(heap) == nullptr);
+  SUBCASE("the word of a block") {
+    SmallBlock::of(b)->word() ^= 0x80000000u;
+    CHECK(broken_in(heap) != nullptr);
+  }
+  SUBCASE("the size of a block") {
+    support::fill(b, 200, 0);
+    SmallBlock::of(b)->word() ^= 0x80u;
+    CHECK(broken_in(heap) != nullptr);
+  }
+  SUBCASE("a flag") {
+    SmallBlock::of(c)->word() ^= SmallBlock::previous_free;
+    CHECK(broken_in(heap) != nullptr);
+  }
+  SUBCASE("the end of a free block") {
+    heap.deallocate(b);
+    support::fill(c - 8, 4, 0);
+    CHECK(broken_in(heap) != nullptr);
+  }
+  SUBCASE("a link") {
+    heap.deallocate(b);
+    SmallBlock* elsewhere = nullptr;
+    SmallBlock::of(b)->links().back = &elsewhere;
+    CHECK(broken_in(heap) != nullptr);
+  }
+  support::drop(a);
+}
