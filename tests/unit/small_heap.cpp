@@ -235,6 +235,37 @@ TEST_CASE("lower addresses come first") {
   CHECK(heap.allocate(200) == b);
 }
 
+TEST_CASE("of blocks that fit about as well, the lowest is taken") {
+  SmallHeap<Checked> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  // Multiples of the granule, each in the list after the one before.
+  const auto of_granules = [](size_t n) {
+    return n * SmallBlock::granule - SmallBlock::word_bytes;
+  };
+  void* blocks[4];
+  for (size_t i = 0; i < 4; i++) {  // the larger, the lower
+    blocks[i] = heap.allocate(of_granules(15 - i));
+    support::drop(heap.allocate(1));
+  }
+  for (void* const p : blocks) heap.deallocate(p);
+  const size_t size = of_granules(12);
+  CHECK(heap.allocate(size) == blocks[1]);  // the fourth list is looked at no more
+  CHECK(heap.allocate(size) == blocks[2]);
+  CHECK(heap.allocate(size) == blocks[3]);
+  CHECK(heap.allocate(size) == blocks[0]);
+}
+
+TEST_CASE("small blocks that were few at a time have no page") {
+  SmallHeap<Checked> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  for (int round = 0; round < 5; round++) {
+    void* few[10];
+    for (void*& p : few) p = heap.allocate(16);
+    CHECK(stats_of(heap).pages == 0);
+    for (void* const p : few) heap.deallocate(p);
+  }
+}
+
 TEST_CASE("a block grows where it is into what is free behind it, and shrinks there") {
   SmallHeap<Checked> heap;
   REQUIRE(heap.add_region(pool, sizeof pool) != 0);

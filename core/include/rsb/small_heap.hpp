@@ -175,7 +175,8 @@ class SmallHeap {
       Region* const region = *at;
       if (reinterpret_cast<char*>(region) != begin) continue;
       SmallBlock* const all = SmallBlock::of(region->payload);
-      if (all->is_used() || all->free_bytes() != region->bytes || region->bytes > bytes) return 0;
+      // The word of a used block is odd.
+      if (all->free_bytes() != region->bytes || region->bytes > bytes) return 0;
       remove(all);
       *at = region->next;
       return region->bytes;
