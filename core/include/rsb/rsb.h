@@ -3,7 +3,8 @@
  * Sizes are bytes, alignments powers of two. Null means: there is no memory (errno is ENOMEM on
  * systems that have errno). Unless said otherwise a function may be called by any number of
  * threads, takes a bounded number of steps besides the calls of the page source, and must not be
- * called from a signal or interrupt handler that can interrupt another call of this library.
+ * called from a signal or interrupt handler that can interrupt another call of this library: for
+ * those there are the functions named _nowait.
  *
  * What free-like functions are given must have come from the matching function of this library
  * and be live. With checks `basic`, what does not is reported to rsb_fault() instead of corrupting
