@@ -430,3 +430,22 @@ TEST_CASE_TEMPLATE("what an earlier life left in a block is no second release", 
   }
   CHECK(w.stats().live_blocks == 0);
 }
+
+TEST_CASE_TEMPLATE("what a slot left at the front of a page is no second release of a large block",
+                   C, SUPPORT_CHECKED_WORLDS) {
+  if (span_of < C >> 16 * KiB) return;  // the arena is too small
+  World<C> w;
+  const size_t slots = span_of<C> / 64;
+  for (size_t i = 0; i < slots; i++) blocks[i] = w.heap.allocate(64);
+  void* const next = w.heap.allocate(64);  // in another span
+  for (size_t i = 0; i < slots; i++) w.heap.deallocate_nowait(blocks[i]);
+  CHECK_SOUND(w);  // all taken over, the first of the span last
+  w.heap.deallocate(next);
+  w.heap.trim();
+  size_t count = 0;
+  while ((blocks[count] = w.heap.allocate(span_of<C> + 1)) != nullptr) count++;
+  REQUIRE(count > 0);
+  for (size_t i = 0; i < count; i++) w.heap.deallocate_nowait(blocks[i]);  // never written to
+  CHECK_SOUND(w);
+  CHECK(w.stats().live_blocks == 0);
+}
