@@ -97,7 +97,8 @@ RSB_MALLOC_LIKE(2) void* rsb_aligned_alloc_nowait(size_t alignment, size_t size)
 /* Releases without the lock: also in a handler that interrupted a holder of the lock, and on
  * several cores at once. The block counts as live until another call takes it over. A misuse that
  * is seen at once is a fault at once: rsb_fault() is called in the handler, and must not jump out
- * of it. Others are faults of the call that takes the block over. */
+ * of it. Others are faults of the call that takes the block over.
+ * Traps if the heap is configured without it (Options::deferred_batch is 0). */
 void rsb_free_nowait(void* block) RSB_NOEXCEPT;
 
 /* ---- The page-only allocator --------------------------------------------------------------------
