@@ -11,7 +11,7 @@
 // flag says that there may be something in some region, and is cleared before all regions are
 // looked at.
 //
-// Cost. A push takes some 30 instructions; again the few of its loop for each other push to the
+// Cost. A push takes a few dozen instructions; again the few of its loop for each other push to the
 // same region that comes in between: on one core that is one for each handler that interrupts this
 // one just there, on several also those of the other cores. It never waits: a push that was
 // interrupted holds up nobody.

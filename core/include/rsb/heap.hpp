@@ -133,9 +133,10 @@ class Heap {
     return allocate_nowait(size, size < 16 ? sizeof(void*) : 16);
   }
 
-  // Releases a block of any kind without the lock, in some 60 instructions (see deferred_frees.hpp
-  // for what bounds them): from any handler, also while what it interrupted holds the lock, and
-  // from several cores at once. The block counts as live until another call has taken it over.
+  // Releases a block of any kind without the lock, in some 110 instructions (x86-64; see
+  // deferred_frees.hpp for what bounds them): from any handler, also while what it interrupted
+  // holds the lock, and from several cores at once. The block counts as live until another call has
+  // taken it over.
   //
   // What is seen to be no live block is a fault at once: the hook is then called in the handler,
   // perhaps with the lock held by what was interrupted, and must not jump out. What is seen only
