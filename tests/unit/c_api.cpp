@@ -538,3 +538,26 @@ TEST_CASE("trim gives back what is free, and what is live stays") {
   CHECK(support::holds_pattern(keep, 100, 1));
   rsb_free(keep);
 }
+
+TEST_CASE("what is allocated and released without waiting is like all else") {
+  NothingLeft nothing_left;
+  rsb_free(rsb_malloc(100));  // so that there are pages
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{100}}) {
+    void* const block = rsb_malloc_nowait(size);
+    REQUIRE(block != nullptr);
+    CHECK(rsb_malloc_usable_size(block) >= size);
+    support::fill(block, size, 0xff);
+    rsb_free(block);
+    void* const aligned = rsb_aligned_alloc_nowait(256, size);
+    REQUIRE(aligned != nullptr);
+    CHECK(is_aligned(aligned, 256));
+    rsb_free_nowait(aligned);
+  }
+  CHECK(rsb_malloc_nowait(opaque(SIZE_MAX)) == nullptr);
+  CHECK(rsb_aligned_alloc_nowait(opaque(size_t{3}), 16) == nullptr);
+  const size_t waiting = support::stats().deferred_blocks;
+  void* const blocks[] = {rsb_malloc(24), rsb_calloc(1, 60'000), rsb_allocate(4, 4)};
+  for (void* block : blocks) rsb_free_nowait(block);
+  rsb_free_nowait(nullptr);
+  CHECK(support::stats().deferred_blocks > waiting);
+}

@@ -58,6 +58,8 @@ class HeapInspector {
     s.acquisitions = heap_.pages_.acquisitions_;
     s.releases = heap_.pages_.releases_;
     s.failures = heap_.pages_.failures_;
+    s.deferred_blocks = heap_.pages_.map().deferred().count();
+    s.reserved_pages = heap_.pages_.reserved_pages();
     s.bins = Classes::count;
     return s;
   }
@@ -101,19 +103,23 @@ class HeapInspector {
   }
 
   // Calls visit(void* block, size_t usable_bytes) for every live block until it returns false;
-  // returns false in that case. The visitor must not call the heap.
+  // returns false in that case. The visitor must not call the heap. What deallocate_nowait() was
+  // given is taken over first; a block that it is given meanwhile may still be visited.
   template <class Visitor>
   [[gnu::cold]] bool walk(Visitor&& visit) noexcept {
     LockGuard guard(heap_.pages_.lock_);
+    heap_.take_over_all(guard);
     return for_each_run([&](const Span* run) {
       if (run->kind == Kind::large) return visit(static_cast<void*>(run->base), run->pages * page);
       return !run->is_span() || walk_span(run, visit);
     });
   }
 
-  // Null if every invariant holds; else a sentence that names one that does not.
+  // Null if every invariant holds; else a sentence that names one that does not. Takes over first
+  // what deallocate_nowait() was given.
   [[gnu::cold]] const char* check() noexcept {
     LockGuard guard(heap_.pages_.lock_);
+    heap_.take_over_all(guard);
     fault_ = nullptr;
     Totals seen;
     const Span* previous = nullptr;
@@ -123,6 +129,7 @@ class HeapInspector {
     require(seen.acquired == runs.acquired_pages(), "acquired pages are counted");
     require(seen.used == runs.used_pages(), "used pages are counted");
     require(seen.dirty == runs.dirty_pages(), "dirty free pages are counted");
+    require(seen.reserved == heap_.pages_.reserved_pages(), "there is one reserve at most");
     return fault_;
   }
 
@@ -178,6 +185,7 @@ class HeapInspector {
     size_t acquired = 0;
     size_t used = 0;
     size_t dirty = 0;
+    size_t reserved = 0;
     size_t spans_with_slots[Classes::count] = {};
   };
 
@@ -212,6 +220,9 @@ class HeapInspector {
         seen.used += length;
         check_span(run, seen);
         break;
+      case Kind::reserve:
+        seen.reserved += length;
+        [[fallthrough]];
       case Kind::pages:
       case Kind::large:
         seen.used += length;
