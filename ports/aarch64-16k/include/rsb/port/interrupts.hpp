@@ -1,0 +1,27 @@
+// A timer for each core, which interrupts it: the generic timer's virtual counter, by an interrupt
+// controller of version 2 (GICv2), as QEMU's machine virt has them.
+#pragma once
+
+#include <stdint.h>
+
+namespace rsb::port {
+
+// Which core runs this: 0 is the one that the program starts on. Any time, any context.
+unsigned this_core() noexcept;
+
+// A counter that all cores share and that never stops. Any time, any context; not moved by the
+// compiler or the processor across accesses before it.
+uint64_t ticks() noexcept;
+uint64_t ticks_per_second() noexcept;
+
+// From now on handler(context) interrupts this core each time that `period` ticks have passed since
+// the handler last returned, so the interrupted code always advances. Unmasks this core's
+// interrupts; in the handler they are masked. What it may do is what any code may that has
+// interrupted any other: floating point included, waiting for a lock excluded. Needs 1 KiB of the
+// interrupted stack besides what the handler takes.
+void start_timer(uint32_t period, void (*handler)(void*), void* context) noexcept;
+
+// The handler is not called on this core any more.
+void stop_timer() noexcept;
+
+}  // namespace rsb::port
