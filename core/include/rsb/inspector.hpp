@@ -9,6 +9,22 @@ namespace rsb {
 using Stats = rsb_stats;
 using BinStats = rsb_bin_stats;
 
+// What the pages of a run are used for.
+enum class Use : uint8_t {
+  free,   // nothing
+  slots,  // a span of some bin
+  large,  // one block of whole pages
+  pages,  // one run of the page-only allocator
+};
+
+struct Run {
+  const void* base;  // a multiple of the page size
+  size_t bytes;      // whole pages
+  Use use;
+  size_t bin;   // Use::slots: which one, as for bin_stats(); else 0
+  size_t live;  // blocks handed out: of a span's slots, or 1 of a large block's
+};
+
 template <HeapConfig Config>
 class HeapInspector {
   using TheHeap = Heap<Config>;
@@ -75,6 +91,21 @@ class HeapInspector {
     return for_each_run([&](const Span* run) {
       if (run->kind == Kind::large) return visit(static_cast<void*>(run->base), run->pages * page);
       return !run->is_span() || walk_span(run, visit);
+    });
+  }
+
+  // Calls visit(const Run&) for every run of pages until it returns false; returns false in that
+  // case. Acquisitions come in no particular order, the runs of each by ascending address and
+  // without a gap. The visitor must not call the heap. Linear in the number of runs.
+  template <class Visitor>
+  [[gnu::cold]] bool walk_runs(Visitor&& visit) noexcept {
+    LockGuard guard(heap_.pages_.lock_);
+    return for_each_run([&](const Span* run) {
+      const size_t bytes = Runs::length(run) * page;
+      if (run->is_span())
+        return visit(Run{run->base, bytes, Use::slots, run->size_class, run->live()});
+      if (run->kind == Kind::large) return visit(Run{run->base, bytes, Use::large, 0, 1});
+      return visit(Run{run->base, bytes, run->kind == Kind::free ? Use::free : Use::pages, 0, 0});
     });
   }
 
