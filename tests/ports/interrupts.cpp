@@ -108,6 +108,32 @@ TEST_CASE("the timer interrupts each core, and no more once it is stopped") {
   }
 }
 
+TEST_CASE("cores interrupt each other, but not one whose timer is stopped") {
+  static std::atomic<unsigned> interrupts[most] = {};
+  static std::atomic<unsigned> missing{most};
+  const uint32_t long_period = static_cast<uint32_t>(ticks_per_second() * 30);
+  support::parallel(most, [&](unsigned me) {
+    start_timer(long_period, disturb, &interrupts[me]);
+    missing--;
+    while (missing != 0) support::yield();
+    const unsigned other = (me + 1) % most;
+    for (unsigned seen = 0; seen < 20; seen++) {
+      interrupt_core(other);
+      while (interrupts[other] <= seen) support::yield();
+    }
+    missing++;
+    while (missing != most) support::yield();
+    stop_timer();
+  });
+  unsigned seen[most];
+  for (unsigned i = 0; i < most; i++) {
+    CHECK(interrupts[i] == 20);
+    seen[i] = interrupts[i];
+  }
+  for (unsigned i = 0; i < 1000; i++) interrupt_core(i);
+  for (unsigned i = 0; i < most; i++) CHECK(interrupts[i] == seen[i]);
+}
+
 TEST_CASE("each core knows which one it is") {
   unsigned cores[most] = {};
   support::parallel(most, [&](unsigned me) { cores[me] = this_core(); });

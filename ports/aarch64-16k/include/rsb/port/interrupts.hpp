@@ -1,5 +1,6 @@
-// A timer for each core, which interrupts it: the generic timer's virtual counter, by an interrupt
-// controller of version 2 (GICv2), as QEMU's machine virt has them.
+// A timer for each core, which interrupts it, and interrupts from core to core: the generic timer's
+// virtual counter, and an interrupt controller of version 2 (GICv2), as QEMU's machine virt has
+// them.
 #pragma once
 
 #include <stdint.h>
@@ -23,5 +24,10 @@ void start_timer(uint32_t period, void (*handler)(void*), void* context) noexcep
 
 // The handler is not called on this core any more.
 void stop_timer() noexcept;
+
+// Calls that core's handler out of turn, as soon as the core lets interrupts in. Several calls may
+// become one. Does nothing if there is no such core, or its timer is not started. Any context; this
+// core may be meant, too.
+void interrupt_core(unsigned core) noexcept;
 
 }  // namespace rsb::port
