@@ -38,6 +38,16 @@ void* allocate_aligned_rounding_up(size_t alignment, size_t size) noexcept {
   return allocate_aligned(alignment, size);
 }
 
+// A template, so that what the lock cannot do is not compiled.
+template <class Heap = decltype(instance)>
+void* allocate_nowait(size_t size, size_t alignment) noexcept {
+  if constexpr (rsb::NowaitLock<rsb::Instance::Lock>) {
+    return static_cast<Heap&>(instance).allocate_nowait(size, alignment);
+  } else {
+    return nullptr;
+  }
+}
+
 }  // namespace
 
 extern "C" {
@@ -115,6 +125,19 @@ void* rsb_reallocate(void* block, size_t size, size_t alignment) noexcept {
 
 void rsb_deallocate(void* block, size_t size, size_t alignment) noexcept {
   instance.deallocate(block, size, alignment);
+}
+
+void* rsb_malloc_nowait(size_t size) noexcept {
+  return allocate_nowait(size, size < 16 ? sizeof(void*) : 16);
+}
+
+void* rsb_aligned_alloc_nowait(size_t alignment, size_t size) noexcept {
+  return is_power_of_two(alignment) ? allocate_nowait(size, larger(alignment, sizeof(void*)))
+                                    : nullptr;
+}
+
+void rsb_free_nowait(void* block) noexcept {
+  instance.deallocate_nowait(block);
 }
 
 size_t rsb_page_size(void) noexcept {

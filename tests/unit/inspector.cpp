@@ -268,7 +268,7 @@ TEST_CASE_TEMPLATE("the walk over runs passes every page once and says what it i
   for (size_t i = 0; i < 40; i += 2) w.heap.deallocate(blocks[i]);
 
   struct Totals {
-    size_t bytes[4] = {};
+    size_t bytes[5] = {};
     size_t blocks = 0;
     size_t spans[48] = {};
     size_t starts = 0;
@@ -291,8 +291,10 @@ TEST_CASE_TEMPLATE("the walk over runs passes every page once and says what it i
   const Stats s = w.stats();
   CHECK(totals.bytes[static_cast<int>(Use::free)] == s.free_bytes);
   CHECK(totals.bytes[static_cast<int>(Use::slots)] + totals.bytes[static_cast<int>(Use::large)] +
-            totals.bytes[static_cast<int>(Use::pages)] ==
+            totals.bytes[static_cast<int>(Use::pages)] +
+            totals.bytes[static_cast<int>(Use::reserve)] ==
         s.used_bytes);
+  CHECK(totals.bytes[static_cast<int>(Use::reserve)] == s.reserved_pages * page_of<C>);
   CHECK(totals.blocks == s.live_blocks);
   CHECK(totals.are_whole_pages);
   CHECK(totals.starts <= s.acquisitions + 1);
@@ -309,4 +311,28 @@ TEST_CASE_TEMPLATE("the walk over runs passes every page once and says what it i
   for (size_t i = 1; i < 40; i += 2) w.heap.deallocate(blocks[i]);
   w.heap.deallocate(large);
   w.heap.pages().deallocate(pages);
+}
+
+namespace {
+constexpr Options with_reserve() {
+  Options o = support::firmware;
+  o.reserve_pages = 6;
+  return o;
+}
+struct WithReserve : support::Configuration<with_reserve()> {};
+}  // namespace
+
+TEST_CASE("the walk over runs tells the reserve from runs of pages") {
+  World<WithReserve> w;
+  void* const block = w.heap.allocate(100);
+  size_t pages = 0;
+  size_t reserved = 0;
+  inspect(w.heap).walk_runs([&](const Run& run) {
+    if (run.use == Use::pages) pages += run.bytes;
+    if (run.use == Use::reserve) reserved += run.bytes;
+    return true;
+  });
+  CHECK(pages == 0);
+  CHECK(reserved == 6 * page_of<WithReserve>);
+  w.heap.deallocate(block);
 }

@@ -196,13 +196,16 @@ TEST_CASE("runs whose descriptors lie scattered are cut and merged like others")
                                  .radix_leaf_bits = 2,
                                  .radix_inner_bits = 0};
   static constinit PageRuns<small_leaves> runs;
-  constexpr size_t pages = 16, in_leaf = 4, leaf_bytes = in_leaf * sizeof(Span);
-  static Span nodes[pages];
+  constexpr size_t pages = 16, in_leaf = 4;
+  constexpr size_t leaf_bytes =
+      align_up(in_leaf * sizeof(Span) + sizeof(DeferredFrees::Region), alignof(Span));
+  alignas(Span) static char nodes[pages / in_leaf * leaf_bytes];
   // Only as addresses; what lies there is not touched.
   char* const base = reinterpret_cast<char*>(uintptr_t{1 << 20});
   REQUIRE(runs.map().missing(base, pages * page) == leaf_bytes);
   for (size_t i = pages; i > 0; i -= in_leaf) {  // the later leaf lies before the earlier one
-    REQUIRE(runs.map().install(base, pages * page, &nodes[i - in_leaf], leaf_bytes));
+    REQUIRE(
+        runs.map().install(base, pages * page, &nodes[(i / in_leaf - 1) * leaf_bytes], leaf_bytes));
   }
   runs.add(base, pages, 0, 0);
   for (size_t cut = 1; cut < pages - 1; cut++) {

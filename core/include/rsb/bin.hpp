@@ -16,7 +16,7 @@ class Bin {
   // Null: there is none.
   Span* current() const noexcept { return current_; }
   void set_current(Span* span) noexcept {
-    span->kind = Kind::current;
+    span->set_kind(Kind::current);
     span->uses++;
     current_ = span;
   }
@@ -29,7 +29,7 @@ class Bin {
   }
 
   void append(Span* span) noexcept {
-    span->kind = Kind::span;
+    span->set_kind(Kind::span);
     span->next = nullptr;
     span->previous = last_;
     (last_ != nullptr ? last_->next : first_) = span;

@@ -24,8 +24,13 @@
 // Double frees of 4-byte blocks are caught only while the block is among the span's last 16 freed
 // ones.
 //
-// All functions may be called by any number of threads if the lock is a real one, but not by
-// interrupt or signal handlers that can interrupt a holder of the lock.
+// All functions may be called by any number of threads if the lock is a real one, but only those
+// named _nowait by interrupt or signal handlers that can interrupt a holder of the lock.
+//
+// What deallocate_nowait() was given is taken over, at most Options::deferred_batch blocks at a
+// time, by calls that cannot be served by the current span's freed slots, by releases of whole
+// pages or of a slot that makes a span empty or was its last, and by walk, check and trim. An
+// allocation returns null only after all of it has been taken over.
 #pragma once
 
 #include "rsb/bin.hpp"
@@ -101,6 +106,70 @@ class Heap {
     deallocate_sized(block, size, Classes::of(size, alignment));
   }
 
+  // ---- Without waiting: for interrupt and signal handlers ----
+
+  // As allocate(size, alignment), but never waits, never gives up the lock, calls neither page
+  // source nor handler, and takes at most the steps of an allocation that needs a span, and of
+  // Options::deferred_batch releases. Null: the lock is taken, perhaps by whom the handler
+  // interrupted; or there is nothing in the bin, the free pages, the reserve
+  // (Options::reserve_pages) and the first blocks of those that deallocate_nowait() was given. Not
+  // counted as a failure.
+  [[nodiscard, gnu::noinline]] void* allocate_nowait(size_t size, size_t alignment) noexcept {
+    static_assert(NowaitLock<typename Config::Lock>,
+                  "allocate_nowait needs a Lock that has try_lock() or says that it never_waits");
+    if ((alignment & (alignment - 1)) != 0) return nullptr;
+    if (!take_in_handler(pages_.lock_)) return nullptr;
+    LockGuard guard(pages_.lock_, LockGuard::Already::held);
+    const SizeClass c = Classes::of(size, alignment);
+    void* block = allocate_at_once(c, size, alignment);
+    if (block == nullptr && take_over<Giving::at_once>(guard) != 0) {
+      block = allocate_at_once(c, size, alignment);
+    }
+    return block;
+  }
+
+  // Malloc's alignment.
+  [[nodiscard]] void* allocate_nowait(size_t size) noexcept {
+    return allocate_nowait(size, size < 16 ? sizeof(void*) : 16);
+  }
+
+  // Releases a block of any kind without the lock, in some 60 instructions (see deferred_frees.hpp
+  // for what bounds them): from any handler, also while what it interrupted holds the lock, and
+  // from several cores at once. The block counts as live until another call has taken it over.
+  //
+  // What is seen to be no live block is a fault at once: the hook is then called in the handler,
+  // perhaps with the lock held by what was interrupted, and must not jump out. What is seen only
+  // later (a second release by other means, or one that happens at the same time; a slot never
+  // handed out) is a fault of the call that takes the block over.
+  [[gnu::noinline]] void deallocate_nowait(void* block) noexcept {
+    static_assert(options.deferred_batch != 0,
+                  "deallocate_nowait needs an Options::deferred_batch other than 0");
+    if (block == nullptr) return;
+    Span* span = find(block);
+    if constexpr (spans_have_tails) {
+      if (span->kind_without_lock() == Kind::tail) span = span->next;
+    }
+    const Kind kind = span->kind_without_lock();
+    DeferredFrees::Region& region = pages_.map().region_of(block);
+    const size_t offset = offset_in_span(span, block);
+    const Room room = room_in(span);
+    if constexpr (checked) {
+      if (Span::is_span(kind) ? !span->may_be_slot(block, offset)
+                              : kind != Kind::large || span->base != block) {
+        raise(Span::is_span(kind) ? fault_of_slot(span, block) : fault_of_run(span, block), block);
+      }
+      if constexpr (options.map == Map::flat && sizeof(void*) > 4) {
+        if (!DeferredFrees::reaches(region, block)) raise(Fault::foreign_pointer, block);
+      }
+      if (room == Room::link_and_mark && deferred().is_pushed(region, block)) {
+        raise(Fault::double_free, block);
+      }
+    }
+    deferred().push(region, block, room, [&] {
+      return checked && Span::is_span(kind) && span->looks_free(block, offset);
+    });
+  }
+
   // ---- Resizing ----
 
   // The block, perhaps elsewhere, with its contents up to the smaller size and malloc's alignment.
@@ -144,6 +213,7 @@ class Heap {
   // Returns the number of bytes. Linear in the number of bins, acquisitions and free runs.
   [[gnu::cold]] size_t trim() noexcept {
     LockGuard guard(pages_.lock_);
+    take_over_all(guard);
     reclaim_empty_spans(guard);
     return pages_.trim(guard);
   }
@@ -183,7 +253,7 @@ class Heap {
       if (span != nullptr) [[likely]] {
         if (span->has_free()) [[likely]]
           return pop(span);
-        if (span->has_fresh()) return span->template carve<options.checks>();
+        if (span->has_fresh() && !has_deferred()) return span->template carve<options.checks>();
       }
       held.hand_over();
       return allocate_slot_locked(c);
@@ -208,38 +278,66 @@ class Heap {
   // exhausted.
   [[gnu::noinline]] void* allocate_slot_locked(SizeClass c, Insist insist = Insist::yes) noexcept {
     LockGuard guard(pages_.lock_, LockGuard::Already::held);
+    if (has_deferred()) [[unlikely]]
+      take_over(guard);
     Bin& bin = bins_[c];
+    for (;;) {
+      if (void* const slot = allocate_in_bin(bin)) return slot;
+      Span* const run = by_all_means(
+          guard, options.span_size, insist,
+          [&] { return pages_.take(guard, options.span_pages()); },
+          [&] { return bin.first() != nullptr || bin.current() != nullptr; });
+      if (run == nullptr) {
+        if (bin.first() == nullptr && bin.current() == nullptr) return nullptr;
+        continue;
+      }
+      make_span(run, c);
+      if (bin.current() != nullptr) {
+        release_span(guard, run);  // the lock was given up, and another thread was faster
+        continue;
+      }
+      bin.set_current(run);
+      void* const slot = run->template carve<options.checks>();
+      pages_.top_up(guard);
+      return slot;
+    }
+  }
+
+  // From the spans that the bin has. Null: there is no free slot in them, and none is current.
+  void* allocate_in_bin(Bin& bin) noexcept {
     for (;;) {
       Span* span = bin.current();
       if (span != nullptr) {
         if (span->has_free()) return pop(span);
         if (span->has_fresh()) return span->template carve<options.checks>();
-        bin.drop_current()->kind = Kind::full;
+        bin.drop_current()->set_kind(Kind::full);
       }
       span = bin.take_first();
-      if (span == nullptr) {
-        span = make_span(guard, c, insist);
-        if (span == nullptr) return nullptr;
-        if (bin.current() != nullptr) {
-          release_span(guard, span);  // the lock was given up, and another thread was faster
-          continue;
-        }
-      }
+      if (span == nullptr) return nullptr;
       bin.set_current(span);
     }
   }
 
-  Span* make_span(LockGuard& guard, SizeClass c, Insist insist) noexcept {
-    Span* const span = by_all_means(guard, options.span_size, insist,
-                                    [&] { return pages_.take(guard, options.span_pages()); });
-    if (span == nullptr) return nullptr;
+  void make_span(Span* span, SizeClass c) noexcept {
     // A linear congruential generator, stirred with where the memory lies; its high bits are good.
     secret_ = secret_ * 0x2c9277b5u + static_cast<uint32_t>(address_of(span->base) >> 8) + 1;
     span->become_span(c, Classes::layout(c), secret_ >> 16);
     if constexpr (spans_have_tails) set_tails(span, Kind::tail);
-    return span;
   }
 
+  // Whether pages that become free may go back to the source, for which the lock is given up.
+  enum class Giving : uint8_t { as_usual, at_once };
+
+  template <Giving giving>
+  void give_pages(LockGuard& guard, Span* run, size_t dirty) noexcept {
+    if constexpr (giving == Giving::as_usual) {
+      pages_.give(guard, run, dirty);
+    } else {
+      pages_.runs_.give(run, dirty);
+    }
+  }
+
+  template <Giving giving = Giving::as_usual>
   void release_span(LockGuard& guard, Span* span) noexcept {
     size_t touched = 1;
     if constexpr (spans_have_tails) {
@@ -247,7 +345,7 @@ class Heap {
       touched = (size_t{span->fresh} * 4 + page - 1) / page;
     }
     span->pages = options.span_pages();
-    pages_.give(guard, span, touched);
+    give_pages<giving>(guard, span, touched);
   }
 
   void set_tails(Span* span, Kind kind) noexcept {
@@ -327,6 +425,8 @@ class Heap {
   [[gnu::noinline]] void deallocate_slot_locked(Span* span, void* block) noexcept {
     LockGuard guard(pages_.lock_, LockGuard::Already::held);
     deallocate_slot(guard, span, block);
+    if (has_deferred()) [[unlikely]]
+      take_over(guard);
   }
 
   [[gnu::noinline]] void deallocate_slowly(void* block) noexcept {
@@ -340,12 +440,15 @@ class Heap {
     } else {
       pages_.give(guard, span, span->pages);
     }
+    if (has_deferred()) [[unlikely]]
+      take_over(guard);
   }
 
+  template <Giving giving = Giving::as_usual>
   void deallocate_slot(LockGuard& guard, Span* span, void* block) noexcept {
     if (span->uses == 1) {
       if (span->kind == Kind::span) bins_[span->size_class].remove(span);
-      release_span(guard, span);
+      release_span<giving>(guard, span);
     } else {
       span->template push<options.checks>(block, offset_in_span(span, block));
       if (span->kind == Kind::full) bins_[span->size_class].append(span);
@@ -353,6 +456,11 @@ class Heap {
   }
 
   [[noreturn, gnu::cold, gnu::noinline]] void refuse_slot(const Span* span,
+                                                          const void* block) noexcept {
+    pages_.fail(fault_of_slot(span, block), block);
+  }
+
+  [[gnu::cold, gnu::noinline]] static Fault fault_of_slot(const Span* span,
                                                           const void* block) noexcept {
     const size_t offset = bytes_from(span->base, block);
     const bool inside = offset < size_t{span->end} * 4;
@@ -365,7 +473,7 @@ class Heap {
     } else if (!at_slot) {
       fault = Fault::interior_pointer;
     }
-    pages_.fail(fault, block);
+    return fault;
   }
 
   // Faults if `block` is not the start of a live block.
@@ -381,15 +489,91 @@ class Heap {
 
   [[noreturn, gnu::cold, gnu::noinline]] void refuse_run(const Span* span,
                                                          const void* block) noexcept {
+    Fault fault = fault_of_run(span, block);
+    if (fault == Fault::foreign_pointer && lies_in_large(block)) fault = Fault::interior_pointer;
+    pages_.fail(fault, block);
+  }
+
+  [[gnu::cold, gnu::noinline]] static Fault fault_of_run(const Span* span,
+                                                         const void* block) noexcept {
     Fault fault = Fault::foreign_pointer;
     if (!is_aligned(block, 4)) {
       fault = Fault::misaligned_pointer;
-    } else if (span->kind == Kind::large || lies_in_large(block)) {
+    } else if (span->kind == Kind::large) {
       fault = Fault::interior_pointer;
     } else if (span->kind == Kind::free || span->kind == Kind::free_last) {
       fault = Fault::double_free;
     }
-    pages_.fail(fault, block);
+    return fault;
+  }
+
+  // ---- What was released without waiting ----
+
+  using Room = DeferredFrees::Room;
+
+  DeferredFrees& deferred() noexcept { return pages_.map().deferred(); }
+
+  bool has_deferred() const noexcept {
+    if constexpr (options.deferred_batch == 0) return false;
+    return pages_.map().deferred().any();
+  }
+
+  static Room room_in(const Span* span) noexcept {
+    const bool is_least = span->size_class != Classes::none && span->slot_units == 1;
+    return is_least ? Room::link : Room::link_and_mark;
+  }
+
+  // Some of it; returns how many blocks. The lock may be given up in between, unless `at_once`.
+  template <Giving giving = Giving::as_usual>
+  [[gnu::noinline, gnu::cold]] unsigned take_over(LockGuard& guard) noexcept {
+    unsigned blocks = 0;
+    for (; blocks < options.deferred_batch; blocks++) {
+      void* const block = deferred().pop();
+      if (block == nullptr) break;
+      Span* span = pages_.map().find(block);
+      if (span == nullptr) [[unlikely]]
+        pages_.fail(Fault::foreign_pointer, block);
+      span = head_of(span);
+      refuse_unless_live(span, block);
+      if (!deferred().follow(block, room_in(span))) [[unlikely]]
+        pages_.fail(Fault::overwritten_link, block);
+      if (span->is_span()) {
+        deallocate_slot<giving>(guard, span, block);
+      } else {
+        __builtin_memset(block, 0,
+                         8);  // or it looks released to deallocate_nowait() in its next life
+        give_pages<giving>(guard, span, span->pages);
+      }
+    }
+    return blocks;
+  }
+
+  // The lock is given up between batches, so that nobody waits for more than one.
+  [[gnu::noinline, gnu::cold]] bool take_over_all(LockGuard& guard) noexcept {
+    bool any = false;
+    while (has_deferred()) {
+      if (take_over(guard) != 0) any = true;
+      Unlocked unlocked(guard);
+    }
+    return any;
+  }
+
+  // Without giving up the lock.
+  void* allocate_at_once(SizeClass c, size_t size, size_t alignment) noexcept {
+    if (c == Classes::none) {
+      if (size > max_object_bytes) return nullptr;
+      Span* const run = pages_.take_at_once(pages_for(size), larger(alignment, page));
+      if (run == nullptr) return nullptr;
+      become_large(run);
+      return run->base;
+    }
+    Bin& bin = bins_[c];
+    if (void* const slot = allocate_in_bin(bin)) return slot;
+    Span* const run = pages_.take_at_once(options.span_pages(), page);
+    if (run == nullptr) return nullptr;
+    make_span(run, c);
+    bin.set_current(run);
+    return run->template carve<options.checks>();
   }
 
   // Only for a good name of a fault: looks through all runs.
@@ -435,9 +619,12 @@ class Heap {
     bool zero = false;
     {
       LockGuard guard(pages_.lock_);
+      if (has_deferred()) [[unlikely]]
+        take_over(guard);
       if (Span* const run = take_large(guard, size, larger(alignment, page), insist)) {
         base = run->base;
         zero = ZeroingSource<Pages> && run->dirty == 0 && !PageRuns<options>::is_given(run);
+        pages_.top_up(guard);
       }
     }
     return filled(base, zero ? 0 : size, fill);
@@ -446,8 +633,9 @@ class Heap {
   Span* take_large(LockGuard& guard, size_t size, size_t alignment, Insist insist) noexcept {
     Span* run = nullptr;
     if (size <= max_object_bytes) {
-      run = by_all_means(guard, size, insist,
-                         [&] { return pages_.take(guard, pages_for(size), alignment); });
+      run = by_all_means(
+          guard, size, insist, [&] { return pages_.take(guard, pages_for(size), alignment); },
+          [] { return false; });
     } else {
       pages_.give_up(guard);
     }
@@ -465,18 +653,24 @@ class Heap {
     return block;
   }
 
-  // A run of pages for a request of `bytes`.
-  template <class Take>
-  Span* by_all_means(LockGuard& guard, size_t bytes, Insist insist, Take take) noexcept {
-    Span* run;
-    do {
-      run = take();
-    } while (run == nullptr && may_try_again(guard, bytes, insist));
-    return run;
+  // A run of pages for a request of `bytes`. Null: there is none; or it is not needed any more,
+  // since something else has been freed.
+  template <class Take, class Met>
+  Span* by_all_means(LockGuard& guard, size_t bytes, Insist insist, Take take,
+                     Met is_met) noexcept {
+    for (;;) {
+      if (Span* const run = take()) [[likely]]
+        return run;
+      if (!may_try_again(guard, bytes, insist) || is_met()) return nullptr;
+    }
   }
 
   [[gnu::cold, gnu::noinline]] bool may_try_again(LockGuard& guard, size_t bytes,
                                                   Insist insist) noexcept {
+    if constexpr (options.deferred_batch != 0) {
+      deferred().look_again();
+      if (take_over_all(guard)) return true;
+    }
     if (reclaim_empty_spans(guard) || pages_.trim(guard) != 0) return true;
     if (insist == Insist::no) return false;
     if (OutOfMemoryHandler const handler = __atomic_load_n(&out_of_memory_, __ATOMIC_ACQUIRE)) {

@@ -11,10 +11,11 @@ using BinStats = rsb_bin_stats;
 
 // What the pages of a run are used for.
 enum class Use : uint8_t {
-  free,   // nothing
-  slots,  // a span of some bin
-  large,  // one block of whole pages
-  pages,  // one run of the page-only allocator
+  free,     // nothing
+  slots,    // a span of some bin
+  large,    // one block of whole pages
+  pages,    // one run of the page-only allocator
+  reserve,  // kept for allocate_nowait()
 };
 
 struct Run {
@@ -62,6 +63,8 @@ class HeapInspector {
     s.acquisitions = heap_.pages_.acquisitions_;
     s.releases = heap_.pages_.releases_;
     s.failures = heap_.pages_.failures_;
+    s.deferred_blocks = heap_.pages_.map().deferred().count();
+    s.reserved_pages = heap_.pages_.reserved_pages();
     s.bins = Classes::count;
     return s;
   }
@@ -84,10 +87,12 @@ class HeapInspector {
   }
 
   // Calls visit(void* block, size_t usable_bytes) for every live block until it returns false;
-  // returns false in that case. The visitor must not call the heap.
+  // returns false in that case. The visitor must not call the heap. What deallocate_nowait() was
+  // given is taken over first; a block that it is given meanwhile may still be visited.
   template <class Visitor>
   [[gnu::cold]] bool walk(Visitor&& visit) noexcept {
     LockGuard guard(heap_.pages_.lock_);
+    heap_.take_over_all(guard);
     return for_each_run([&](const Span* run) {
       if (run->kind == Kind::large) return visit(static_cast<void*>(run->base), run->pages * page);
       return !run->is_span() || walk_span(run, visit);
@@ -101,17 +106,19 @@ class HeapInspector {
   [[gnu::cold]] bool walk_runs(Visitor&& visit) noexcept {
     LockGuard guard(heap_.pages_.lock_);
     return for_each_run([&](const Span* run) {
-      const size_t bytes = Runs::length(run) * page;
-      if (run->is_span())
-        return visit(Run{run->base, bytes, Use::slots, run->size_class, run->live()});
-      if (run->kind == Kind::large) return visit(Run{run->base, bytes, Use::large, 0, 1});
-      return visit(Run{run->base, bytes, run->kind == Kind::free ? Use::free : Use::pages, 0, 0});
+      const bool is_span = run->is_span();
+      const Use use = use_of(run);
+      const size_t live = is_span ? run->live() : use == Use::large;
+      const size_t bin = is_span ? run->size_class : 0;
+      return visit(Run{run->base, Runs::length(run) * page, use, bin, live});
     });
   }
 
-  // Null if every invariant holds; else a sentence that names one that does not.
+  // Null if every invariant holds; else a sentence that names one that does not. Takes over first
+  // what deallocate_nowait() was given.
   [[gnu::cold]] const char* check() noexcept {
     LockGuard guard(heap_.pages_.lock_);
+    heap_.take_over_all(guard);
     fault_ = nullptr;
     Totals seen;
     const Span* previous = nullptr;
@@ -121,6 +128,7 @@ class HeapInspector {
     require(seen.acquired == runs.acquired_pages(), "acquired pages are counted");
     require(seen.used == runs.used_pages(), "used pages are counted");
     require(seen.dirty == runs.dirty_pages(), "dirty free pages are counted");
+    require(seen.reserved == heap_.pages_.reserved_pages(), "there is one reserve at most");
     return fault_;
   }
 
@@ -135,6 +143,21 @@ class HeapInspector {
       }
     }
     return true;
+  }
+
+  static Use use_of(const Span* run) noexcept {
+    switch (run->kind) {
+      case Kind::free:
+        return Use::free;
+      case Kind::reserve:
+        return Use::reserve;
+      case Kind::large:
+        return Use::large;
+      case Kind::pages:
+        return Use::pages;
+      default:
+        return Use::slots;
+    }
   }
 
   // One bit per possible slot start.
@@ -176,6 +199,7 @@ class HeapInspector {
     size_t acquired = 0;
     size_t used = 0;
     size_t dirty = 0;
+    size_t reserved = 0;
     size_t spans_with_slots[Classes::count] = {};
   };
 
@@ -209,6 +233,9 @@ class HeapInspector {
         seen.used += length;
         check_span(run, seen);
         break;
+      case Kind::reserve:
+        seen.reserved += length;
+        [[fallthrough]];
       case Kind::pages:
       case Kind::large:
         seen.used += length;

@@ -1,5 +1,5 @@
 // The lock of a heap is a policy: any type with lock() and unlock(). Here: what it must satisfy, a
-// spinlock, and no lock at all.
+// spinlock, no lock at all, and both with interrupts masked.
 #pragma once
 
 #include "rsb/arch.hpp"
@@ -20,6 +20,8 @@ concept Lock = requires(L l) {
 // For one thread and no interrupt handler that allocates: costs nothing.
 class NoLock {
  public:
+  static constexpr bool never_waits = true;
+
   void lock() noexcept {}
   void unlock() noexcept {}
 };
@@ -65,11 +67,14 @@ class BasicSpinLock {
 
   void unlock() noexcept { __atomic_store_n(&taken_, 0u, __ATOMIC_RELEASE); }
 
+  // A hint: it may be otherwise already.
+  bool is_taken() const noexcept { return __atomic_load_n(&taken_, __ATOMIC_RELAXED) != 0; }
+
  private:
   [[gnu::noinline, gnu::cold]] void wait() noexcept {
     BackOff<Wait> back_off;
     do {
-      while (__atomic_load_n(&taken_, __ATOMIC_RELAXED) != 0) back_off.pause();
+      while (is_taken()) back_off.pause();
     } while (!try_lock());
   }
 
@@ -95,6 +100,8 @@ concept Interrupts = requires(typename I::State before) {
 template <Interrupts I>
 class InterruptLock {
  public:
+  static constexpr bool never_waits = true;
+
   constexpr InterruptLock() noexcept = default;
 
   void lock() noexcept {
@@ -105,6 +112,47 @@ class InterruptLock {
   void unlock() noexcept { I::restore(before_); }
 
  private:
+  typename I::State before_{};
+};
+
+// For several cores whose interrupt handlers allocate and free: a spinlock whose holder no
+// interrupt of its own core disturbs. Who waits lets interrupts in again, as far as they were
+// before.
+template <Interrupts I, class Wait = KeepSpinning>
+class InterruptSpinLock {
+ public:
+  constexpr InterruptSpinLock() noexcept = default;
+
+  void lock() noexcept {
+    if (!try_lock()) [[unlikely]]
+      wait();
+  }
+
+  bool try_lock() noexcept {
+    const typename I::State before = I::mask();
+    if (spin_lock_.try_lock()) [[likely]] {
+      before_ = before;
+      return true;
+    }
+    I::restore(before);
+    return false;
+  }
+
+  void unlock() noexcept {
+    const typename I::State before = before_;  // the next holder's from the next line on
+    spin_lock_.unlock();
+    I::restore(before);
+  }
+
+ private:
+  [[gnu::noinline, gnu::cold]] void wait() noexcept {
+    BackOff<Wait> back_off;
+    do {
+      while (spin_lock_.is_taken()) back_off.pause();
+    } while (!try_lock());
+  }
+
+  BasicSpinLock<Wait> spin_lock_;
   typename I::State before_{};
 };
 
@@ -124,6 +172,33 @@ template <Lock L>
   } else {
     lock.lock();
     return true;
+  }
+}
+
+// A lock whose lock() never waits says so: never_waits is true.
+template <class L>
+concept NeverWaits = Lock<L> && requires {
+  requires L::never_waits;
+};
+
+// A lock may tell a handler apart, which may have interrupted the holder: try_lock_in_handler().
+template <class L>
+concept KnowsHandlers = Lock<L> && requires(L l) {
+  { l.try_lock_in_handler() }
+  noexcept->SameAs<bool>;
+};
+
+// Locks that a handler can ask for without waiting.
+template <class L>
+concept NowaitLock = KnowsHandlers<L> || TryLock<L> || NeverWaits<L>;
+
+// Takes the lock if it is free, for a handler that may have interrupted its holder.
+template <NowaitLock L>
+inline bool take_in_handler(L& lock) noexcept {
+  if constexpr (KnowsHandlers<L>) {
+    return lock.try_lock_in_handler();
+  } else {
+    return take_if_free(lock);
   }
 }
 

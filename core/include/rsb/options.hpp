@@ -37,6 +37,13 @@ struct Options {
   size_t keep_free = 32 * MiB;
   size_t discard_size = 1 * MiB;
 
+  // Pages kept for Heap::allocate_nowait(), in one run.
+  size_t reserve_pages = 0;
+
+  // How many blocks that deallocate_nowait() left behind one call takes over, at most; 0: the heap
+  // has no deallocate_nowait().
+  unsigned deferred_batch = 8;
+
   Checks checks = Checks::basic;
 
   Map map = Map::radix;
@@ -67,6 +74,8 @@ struct ValidOptions {
   static_assert(is_power_of_two(o.acquire_alignment) && o.acquire_alignment >= o.page_size,
                 "Options::acquire_alignment must be a power of two and at least one page");
   static_assert(o.discard_size >= o.page_size, "Options::discard_size must be at least one page");
+  static_assert(o.reserve_pages <= UINT32_MAX && o.reserve_pages <= SIZE_MAX / 2 / o.page_size,
+                "Options::reserve_pages must be less than half of all addresses");
   static_assert(o.address_bits <= sizeof(void*) * CHAR_BIT && o.address_bits > o.page_shift(),
                 "Options::address_bits must fit a pointer and exceed the bits of a page");
   static_assert(o.map != Map::radix ||

@@ -10,6 +10,11 @@
 //
 // Every operation takes constant time apart from the page source's. One lock; the page source is
 // never called with it held. Not for interrupt handlers that can interrupt a holder of the lock.
+//
+// With Options::reserve_pages it keeps a run of so many pages for Heap::allocate_nowait() and for
+// nothing else. What was drawn from it, the next call that takes or gives pages replaces, if there
+// are pages: after it has met its own request, and by the page source if need be. Until the first
+// such call there is no reserve.
 #pragma once
 
 #include "rsb/fault.hpp"
@@ -49,9 +54,13 @@ class PageAllocator : ValidOptions<Config::options> {
     if (pages == 0 || !is_power_of_two(alignment)) return nullptr;
     LockGuard guard(lock_);
     Span* const run = take(guard, pages, larger(alignment, page));
-    if (run != nullptr) return run->base;
-    give_up(guard);
-    return nullptr;
+    if (run == nullptr) {
+      give_up(guard);
+      return nullptr;
+    }
+    char* const base = run->base;
+    top_up(guard);
+    return base;
   }
 
   // Gives back a whole run that allocate() returned. Null does nothing; what is not such a run is a
@@ -143,10 +152,63 @@ class PageAllocator : ValidOptions<Config::options> {
   }
 
   [[gnu::noinline]] void give(LockGuard& guard, Span* run, size_t dirty) noexcept {
+    if (lacks_reserve()) [[unlikely]] {
+      runs_.give(run, dirty);
+      renew_reserve(runs_.take(options.reserve_pages));
+      return;
+    }
     run = runs_.merge(run, dirty);
     if (runs_.free_pages() > options.keep_free / page) [[unlikely]]
       return shed(guard, run);
     runs_.keep(run);
+  }
+
+  // ---- The reserve ------------------------------------------------------------------------------
+
+  size_t reserved_pages() const noexcept { return reserve_ != nullptr ? reserve_->pages : 0; }
+
+  bool lacks_reserve() const noexcept {
+    if constexpr (options.reserve_pages == 0) return false;
+    return reserved_pages() < options.reserve_pages;
+  }
+
+  // Whoever has taken pages calls this, as its last step.
+  void top_up(LockGuard& guard) noexcept {
+    if (!lacks_reserve()) [[likely]]
+      return;
+    renew_reserve(take(guard, options.reserve_pages));
+  }
+
+  // A whole run for what is left of the old one; or null.
+  [[gnu::noinline]] void renew_reserve(Span* run) noexcept {
+    if (run == nullptr) return;
+    if (!lacks_reserve()) {  // another thread was faster
+      runs_.give(run, run->dirty);
+      return;
+    }
+    Span* const old = reserve_;
+    reserve_ = run;
+    run->kind = Kind::reserve;
+    if (old != nullptr) runs_.give(old, old->dirty);
+  }
+
+  // Never gives up the lock, nor calls the page source.
+  [[gnu::noinline]] Span* take_at_once(size_t pages, size_t alignment) noexcept {
+    Span* const run = runs_.take(pages, alignment);
+    return run != nullptr ? run : take_from_reserve(pages, alignment);
+  }
+
+  Span* take_from_reserve(size_t pages, size_t alignment) noexcept {
+    Span* const run = reserve_;
+    if (run == nullptr || run->pages < pages || !is_aligned(run->base, alignment)) return nullptr;
+    if (run->pages == pages) {
+      reserve_ = nullptr;
+    } else {
+      reserve_ = runs_.shorten(run, pages);
+      reserve_->kind = Kind::reserve;
+    }
+    run->kind = Kind::pages;
+    return run;
   }
 
   [[gnu::noinline]] bool resize(LockGuard& guard, Span* run, size_t pages) noexcept {
@@ -298,8 +360,8 @@ class PageAllocator : ValidOptions<Config::options> {
     if (node == nullptr) return false;
     if (!is_aligned(node, page)) raise(Fault::bad_pages, node);
     if constexpr (!ZeroingSource<Pages>) __builtin_memset(node, 0, size);
-    const bool installed = map().install(base, bytes, node, node_bytes);
     LockGuard guard(lock_);
+    const bool installed = map().install(base, bytes, node, node_bytes);
     acquisitions_++;
     if (installed) {
       metadata_bytes_ += size;
@@ -454,6 +516,7 @@ class PageAllocator : ValidOptions<Config::options> {
   PageRuns<options> runs_;
   Orphan* orphans_ = nullptr;
   Span* to_discard_ = nullptr;
+  Span* reserve_ = nullptr;
   size_t metadata_bytes_ = 0;
   size_t acquisitions_ = 0;
   size_t releases_ = 0;

@@ -6,11 +6,13 @@
 //   Span* find_near(p)       the same, or null also if it would take more than a look
 //   size_t missing(p, n)     bytes of a node that must be installed before [p, p + n) is covered; 0
 //                            if it is. Takes no lock either.
-//   bool install(p, n, node) hands over zeroed memory of that size; false: another thread has.
-//   Takes
-//                            no lock.
+//   bool install(p, n, node) hands over zeroed memory of that size; false: another thread has. To
+//   be
+//                            called under the heap's lock, for the sake of deferred().
+//   deferred(), region_of(p) the blocks that were freed without waiting, see deferred_frees.hpp
 #pragma once
 
+#include "rsb/deferred_frees.hpp"
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
 #include "rsb/span.hpp"
@@ -27,8 +29,15 @@ class RadixPageMap {
   static constexpr unsigned inner_bits = options.radix_inner_bits;
   static constexpr unsigned root_bits = options.page_number_bits() - leaf_bits - inner_bits;
 
+  // Bytes that one leaf covers, and one of its regions.
+  static constexpr uint64_t reach = uint64_t{options.page_size} << leaf_bits;
+  static constexpr uint64_t region_reach = uint64_t{1} << 32;
+  static constexpr size_t regions = reach > region_reach ? static_cast<size_t>(reach / region_reach)
+                                                         : 1;
+
   struct Leaf {
     Span pages[size_t{1} << leaf_bits];
+    DeferredFrees::Region deferred[regions];
   };
   struct Inner {
     void* leaves[size_t{1} << inner_bits];
@@ -72,21 +81,43 @@ class RadixPageMap {
     if (hole == nullptr) return false;
     const bool is_leaf = has_inner(hole);
     if (node_bytes != (is_leaf ? sizeof(Leaf) : sizeof(Inner))) return false;
-    if (!exchange(is_leaf ? leaf_slot(hole) : inner_slot(hole), node)) return false;
-    if (is_leaf && exchange(&home_leaf_, node)) {
-      __atomic_store_n(&home_, ~(page_number(hole) >> leaf_bits), __ATOMIC_RELEASE);
+    if (!set_once(is_leaf ? leaf_slot(hole) : inner_slot(hole), node)) return false;
+    if (is_leaf) {
+      add_regions(*static_cast<Leaf*>(node), hole);
+      if (set_once(&home_leaf_, node)) {
+        __atomic_store_n(&home_, ~(page_number(hole) >> leaf_bits), __ATOMIC_RELEASE);
+      }
     }
     return true;
+  }
+
+  DeferredFrees& deferred() noexcept { return deferred_; }
+  const DeferredFrees& deferred() const noexcept { return deferred_; }
+
+  // p must be covered.
+  DeferredFrees::Region& region_of(const void* p) noexcept {
+    DeferredFrees::Region* const all = leaf_of(p)->deferred;
+    if constexpr (regions == 1) return all[0];
+    return all[bytes_into(p, leaf_reach) / region_reach];
   }
 
  private:
   static constexpr size_t mask(unsigned bits) { return (size_t{1} << bits) - 1; }
 
   // Sets a pointer unless somebody else has.
-  static bool exchange(void** pointer, void* node) noexcept {
+  static bool set_once(void** pointer, void* node) noexcept {
     void* none = nullptr;
     return __atomic_compare_exchange_n(pointer, &none, node, false, __ATOMIC_ACQ_REL,
                                        __ATOMIC_RELAXED);
+  }
+
+  void add_regions(Leaf& leaf, const void* within) noexcept {
+    const size_t skipped = bytes_into(within, leaf_reach);
+    char* base = const_cast<char*>(static_cast<const char*>(within)) - skipped;
+    for (DeferredFrees::Region& region : leaf.deferred) {
+      deferred_.add(region, base);
+      base += static_cast<size_t>(region_reach);
+    }
   }
 
   static size_t page_number(const void* p) noexcept {
@@ -147,16 +178,19 @@ class RadixPageMap {
   uintptr_t home_ = 0;
   void* home_leaf_ = nullptr;
   void* root_[size_t{1} << root_bits] = {};
+  DeferredFrees deferred_;
 };
 
 // Memory that is known by address, and the descriptors of its pages, zeroed at first: a region
 // handed to the heap (both at its front), or the part of the address space in which a page source
 // lives (both where the user says). All of it stays as long as the heap.
+// Blocks that lie 8 GiB and more behind the beginning of a window cannot be freed without waiting.
 struct Window {
   char* base = nullptr;
   size_t pages = 0;
   Span* descriptors = nullptr;
-  const Window* next = nullptr;
+  Window* next = nullptr;
+  DeferredFrees::Region deferred{};
 };
 
 // For memory that is known by address: windows, tried one after the other, so that a lookup takes
@@ -208,13 +242,25 @@ class FlatPageMap {
   // Under the heap's lock.
   void add_window(Window* window) noexcept {
     window->next = first_;
+    deferred_.add(window->deferred, window->base);
     __atomic_store_n(&first_, window, __ATOMIC_RELEASE);
   }
 
- private:
-  const Window* first() const noexcept { return __atomic_load_n(&first_, __ATOMIC_ACQUIRE); }
+  DeferredFrees& deferred() noexcept { return deferred_; }
+  const DeferredFrees& deferred() const noexcept { return deferred_; }
 
-  const Window* first_ = nullptr;
+  // p must be covered.
+  DeferredFrees::Region& region_of(const void* p) noexcept {
+    Window* w = first();
+    while (bytes_from(w->base, p) >> options.page_shift() >= w->pages) w = w->next;
+    return w->deferred;
+  }
+
+ private:
+  Window* first() const noexcept { return __atomic_load_n(&first_, __ATOMIC_ACQUIRE); }
+
+  Window* first_ = nullptr;
+  DeferredFrees deferred_;
 };
 
 template <Options options, Map kind>

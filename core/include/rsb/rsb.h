@@ -79,6 +79,26 @@ RSB_MALLOC_LIKE(1) void* rsb_allocate_zeroed(size_t size, size_t alignment) RSB_
 RSB_NODISCARD void* rsb_reallocate(void* block, size_t size, size_t alignment) RSB_NOEXCEPT;
 void rsb_deallocate(void* block, size_t size, size_t alignment) RSB_NOEXCEPT;
 
+/* ---- From interrupt and signal handlers ---------------------------------------------------------
+ *
+ * These never wait, take a bounded number of steps, and call nothing: not the page source, nor the
+ * out-of-memory handler; errno stays as it is. What they return and take are blocks like all
+ * others: rsb_free() may be given what rsb_malloc_nowait() returned, rsb_free_nowait() what
+ * rsb_malloc() did. The README says what may be called from where.
+ *
+ * Allocating tries the lock. Null: it is taken (perhaps by the code that was interrupted), or there
+ * is nothing in the bin, in the free pages and in the reserve (Options::reserve_pages). Always null
+ * if the configured lock can neither be tried nor promises never to wait. */
+RSB_MALLOC_LIKE(1) void* rsb_malloc_nowait(size_t size) RSB_NOEXCEPT;
+/* Null also if the alignment is not a power of two. */
+RSB_MALLOC_LIKE(2) void* rsb_aligned_alloc_nowait(size_t alignment, size_t size) RSB_NOEXCEPT;
+
+/* Releases without the lock: also in a handler that interrupted a holder of the lock, and on
+ * several cores at once. The block counts as live until another call takes it over. A misuse that
+ * is seen at once is a fault at once: rsb_fault() is called in the handler, and must not jump out
+ * of it. Others are faults of the call that takes the block over. */
+void rsb_free_nowait(void* block) RSB_NOEXCEPT;
+
 /* ---- The page-only allocator --------------------------------------------------------------------
  *
  * Runs of whole pages; `alignment` in bytes, 0 for one page. What it returns is released
@@ -122,6 +142,9 @@ typedef struct rsb_stats {
   size_t releases;       /* acquisitions given back */
   size_t failures;       /* allocations that returned null */
   size_t bins;           /* number of size classes */
+  /* Of live_blocks, those that rsb_free_nowait() was given and that no call has taken over yet. */
+  size_t deferred_blocks;
+  size_t reserved_pages; /* pages of used_bytes that are kept for rsb_malloc_nowait() */
 } rsb_stats;
 
 typedef struct rsb_bin_stats {

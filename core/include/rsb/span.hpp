@@ -30,6 +30,7 @@ enum class Kind : uint8_t {
   free,       // first page of a free run
   free_last,  // last page of a free run of two pages or more
   pages,      // handed out by the page-only allocator, or in transit
+  reserve,    // kept for those who cannot wait
   large,      // one block of whole pages
   current,    // a span: slots of one class; the one that its bin serves from
   span,       // a span with free slots, in its bin's list
@@ -103,7 +104,17 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     secret = static_cast<uint16_t>(random | 0x8000u);  // more than any offset: see is_link()
   }
 
-  bool is_span() const noexcept { return kind >= Kind::current && kind <= Kind::full; }
+  // Who holds the heap's lock may read `kind` as it is; see kind_without_lock().
+  void set_kind(Kind k) noexcept { __atomic_store(&kind, &k, __ATOMIC_RELAXED); }
+  // For those who know a live block of the run: a span of theirs remains a span.
+  Kind kind_without_lock() const noexcept {
+    Kind k;
+    __atomic_load(&kind, &k, __ATOMIC_RELAXED);
+    return k;
+  }
+
+  static bool is_span(Kind kind) noexcept { return kind >= Kind::current && kind <= Kind::full; }
+  bool is_span() const noexcept { return is_span(kind); }
   size_t live() const noexcept { return size_t{uses} - (kind == Kind::current); }
   // Neither becomes empty, nor was full: nothing is to be done but to push. The current span is
   // no special case: which kind it is would be hard for the processor to guess.
@@ -168,6 +179,19 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     const Link found = load_link(block);
     if (!is_link(at, found)) return true;
     return slot_units > 1 ? load<uint32_t>(mark_of(block)) != mark(found) : !is_among_recent(at);
+  }
+
+  // Whether a slot may begin at `offset`, and is not free for certain: what can be said without the
+  // heap's lock. The rest of the truth is is_in_use().
+  bool may_be_slot(const void* block, size_t offset) const noexcept {
+    const bool at_slot = static_cast<uint32_t>(offset) * reciprocal < reciprocal;
+    if (!at_slot || offset / 4 >= end || block != base + offset) return false;
+    return !looks_free(block, offset) || is_in_use(block, offset);
+  }
+
+  // Whether the link in the slot is that of a free one.
+  bool looks_free(const void* block, size_t offset) const noexcept {
+    return is_link(static_cast<SlotOffset>(offset / 4), load_link(block));
   }
 
   // How many slots back a double free of a 4-byte slot is recognised.

@@ -135,9 +135,9 @@ struct YieldThenSleep {
   }
 };
 
-// A spinlock that knows its owner, and that is not taken at all while the C library says that the
-// process has one thread: no thread can come into being inside, since nothing is called from there.
-// Satisfies rsb::Lock and rsb::TryLock.
+// A spinlock that knows its owner, and that is only marked as taken while the C library says that
+// the process has one thread: no thread can come into being inside, since nothing is called from
+// there. The mark is for signal handlers. Satisfies rsb::Lock, rsb::TryLock and rsb::KnowsHandlers.
 class Lock {
  public:
   constexpr Lock() noexcept = default;
@@ -148,11 +148,19 @@ class Lock {
   }
 
   bool try_lock() noexcept {
-    if (process_has_one_thread()) [[likely]]
+    if (process_has_one_thread()) [[likely]] {
+      mark_as_taken();
       return true;
-    uintptr_t expected = nobody;
-    return __atomic_compare_exchange_n(&owner_, &expected, this_thread(), false, __ATOMIC_ACQUIRE,
-                                       __ATOMIC_RELAXED);
+    }
+    return try_lock_among_threads();
+  }
+
+  // In a signal handler: the thread may be inside already.
+  bool try_lock_in_handler() noexcept {
+    if (!process_has_one_thread()) return try_lock_among_threads();
+    if (__atomic_load_n(&owner_, __ATOMIC_RELAXED) != nobody) return false;
+    mark_as_taken();
+    return true;
   }
 
   void unlock() noexcept { __atomic_store_n(&owner_, nobody, __ATOMIC_RELEASE); }
@@ -163,7 +171,8 @@ class Lock {
   // not lock. Several threads may fork at once, so what is remembered in between is each thread's
   // own.
   void lock_for_fork() noexcept {
-    if (__atomic_load_n(&owner_, __ATOMIC_RELAXED) == this_thread()) {
+    const uintptr_t owner = __atomic_load_n(&owner_, __ATOMIC_RELAXED);
+    if (owner == this_thread() || owner == only_thread) {
       forks_inside_++;
     } else {
       lock();
@@ -183,6 +192,18 @@ class Lock {
 
  private:
   static constexpr uintptr_t nobody = 0;
+  static constexpr uintptr_t only_thread = 1;
+
+  bool try_lock_among_threads() noexcept {
+    uintptr_t expected = nobody;
+    return __atomic_compare_exchange_n(&owner_, &expected, this_thread(), false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
+  }
+
+  void mark_as_taken() noexcept {
+    __atomic_store_n(&owner_, only_thread, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_ACQUIRE);
+  }
 
   static bool process_has_one_thread() noexcept {
 #if __has_include(<sys/single_threaded.h>)
