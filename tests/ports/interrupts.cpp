@@ -110,19 +110,20 @@ TEST_CASE("the timer interrupts each core, and no more once it is stopped") {
 
 TEST_CASE("cores interrupt each other, but not one whose timer is stopped") {
   static std::atomic<unsigned> interrupts[most] = {};
-  static std::atomic<unsigned> missing{most};
+  static std::atomic<unsigned> started{0};
+  static std::atomic<unsigned> done{0};
   const uint32_t long_period = static_cast<uint32_t>(ticks_per_second() * 30);
   support::parallel(most, [&](unsigned me) {
     start_timer(long_period, disturb, &interrupts[me]);
-    missing--;
-    while (missing != 0) support::yield();
+    started++;
+    while (started != most) support::yield();
     const unsigned other = (me + 1) % most;
     for (unsigned seen = 0; seen < 20; seen++) {
       interrupt_core(other);
       while (interrupts[other] <= seen) support::yield();
     }
-    missing++;
-    while (missing != most) support::yield();
+    done++;
+    while (done != most) support::yield();
     stop_timer();
   });
   unsigned seen[most];
