@@ -17,9 +17,21 @@ struct Clock {
 };
 using MeasuredInterrupts = MaskedTime<rsb::CoreInterrupts, Clock>;
 
+// By main.cpp: says why, and ends the program.
+[[noreturn]] void fail(const char* why, const void* where = nullptr);
+
+// Who waits for the lock while another core could have used the heap a million times waits in vain:
+// for itself, perhaps.
+struct WaitWithLimit {
+  static void wait(unsigned round) noexcept {
+    if (round > 1'000'000'000) fail("the heap's lock is never given up");
+    rsb::spin_hint();
+  }
+};
+
 // The build may choose another lock: with MeasuredInterrupts, or to see what this one is good for.
 #ifndef FIRMWARE_LOCK
-#define FIRMWARE_LOCK rsb::InterruptSpinLock<rsb::CoreInterrupts>
+#define FIRMWARE_LOCK rsb::InterruptSpinLock<rsb::CoreInterrupts, firmware::WaitWithLimit>
 #endif
 
 struct Config {

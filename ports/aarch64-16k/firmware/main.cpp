@@ -14,6 +14,16 @@
 #include "rsb/port/interrupts.hpp"
 
 namespace firmware {
+
+// The first core that has something to say says it.
+void fail(const char* why, const void* where) {
+  static constinit unsigned is_failing = 0;
+  rsb::CoreInterrupts::mask();
+  while (__atomic_exchange_n(&is_failing, 1u, __ATOMIC_ACQUIRE) != 0) rsb::spin_hint();
+  printf("FAILED: %s (core %u, %p)\n", why, rsb::port::this_core(), where);
+  _Exit(1);
+}
+
 namespace {
 
 using rsb::port::most_cores;
@@ -56,15 +66,6 @@ uint64_t operations() {
   uint64_t sum = 0;
   for (const Core& core : cores) sum += operations_of(core);
   return sum;
-}
-
-// Says why and ends the program; the first core that has something to say.
-[[noreturn]] void fail(const char* why, const void* where = nullptr) {
-  static constinit unsigned is_failing = 0;
-  rsb::CoreInterrupts::mask();
-  while (__atomic_exchange_n(&is_failing, 1u, __ATOMIC_ACQUIRE) != 0) rsb::spin_hint();
-  printf("FAILED: %s (core %u, %p)\n", why, rsb::port::this_core(), where);
-  _Exit(1);
 }
 
 void verify() {
