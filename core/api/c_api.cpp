@@ -38,13 +38,22 @@ void* allocate_aligned_rounding_up(size_t alignment, size_t size) noexcept {
   return allocate_aligned(alignment, size);
 }
 
-// A template, so that what the lock cannot do is not compiled.
+// Templates, so that what the configuration does not allow is not compiled.
 template <class Heap = decltype(instance)>
 void* allocate_nowait(size_t size, size_t alignment) noexcept {
   if constexpr (rsb::NowaitLock<rsb::Instance::Lock>) {
     return static_cast<Heap&>(instance).allocate_nowait(size, alignment);
   } else {
     return nullptr;
+  }
+}
+
+template <class Heap = decltype(instance)>
+void deallocate_nowait(void* block) noexcept {
+  if constexpr (Heap::options.deferred_batch != 0) {
+    static_cast<Heap&>(instance).deallocate_nowait(block);
+  } else {
+    __builtin_trap();
   }
 }
 
@@ -137,7 +146,7 @@ void* rsb_aligned_alloc_nowait(size_t alignment, size_t size) noexcept {
 }
 
 void rsb_free_nowait(void* block) noexcept {
-  instance.deallocate_nowait(block);
+  deallocate_nowait(block);
 }
 
 size_t rsb_page_size(void) noexcept {

@@ -16,7 +16,7 @@ function(add_firmware_test name target ends)
   set_tests_properties(ports.firmware.${name} PROPERTIES TIMEOUT 300 FIXTURES_REQUIRED firmware)
 endfunction()
 
-set(bins "bin +bytes +spans +slots +live\n  b +8 ")
+set(bins "bin +bytes +spans +slots +live\n  [a-z] +[0-9]+ +[0-9]+ ")
 set(map "map, [0-9]+ bytes a character[^\n]+\n  0x[0-9a-f]+  [a-zA-Z.#=%+]+\n")
 set(empty "everything freed\nheap: 0 blocks, 0 bytes")
 set(masked "interrupts masked: at most [1-9][0-9]* instructions by an allocation or a free")

@@ -6,13 +6,19 @@
 
 namespace support {
 
-// Satisfies rsb::Lock. All objects share their state: a test uses one heap at a time.
+// Satisfies rsb::Lock and rsb::KnowsHandlers. All objects share their state: a test uses one heap
+// at a time.
 class WatchedLock {
  public:
   void lock() noexcept {
     if (held_) abort();  // a real lock would hang here
     held_ = true;
     times_++;
+  }
+  bool try_lock_in_handler() noexcept {
+    if (held_) return false;
+    lock();
+    return true;
   }
   void unlock() noexcept {
     if (!held_) abort();

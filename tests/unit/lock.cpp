@@ -205,3 +205,67 @@ TEST_CASE("a lock that nobody holds is taken without waiting") {
   contended.unlock();
   CHECK(Waiting::rounds == 0);
 }
+
+TEST_CASE("a spinlock that masks interrupts keeps masked what was masked") {
+  InterruptSpinLock<Masked> lock;
+  for (const int before : {0, 3, 7}) {
+    Masked::level = before;
+    lock.lock();
+    CHECK(Masked::level == 7);
+    lock.unlock();
+    CHECK(Masked::level == before);
+    CHECK(lock.try_lock());
+    CHECK(Masked::level == 7);
+    lock.unlock();
+    CHECK(Masked::level == before);
+  }
+  Masked::level = 0;
+}
+
+TEST_CASE("who does not get the lock has interrupts as before") {
+  InterruptSpinLock<Masked> lock;
+  Masked::level = 2;
+  CHECK(lock.try_lock());
+  Masked::level = 1;  // as on another core
+  CHECK_FALSE(lock.try_lock());
+  CHECK(Masked::level == 1);
+  lock.unlock();
+  CHECK(Masked::level == 2);
+  Masked::level = 0;
+}
+
+TEST_CASE("who waits for a lock that masks interrupts lets them in meanwhile") {
+  static constinit InterruptSpinLock<Masked, Waiting> lock;
+  static constinit bool let_in = true;
+  Waiting::reset();
+  Masked::level = 0;
+  lock.lock();
+  Masked::level = 1;  // as on another core
+  Waiting::act = [](unsigned round) {
+    let_in = let_in && Masked::level == 1;
+    if (round != 5) return;
+    lock.unlock();
+    Masked::level = 1;
+  };
+  lock.lock();
+  CHECK(let_in);
+  CHECK(Waiting::rounds >= 5);
+  CHECK(Masked::level == 7);
+  lock.unlock();
+  CHECK(Masked::level == 1);
+  Masked::level = 0;
+  Waiting::reset();
+}
+
+TEST_CASE("a handler can ask for a lock that can be tried, or that never waits") {
+  CHECK(NowaitLock<SpinLock>);
+  CHECK(NowaitLock<NoLock>);
+  CHECK(NowaitLock<InterruptLock<Masked>>);
+  CHECK(NowaitLock<InterruptSpinLock<Masked>>);
+  CHECK(NowaitLock<support::WatchedLock>);
+  struct OnlyWaits {
+    void lock() noexcept {}
+    void unlock() noexcept {}
+  };
+  CHECK_FALSE(NowaitLock<OnlyWaits>);
+}

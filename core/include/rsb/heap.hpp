@@ -537,11 +537,11 @@ class Heap {
       refuse_unless_live(span, block);
       if (!deferred().follow(block, room_in(span))) [[unlikely]]
         pages_.fail(Fault::overwritten_link, block);
+      // Or the next block that begins there looks released to deallocate_nowait().
+      if (room_in(span) == Room::link_and_mark) __builtin_memset(block, 0, 8);
       if (span->is_span()) {
         deallocate_slot<giving>(guard, span, block);
       } else {
-        __builtin_memset(block, 0,
-                         8);  // or it looks released to deallocate_nowait() in its next life
         give_pages<giving>(guard, span, span->pages);
       }
     }

@@ -219,7 +219,8 @@ class PageAllocator : ValidOptions<Config::options> {
     return true;
   }
 
-  [[gnu::cold]] size_t add_region(LockGuard& guard, void* base, size_t bytes) noexcept {
+  [[gnu::cold]] size_t add_region([[maybe_unused]] LockGuard& guard, void* base,
+                                  size_t bytes) noexcept {
     refuse_overlap(base, bytes);
     char* start = static_cast<char*>(base);
     size_t pages = 0;
@@ -239,7 +240,9 @@ class PageAllocator : ValidOptions<Config::options> {
       pages = (bytes - skipped) / page;
       if (pages == 0) return 0;
     }
-    {
+    // A flat map needs nothing of the source. So nobody comes in between who would find no memory
+    // although the source has handed out its region already.
+    if constexpr (options.map == Map::radix) {
       Unlocked unlocked(guard);
       if (!cover(start, pages * page)) return 0;
     }

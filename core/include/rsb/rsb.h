@@ -3,7 +3,8 @@
  * Sizes are bytes, alignments powers of two. Null means: there is no memory (errno is ENOMEM on
  * systems that have errno). Unless said otherwise a function may be called by any number of
  * threads, takes a bounded number of steps besides the calls of the page source, and must not be
- * called from a signal or interrupt handler that can interrupt another call of this library.
+ * called from a signal or interrupt handler that can interrupt another call of this library: for
+ * those there are the functions named _nowait.
  *
  * What free-like functions are given must have come from the matching function of this library
  * and be live. With checks `basic`, what does not is reported to rsb_fault() instead of corrupting
@@ -96,7 +97,8 @@ RSB_MALLOC_LIKE(2) void* rsb_aligned_alloc_nowait(size_t alignment, size_t size)
 /* Releases without the lock: also in a handler that interrupted a holder of the lock, and on
  * several cores at once. The block counts as live until another call takes it over. A misuse that
  * is seen at once is a fault at once: rsb_fault() is called in the handler, and must not jump out
- * of it. Others are faults of the call that takes the block over. */
+ * of it. Others are faults of the call that takes the block over.
+ * Traps if the heap is configured without it (Options::deferred_batch is 0). */
 void rsb_free_nowait(void* block) RSB_NOEXCEPT;
 
 /* ---- The page-only allocator --------------------------------------------------------------------

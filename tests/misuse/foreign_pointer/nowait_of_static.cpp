@@ -1,0 +1,9 @@
+// A signal handler frees a static object.
+#include "rsb/rsb.h"
+
+static long object[16];
+
+int main() {
+  rsb_free(rsb_malloc(24));
+  rsb_free_nowait(object);
+}
