@@ -5,7 +5,7 @@ set(default_config_header ${CMAKE_CURRENT_LIST_DIR}/bare_metal_config.hpp)
 
 add_library(rsb_port_start STATIC
   ${CMAKE_CURRENT_LIST_DIR}/start.S ${CMAKE_CURRENT_LIST_DIR}/exception.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/cores.cpp)
+  ${CMAKE_CURRENT_LIST_DIR}/cores.cpp ${CMAKE_CURRENT_LIST_DIR}/interrupts.cpp)
 target_compile_features(rsb_port_start PRIVATE cxx_std_20)
 target_compile_options(rsb_port_start PRIVATE
   $<$<COMPILE_LANGUAGE:CXX>:-ffreestanding -O2 -Wall -Wextra -Wconversion -Wshadow>)

@@ -288,3 +288,82 @@ TEST_CASE_TEMPLATE("what is said to be had at once is, and no more", C, SUPPORT_
   }
   for (void* block : blocks) w.heap.deallocate(block);
 }
+
+TEST_CASE_TEMPLATE("the walk over runs passes every page once and says what it is used for", C,
+                   SUPPORT_WORLDS) {
+  World<C> w;
+  void* blocks[40] = {};
+  for (size_t i = 0; i < 40; i++) blocks[i] = w.heap.allocate(i * 4);
+  void* const large = w.heap.allocate(span_of<C> + 1);
+  void* const pages = w.heap.pages().allocate(2);
+  for (size_t i = 0; i < 40; i += 2) w.heap.deallocate(blocks[i]);
+
+  struct Totals {
+    size_t bytes[5] = {};
+    size_t blocks = 0;
+    size_t spans[48] = {};
+    size_t starts = 0;
+    bool are_whole_pages = true;
+    const void* end = nullptr;
+    const void* large = nullptr;
+    const void* pages = nullptr;
+  } totals;
+  CHECK(inspect(w.heap).walk_runs([&](const Run& run) {
+    totals.bytes[static_cast<int>(run.use)] += run.bytes;
+    totals.blocks += run.live;
+    if (run.use == Use::slots) totals.spans[run.bin]++;
+    if (run.use == Use::large) totals.large = run.base;
+    if (run.use == Use::pages) totals.pages = run.base;
+    if (run.base != totals.end) totals.starts++;
+    totals.end = static_cast<const char*>(run.base) + run.bytes;
+    if (run.bytes == 0 || run.bytes % page_of<C> != 0) totals.are_whole_pages = false;
+    return true;
+  }));
+  const Stats s = w.stats();
+  CHECK(totals.bytes[static_cast<int>(Use::free)] == s.free_bytes);
+  CHECK(totals.bytes[static_cast<int>(Use::slots)] + totals.bytes[static_cast<int>(Use::large)] +
+            totals.bytes[static_cast<int>(Use::pages)] +
+            totals.bytes[static_cast<int>(Use::reserve)] ==
+        s.used_bytes);
+  CHECK(totals.bytes[static_cast<int>(Use::reserve)] == s.reserved_pages * page_of<C>);
+  CHECK(totals.blocks == s.live_blocks);
+  CHECK(totals.are_whole_pages);
+  CHECK(totals.starts <= s.acquisitions + 1);
+  CHECK(totals.large == large);
+  CHECK(totals.pages == pages);
+  for (size_t i = 0; i < s.bins; i++) {
+    CHECK(totals.spans[i] == inspect(w.heap).bin_stats(i).spans);
+  }
+
+  size_t visited = 0;
+  CHECK_FALSE(inspect(w.heap).walk_runs([&](const Run&) { return ++visited != 2; }));
+  CHECK(visited == 2);
+
+  for (size_t i = 1; i < 40; i += 2) w.heap.deallocate(blocks[i]);
+  w.heap.deallocate(large);
+  w.heap.pages().deallocate(pages);
+}
+
+namespace {
+constexpr Options with_reserve() {
+  Options o = support::firmware;
+  o.reserve_pages = 6;
+  return o;
+}
+struct WithReserve : support::Configuration<with_reserve()> {};
+}  // namespace
+
+TEST_CASE("the walk over runs tells the reserve from runs of pages") {
+  World<WithReserve> w;
+  void* const block = w.heap.allocate(100);
+  size_t pages = 0;
+  size_t reserved = 0;
+  inspect(w.heap).walk_runs([&](const Run& run) {
+    if (run.use == Use::pages) pages += run.bytes;
+    if (run.use == Use::reserve) reserved += run.bytes;
+    return true;
+  });
+  CHECK(pages == 0);
+  CHECK(reserved == 6 * page_of<WithReserve>);
+  w.heap.deallocate(block);
+}

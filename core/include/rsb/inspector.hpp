@@ -16,6 +16,23 @@ struct RegionStats {
   size_t longest_run_bytes = 0;  // of free pages
 };
 
+// What the pages of a run are used for.
+enum class Use : uint8_t {
+  free,     // nothing
+  slots,    // a span of some bin
+  large,    // one block of whole pages
+  pages,    // one run of the page-only allocator
+  reserve,  // kept for allocate_nowait()
+};
+
+struct Run {
+  const void* base;  // a multiple of the page size
+  size_t bytes;      // whole pages
+  Use use;
+  size_t bin;   // Use::slots: which one, as for bin_stats(); else 0
+  size_t live;  // blocks handed out: of a span's slots, or 1 of a large block's
+};
+
 template <HeapConfig Config>
 class HeapInspector {
   using TheHeap = Heap<Config>;
@@ -115,6 +132,21 @@ class HeapInspector {
     });
   }
 
+  // Calls visit(const Run&) for every run of pages until it returns false; returns false in that
+  // case. Acquisitions come in no particular order, the runs of each by ascending address and
+  // without a gap. The visitor must not call the heap. Linear in the number of runs.
+  template <class Visitor>
+  [[gnu::cold]] bool walk_runs(Visitor&& visit) noexcept {
+    LockGuard guard(heap_.pages_.lock_);
+    return for_each_run([&](const Span* run) {
+      const bool is_span = run->is_span();
+      const Use use = use_of(run);
+      const size_t live = is_span ? run->live() : use == Use::large;
+      const size_t bin = is_span ? run->size_class : 0;
+      return visit(Run{run->base, Runs::length(run) * page, use, bin, live});
+    });
+  }
+
   // Null if every invariant holds; else a sentence that names one that does not. Takes over first
   // what deallocate_nowait() was given.
   [[gnu::cold]] const char* check() noexcept {
@@ -144,6 +176,21 @@ class HeapInspector {
       }
     }
     return true;
+  }
+
+  static Use use_of(const Span* run) noexcept {
+    switch (run->kind) {
+      case Kind::free:
+        return Use::free;
+      case Kind::reserve:
+        return Use::reserve;
+      case Kind::large:
+        return Use::large;
+      case Kind::pages:
+        return Use::pages;
+      default:
+        return Use::slots;
+    }
   }
 
   // One bit per possible slot start.
