@@ -27,6 +27,7 @@ TEST_CASE("floor_log2 is the index of the highest bit, lowest_bit that of the lo
     const size_t power = size_t{1} << bit;
     CHECK(floor_log2(power) == bit);
     CHECK(floor_log2(power | (power - 1)) == bit);
+    CHECK(leading_zeros(power) == word_bits - 1 - bit);
     CHECK(lowest_bit(power) == bit);
     CHECK(lowest_bit(~(power - 1)) == bit);
   }

@@ -20,23 +20,28 @@ constexpr bool is_power_of_two(size_t n) noexcept {
   return n != 0 && (n & (n - 1)) == 0;
 }
 
-// Index of the highest set bit; n must not be 0.
-constexpr unsigned floor_log2(size_t n) noexcept {
+// How many bits there are above the highest set one; n must not be 0.
+constexpr unsigned leading_zeros(size_t n) noexcept {
   static_assert(sizeof(size_t) <= sizeof(unsigned long long));
   constexpr unsigned bits = sizeof(size_t) * CHAR_BIT;
   if constexpr (!has_bit_scan) {
-    unsigned log = 0;
+    unsigned zeros = bits - 1;
     for (unsigned half = bits / 2; half != 0; half /= 2) {
       if (n >> half == 0) continue;
       n >>= half;
-      log += half;
+      zeros -= half;
     }
-    return log;
+    return zeros;
   } else if constexpr (sizeof(size_t) <= sizeof(unsigned long)) {
-    return (bits - 1) ^ static_cast<unsigned>(__builtin_clzl(n));  // as subtraction, but folds away
+    return static_cast<unsigned>(__builtin_clzl(n));
   } else {
-    return (bits - 1) ^ static_cast<unsigned>(__builtin_clzll(n));
+    return static_cast<unsigned>(__builtin_clzll(n));
   }
+}
+
+// Index of the highest set bit; n must not be 0.
+constexpr unsigned floor_log2(size_t n) noexcept {
+  return (sizeof(size_t) * CHAR_BIT - 1) ^ leading_zeros(n);  // as subtraction, but folds away
 }
 
 // Index of the lowest set bit; n must not be 0.

@@ -125,7 +125,7 @@ class SmallPage {
   void free(size_t slot) const noexcept { word() |= first_bit << slot; }
 
   // The page must not be full.
-  char* take() const noexcept {
+  [[gnu::always_inline]] char* take() const noexcept {
     const uint32_t w = word();
     const unsigned slot = lowest_bit(w & free_mask);
     word() = w & ~(uint32_t{1} << slot);

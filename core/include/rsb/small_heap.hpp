@@ -224,7 +224,8 @@ class SmallHeap {
   // bytes / granule while it is below 16, then eight lists a doubling.
   [[gnu::always_inline]] static constexpr unsigned list_of(size_t bytes) noexcept {
     const size_t granules = bytes / granule;
-    const unsigned shift = floor_log2(granules | 8) - 3;
+    constexpr unsigned bits = sizeof granules * CHAR_BIT;
+    const unsigned shift = bits - 4 - leading_zeros(granules | 8);
     return static_cast<unsigned>(granules >> shift) + 8 * shift;
   }
 
@@ -244,7 +245,11 @@ class SmallHeap {
     uint32_t bits = bitmap_[i] >> (list % 32);
     if ((bits & 1) != 0 && lists_[list]->free_bytes() < bytes) bits--;
     bits <<= list % 32;
-    while (bits == 0) bits = bitmap_[++i];  // up to the bit of a list that stays empty
+    if (bits == 0) {
+      do {
+        bits = bitmap_[++i];
+      } while (bits == 0);  // up to the bit of a list that stays empty
+    }
     const unsigned first = lowest_bit(bits);
     bits >>= first;
     SmallBlock** const lists = &lists_[32 * i + first];
