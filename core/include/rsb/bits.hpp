@@ -41,7 +41,8 @@ constexpr unsigned leading_zeros(size_t n) noexcept {
 
 // Index of the highest set bit; n must not be 0.
 constexpr unsigned floor_log2(size_t n) noexcept {
-  return (sizeof(size_t) * CHAR_BIT - 1) ^ leading_zeros(n);  // as subtraction, but folds away
+  constexpr unsigned bits = sizeof(size_t) * CHAR_BIT;
+  return (bits - 1) ^ leading_zeros(n);  // as subtraction, but folds away
 }
 
 // Index of the lowest set bit; n must not be 0.

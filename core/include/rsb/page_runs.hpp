@@ -291,7 +291,7 @@ class PageRuns {
   }
 
   // Makes the beginning of a run that is in no list a taken one, and frees the rest.
-  Span* keep_front(Span* run, size_t pages) noexcept {
+  [[gnu::always_inline]] Span* keep_front(Span* run, size_t pages) noexcept {
     if (run->pages > pages) {
       keep_listed(split(run, pages));
     } else {

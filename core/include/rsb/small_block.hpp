@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-#include "rsb/bits.hpp"
+#include "rsb/options.hpp"
 
 namespace rsb {
 
