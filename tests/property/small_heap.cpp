@@ -20,6 +20,11 @@ struct Unchecked {
   static constexpr SmallOptions options{.checks = Checks::off};
 };
 
+struct Deferring {
+  using Lock = NoLock;
+  static constexpr SmallOptions options{.deferred_batch = 2};
+};
+
 struct Step {
   enum class Ask {
     allocate,
@@ -28,6 +33,7 @@ struct Step {
     reallocate,
     deallocate,
     sized,
+    nowait,
     add,
     remove,
     misuse,
@@ -41,7 +47,7 @@ struct Step {
 
 std::ostream& operator<<(std::ostream& out, const Step& s) {
   static const char* const names[] = {"allocate", "aligned", "zeroed", "reallocate", "deallocate",
-                                      "sized",    "add",     "remove", "misuse"};
+                                      "sized",    "nowait",  "add",    "remove",     "misuse"};
   return out << names[static_cast<int>(s.ask)] << "{" << s.size << ", 2^" << s.alignment_log
              << ", #" << s.which << "}";
 }
@@ -58,6 +64,7 @@ struct rc::Arbitrary<Step> {
                                                 {4, Ask::reallocate},
                                                 {8, Ask::deallocate},
                                                 {2, Ask::sized},
+                                                {4, Ask::nowait},
                                                 {1, Ask::add},
                                                 {1, Ask::remove},
                                                 {1, Ask::misuse}});
@@ -90,6 +97,8 @@ void apply(support::SmallHeapModel<Config>& model, const Step& s) {
       return model.deallocate(s.which);
     case Ask::sized:
       return model.deallocate_sized(s.which);
+    case Ask::nowait:
+      return model.deallocate_nowait(s.which);
     case Ask::add:
       return model.add_region(s.which);
     case Ask::remove:
@@ -104,7 +113,7 @@ void apply(support::SmallHeapModel<Config>& model, const Step& s) {
 }  // namespace
 
 TEST_CASE_TEMPLATE("whatever is asked of a small heap, it does what its model does", Config,
-                   Checked, Unchecked) {
+                   Checked, Unchecked, Deferring) {
   CHECK(property::holds("a small heap does what its model does", [] {
     const auto model = std::make_unique<support::SmallHeapModel<Config>>();
     for (const Step& step : property::sequence<Step>()) {

@@ -62,6 +62,14 @@ class SmallHeapModel {
     }
   }
 
+  void deallocate_nowait(size_t which) {
+    if constexpr (Config::options.deferred_batch == 0) return deallocate(which);
+    if constexpr (Config::options.deferred_batch != 0) {
+      if (count_ == 0) return;
+      heap.deallocate_nowait(remove(which).p);
+    }
+  }
+
   void reallocate(size_t which, size_t size) {
     if (count_ == 0) return;
     Block& b = blocks_[which % count_];
@@ -130,7 +138,7 @@ class SmallHeapModel {
     const char* const broken = rsb::SmallHeapInspector<Config>(heap).check();
     HOLDS(broken == nullptr);
     const rsb::SmallStats s = stats();
-    HOLDS(s.live_blocks == count_);
+    HOLDS(s.live_blocks == count_ + s.deferred_blocks);
     HOLDS(s.live_bytes >= live_bytes_);
     HOLDS(s.largest_request <= s.free_bytes);
     size_t seen = 0;
@@ -147,7 +155,7 @@ class SmallHeapModel {
   void finish() {
     while (count_ != 0) deallocate(count_ / 2);
     check();
-    for (size_t i = 0; i < later_count; i++) remove_region(i);
+    for (size_t i = 0; i < later_count; i++) remove_region(i);  // takes over what waits
     const rsb::SmallStats s = stats();
     HOLDS(s.free_bytes == heap_bytes_);
     HOLDS(s.pages == 0);

@@ -20,6 +20,16 @@ struct Unchecked {
   static constexpr SmallOptions options{.checks = Checks::off};
 };
 
+struct Deferring {
+  using Lock = support::WatchedLock;
+  static constexpr SmallOptions options{.deferred_batch = 2};
+};
+
+struct DeferringUnchecked {
+  using Lock = NoLock;
+  static constexpr SmallOptions options{.checks = Checks::off, .deferred_batch = 1};
+};
+
 struct Large {
   using Lock = NoLock;
   static constexpr SmallOptions options{.largest_region = 64 * KiB};
@@ -53,7 +63,7 @@ size_t fill_with(SmallHeap<Config>& heap, size_t size) {
 }  // namespace
 
 TEST_CASE_TEMPLATE("whatever is asked of a small heap, it does what its model does", Config,
-                   Checked, Unchecked) {
+                   Checked, Unchecked, Deferring, DeferringUnchecked) {
   static support::SmallHeapModel<Config>* model;
   alignas(support::SmallHeapModel<Config>) static char memory[sizeof(*model)];
   for (uint32_t seed = 1; seed <= 6; seed++) {
@@ -89,6 +99,8 @@ TEST_CASE_TEMPLATE("whatever is asked of a small heap, it does what its model do
           model->deallocate_sized(random.next());
           break;
         case 8:
+          model->deallocate_nowait(random.next());
+          break;
         case 9:
         case 10:
           model->deallocate(random.next());
@@ -458,4 +470,132 @@ TEST_CASE("the check notices what is broken") {
     CHECK(broken_in(heap) != nullptr);
   }
   support::drop(a);
+}
+
+namespace {
+
+// What a handler does that interrupted the holder of the lock.
+template <class F>
+void while_locked(F&& f) {
+  support::WatchedLock lock;
+  lock.lock();
+  f();
+  lock.unlock();
+}
+
+}  // namespace
+
+TEST_CASE("blocks are freed while the lock is held, and taken over a batch at a time") {
+  SmallHeap<Deferring> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  const size_t free_bytes = stats_of(heap).free_bytes;
+  void* blocks[50];
+  for (size_t i = 0; i < 50; i++) blocks[i] = heap.allocate(i < 40 ? 16 : 200);
+  REQUIRE(stats_of(heap).pages != 0);
+  while_locked([&] {
+    for (void* const p : blocks) heap.deallocate_nowait(p);
+    CHECK(heap.allocate_nowait(1) == nullptr);
+    heap.deallocate_nowait(nullptr);
+  });
+  CHECK(stats_of(heap).deferred_blocks == 50);
+  CHECK(stats_of(heap).live_blocks == 50);
+  CHECK(broken_in(heap) == nullptr);
+  size_t calls = 0;
+  while (stats_of(heap).deferred_blocks != 0) {
+    const size_t before = stats_of(heap).deferred_blocks;
+    heap.deallocate(heap.allocate(8));
+    CHECK(before - stats_of(heap).deferred_blocks <= 4);  // two calls
+    REQUIRE(++calls < 60);
+  }
+  CHECK(stats_of(heap).live_blocks == 0);
+  CHECK(stats_of(heap).free_bytes == free_bytes);
+  CHECK(broken_in(heap) == nullptr);
+}
+
+TEST_CASE("an allocation takes over all before it fails, a batch at a time") {
+  SmallHeap<Deferring> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  static void* blocks[pool_bytes / 100];
+  for (const size_t alignment : {8, 64}) {
+    size_t count = 0;
+    while (void* const p = heap.allocate(100)) blocks[count++] = p;
+    for (size_t i = 0; i < count; i++) heap.deallocate_nowait(blocks[i]);
+    const unsigned before = support::WatchedLock::times_taken();
+    void* const p = heap.allocate(pool_bytes / 2, alignment);
+    CHECK(p != nullptr);
+    CHECK(support::WatchedLock::times_taken() - before > count / 2 - 3);
+    heap.deallocate(p);
+    CHECK(stats_of(heap).live_blocks == 0);
+  }
+}
+
+TEST_CASE("allocating without waiting takes over one batch if there is nothing else") {
+  SmallHeap<Deferring> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  void* last[3] = {};
+  while (void* const p = heap.allocate(1000)) {
+    last[0] = last[1];
+    last[1] = last[2];
+    last[2] = p;
+  }
+  for (void* const p : last) heap.deallocate_nowait(p);
+  CHECK(heap.allocate_nowait(3000) == nullptr);  // two blocks only
+  CHECK(stats_of(heap).deferred_blocks == 1);
+  CHECK(heap.allocate_nowait(3000) != nullptr);
+  void* const p = heap.allocate_nowait(16);
+  heap.deallocate_nowait(p);
+  void* const aligned = heap.allocate_nowait(16, 64);
+  CHECK((aligned == nullptr || is_aligned(aligned, 64)));
+  CHECK(heap.allocate_nowait(8, 3) == nullptr);
+  CHECK(heap.allocate_nowait(SIZE_MAX) == nullptr);
+  CHECK(heap.allocate_nowait(SIZE_MAX, 64) == nullptr);
+  CHECK(broken_in(heap) == nullptr);
+}
+
+TEST_CASE("a region whose blocks wait to be free can be taken out") {
+  SmallHeap<Deferring> heap;
+  REQUIRE(heap.add_region(pool, 2 * KiB) != 0);
+  const size_t added = heap.add_region(more, sizeof more);
+  REQUIRE(added != 0);
+  void* blocks[4];
+  for (void*& p : blocks) p = heap.allocate(480);
+  for (void* const p : blocks) heap.deallocate_nowait(p);
+  CHECK(heap.remove_region(more, sizeof more) == added);
+  support::fill(more, sizeof more, 0xa5);
+  CHECK(stats_of(heap).deferred_blocks == 0);
+  CHECK(heap.allocate(480) != nullptr);
+  CHECK(broken_in(heap) == nullptr);
+}
+
+TEST_CASE("misuse of what is freed without waiting is caught") {
+  for (const size_t size : {24, 200}) {  // slots, and blocks with a word
+    for (int kind = 0; kind < 3; kind++) {
+      CAPTURE(size);
+      CAPTURE(kind);
+      SmallHeap<Deferring> heap;
+      const auto refused = [&](void* p) {
+        return support::fault_of([&] { heap.deallocate_nowait(p); });
+      };
+      CHECK(refused(pool) == of(Fault::foreign_pointer));
+      REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+      char* p = nullptr;
+      for (int i = 0; i < 60; i++) p = static_cast<char*>(heap.allocate(size));
+      support::fill(p, size, 0xff);
+      CHECK(refused(more) == of(Fault::foreign_pointer));
+      CHECK(refused(p + 4) == of(Fault::misaligned_pointer));
+      CHECK(refused(p + (size == 24 ? 8 : 64)) == of(Fault::interior_pointer));
+      heap.deallocate_nowait(p);
+      CHECK(refused(p) == of(Fault::double_free));
+      if (kind == 0) {
+        CHECK(support::fault_of([&] { heap.deallocate(p); }) == of(Fault::double_free));
+      } else if (kind == 1) {
+        heap.deallocate(heap.allocate(300));
+        CHECK(refused(p) != support::no_fault);
+      } else {
+        p[0] ^= 1;
+        CHECK(support::fault_of([&] { support::drop(heap.allocate(8)); }) ==
+              of(Fault::overwritten_link));
+      }
+    }
+  }
 }

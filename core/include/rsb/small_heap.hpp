@@ -36,9 +36,12 @@
 // they do not come in other regions, nor where the top is used up.
 //
 // All functions may be called by any number of threads if the lock is a real one, and by interrupt
-// handlers if it masks them.
+// handlers if it masks them; those named _nowait by handlers that can interrupt a holder of the
+// lock. What deallocate_nowait() was given is taken over, at most SmallOptions::deferred_batch
+// blocks at a time, by every call that allocates or frees.
 #pragma once
 
+#include "rsb/deferred_frees.hpp"
 #include "rsb/fault.hpp"
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
@@ -52,6 +55,20 @@ struct SmallOptions {
   // Bytes; sets how many lists there are. 0: as large as the first region. A region added later is
   // used up to it.
   size_t largest_region = 0;
+
+  // How many blocks that deallocate_nowait() left behind one call takes over, at most; 0: the heap
+  // has no deallocate_nowait(), and no code or data for it. With a lock that masks interrupts, what
+  // is masked at a time is the work of a call, and of as many releases.
+  unsigned deferred_batch = 0;
+};
+
+// All blocks are in one region of DeferredFrees, which no region added or removed changes.
+template <bool has_any>
+struct SmallDeferred {};
+template <>
+struct SmallDeferred<true> {
+  DeferredFrees frees;
+  DeferredFrees::Region region;
 };
 
 template <class C>
@@ -74,14 +91,15 @@ class SmallHeap {
   // Aligned as malloc's: to 8 bytes, and to the granule from 16 bytes up. size may be 0. Null:
   // there is no free block for it.
   [[nodiscard, gnu::always_inline]] void* allocate(size_t size) noexcept {
-    Guard guard(lock_);
+    HeapGuard guard(lock_);
     if (size >= limit_) [[unlikely]]
       return nullptr;
-    if (size <= SmallPage::largest_slot) {
-      const size_t bin = bin_of(size);  // 0 for no bytes, which get a block
-      if (char* const slots = pages_->bins[bin]) return take_slot(SmallPage(slots), bin);
+    take_over_some();
+    void* const block = take_any(size);
+    if constexpr (defers) {
+      if (block == nullptr) return take_after_all(guard, size);
     }
-    return take(size);
+    return block;
   }
 
   // Aligned to `alignment`, a power of two or 0. Null also if it is no power of two. Beyond the
@@ -108,6 +126,7 @@ class SmallHeap {
   [[gnu::always_inline]] void deallocate(void* block) noexcept {
     if (block == nullptr) return;
     Guard guard(lock_);
+    take_over_some();
     release(block);
   }
 
@@ -120,6 +139,44 @@ class SmallHeap {
   // For blocks from allocate(size, alignment).
   void deallocate(void* block, size_t size, size_t alignment) noexcept {
     deallocate(block, alignment <= granule ? larger(size, alignment) : size);
+  }
+
+  // ---- Without waiting: for interrupt and signal handlers ----
+
+  // As allocate(size), but never waits and never gives up the lock; takes at most the steps of two
+  // allocations and of SmallOptions::deferred_batch releases. Null: the lock is taken, perhaps by
+  // whom the handler interrupted, or there is no memory, also not in the first blocks of those that
+  // deallocate_nowait() was given.
+  [[nodiscard]] void* allocate_nowait(size_t size) noexcept { return allocate_nowait(size, 0); }
+
+  // As allocate(size, alignment).
+  [[nodiscard, gnu::noinline]] void* allocate_nowait(size_t size, size_t alignment) noexcept {
+    static_assert(NowaitLock<typename Config::Lock>,
+                  "allocate_nowait needs a Lock that has try_lock() or says that it never_waits");
+    if ((alignment & (alignment - 1)) != 0) return nullptr;
+    if (!take_in_handler(lock_)) return nullptr;
+    HeapGuard guard(lock_, HeapGuard::Already::held);
+    void* block = take_at_once(size, alignment);
+    if constexpr (defers) {
+      if (block == nullptr && take_over() != 0) block = take_at_once(size, alignment);
+    }
+    return block;
+  }
+
+  // Releases a block without the lock, in constant time (deferred_frees.hpp says what bounds it):
+  // from any handler, also while what it interrupted holds the lock. The block counts as live until
+  // another call has taken it over.
+  //
+  // What is seen to be no live block is a fault at once: the hook is then called in the handler,
+  // perhaps with the lock held by what was interrupted, and must not jump out. What is seen only
+  // later (a second release by other means, or one that happens at the same time) is a fault of the
+  // call that takes the block over.
+  [[gnu::noinline]] void deallocate_nowait(void* block) noexcept {
+    static_assert(options.deferred_batch != 0,
+                  "deallocate_nowait needs a SmallOptions::deferred_batch other than 0");
+    if (block == nullptr) return;
+    if constexpr (checked) refuse_without_lock(block);
+    deferred_.frees.push(deferred_.region, block, room, [] { return false; });
   }
 
   // ---- Resizing ----
@@ -156,7 +213,8 @@ class SmallHeap {
   // first region also holds the heap's lists, and stays; the best is therefore the one that is used
   // most. Returns how many bytes there are for blocks; 0 if it is too small to use. Of a later
   // region only the first SmallOptions::largest_region bytes are used; each makes releasing blocks
-  // of later regions a few steps slower.
+  // of later regions a few steps slower. With SmallOptions::deferred_batch a later region must lie
+  // within 4 GiB of the first, or is refused with 0.
   size_t add_region(void* base, size_t bytes) noexcept {
     Guard guard(lock_);
     char* const begin = align_up(base, alignof(Pages));
@@ -169,7 +227,8 @@ class SmallHeap {
   // allocatable any more, and the memory is the caller's. 0, and nothing has changed, while
   // something in it is in use, if it is the first one, or there is no such region.
   [[nodiscard]] size_t remove_region(void* base, size_t bytes) noexcept {
-    Guard guard(lock_);
+    HeapGuard guard(lock_);
+    if constexpr (defers) take_over_all(guard);
     const char* const begin = align_up(base, alignof(Pages));
     for (Region** at = &later_; *at != nullptr; at = &(*at)->next) {
       Region* const region = *at;
@@ -188,6 +247,9 @@ class SmallHeap {
   template <SmallHeapConfig>
   friend class SmallHeapInspector;
 
+  using HeapGuard = Guard<typename Config::Lock>;
+
+  static constexpr bool defers = options.deferred_batch != 0;
   static constexpr size_t bin_count = SmallPage::largest_slot / 8 + 1;
   static constexpr size_t most_lists = 160;
   static constexpr unsigned window = 3;
@@ -230,6 +292,15 @@ class SmallHeap {
   }
 
   // ---- Taking blocks ----
+
+  // The size is below limit_.
+  [[gnu::always_inline]] void* take_any(size_t size) noexcept {
+    if (size <= SmallPage::largest_slot) {
+      const size_t bin = bin_of(size);  // 0 for no bytes, which get a block
+      if (char* const slots = pages_->bins[bin]) return take_slot(SmallPage(slots), bin);
+    }
+    return take(size);
+  }
 
   [[gnu::always_inline]] void* take(size_t size) noexcept {
     const uint32_t bytes = block_bytes(size);
@@ -301,12 +372,27 @@ class SmallHeap {
   }
 
   [[gnu::noinline]] void* allocate_aligned(size_t size, size_t alignment) noexcept {
-    Guard guard(lock_);
-    if (size >= limit_ || alignment >= limit_ || size + alignment + SmallBlock::least >= limit_) {
-      return nullptr;
+    HeapGuard guard(lock_);
+    if (!has_list(size, alignment)) return nullptr;
+    take_over_some();
+    void* p = take(with_slack(size, alignment));
+    if constexpr (defers) {
+      if (p == nullptr) p = take_after_all(guard, with_slack(size, alignment));
     }
-    void* const p = take(larger(size + alignment + SmallBlock::least, SmallPage::largest_slot + 1));
-    if (p == nullptr) return nullptr;
+    return p == nullptr ? nullptr : align(p, size, alignment);
+  }
+
+  bool has_list(size_t size, size_t alignment) const noexcept {
+    return size < limit_ && alignment < limit_ && size + alignment + SmallBlock::least < limit_;
+  }
+
+  // Enough to find an aligned block in, and never a slot.
+  static constexpr size_t with_slack(size_t size, size_t alignment) noexcept {
+    return larger(size + alignment + SmallBlock::least, SmallPage::largest_slot + 1);
+  }
+
+  // Cuts the aligned block out of the one at p, and gives back the rest.
+  [[gnu::always_inline]] void* align(void* p, size_t size, size_t alignment) noexcept {
     SmallBlock* block = SmallBlock::of(p);
     uint32_t bytes = SmallBlock::bytes_in(block->template use_word<options.checks>());
     if (!is_aligned(p, alignment)) {
@@ -319,6 +405,85 @@ class SmallHeap {
     }
     shorten(block, bytes, block_bytes(size));
     return block->payload();
+  }
+
+  // ---- What was released without waiting ----
+
+  static constexpr DeferredFrees::Room room = DeferredFrees::Room::link_and_mark;
+
+  bool has_deferred() const noexcept { return deferred_.frees.any(); }
+
+  [[gnu::always_inline]] void take_over_some() noexcept {
+    if constexpr (defers) {
+      if (has_deferred()) [[unlikely]]
+        take_over();
+    }
+  }
+
+  // Some of it; returns how many blocks.
+  [[gnu::noinline, gnu::cold]] unsigned take_over() noexcept {
+    unsigned blocks = 0;
+    for (; blocks < options.deferred_batch; blocks++) {
+      void* const block = deferred_.frees.pop();
+      if (block == nullptr) break;
+      usable_bytes(block);  // faults if it is no live block
+      if (!deferred_.frees.follow(block, room)) [[unlikely]]
+        fail(Fault::overwritten_link, block);
+      // Or the next block that begins there looks released to deallocate_nowait().
+      __builtin_memset(block, 0, 8);
+      release(block);
+    }
+    return blocks;
+  }
+
+  // The lock is given up between batches, so that nobody waits for more than one.
+  [[gnu::noinline, gnu::cold]] void take_over_all(HeapGuard& guard) noexcept {
+    deferred_.frees.look_again();
+    while (has_deferred()) {
+      take_over();
+      Unlocked unlocked(guard);
+    }
+  }
+
+  // For what would fail otherwise.
+  [[gnu::noinline, gnu::cold]] void* take_after_all(HeapGuard& guard, size_t size) noexcept {
+    take_over_all(guard);
+    return take_any(size);
+  }
+
+  // Without giving up the lock.
+  void* take_at_once(size_t size, size_t alignment) noexcept {
+    if (alignment <= granule) {
+      size = larger(size, alignment);
+      return size < limit_ ? take_any(size) : nullptr;
+    }
+    if (!has_list(size, alignment)) return nullptr;
+    void* const p = take(with_slack(size, alignment));
+    return p == nullptr ? nullptr : align(p, size, alignment);
+  }
+
+  // All that is read here holds still while the block lives: the bit and the size of its page, its
+  // bit there, and the tag and the flag of its word.
+  void refuse_without_lock(void* p) noexcept {
+    const size_t offset = bytes_from(first_, p);
+    const size_t page = offset / SmallPage::bytes;
+    if (first_bytes_ == 0 || !DeferredFrees::reaches(deferred_.region, p)) {
+      raise(Fault::foreign_pointer, p);
+    }
+    if (offset < first_bytes_ &&
+        (__atomic_load_n(&pages_->bits[page / 32], __ATOMIC_RELAXED) >> (page % 32) & 1) != 0) {
+      const SmallPage at(page_at(page + 1));
+      const size_t into = bytes_from(at.slots(), p);
+      if (!is_slot_in_use(at, into)) raise(fault_of_slot(at, into), p);
+    } else {
+      if (!is_aligned(p, granule)) raise(Fault::misaligned_pointer, p);
+      if (offset >= first_bytes_ && !lies_in_later(p)) raise(Fault::foreign_pointer, p);
+      SmallBlock* const block = SmallBlock::of(p);
+      if (!SmallBlock::is_tag_right(block->template use_word<options.checks>())) {
+        raise(block->is_used() ? Fault::interior_pointer : Fault::double_free, p);
+      }
+    }
+    if (deferred_.frees.is_pushed(deferred_.region, p)) raise(Fault::double_free, p);
   }
 
   // ---- Giving back ----
@@ -457,12 +622,13 @@ class SmallHeap {
   // Faults if p is not a slot in use.
   size_t slot_of(SmallPage page, void* p) noexcept {
     const size_t offset = bytes_from(page.slots(), p);
+    if (checked && !is_slot_in_use(page, offset)) refuse_slot(page, offset);
+    return offset / page.slot_bytes();
+  }
+
+  [[gnu::always_inline]] static bool is_slot_in_use(SmallPage page, size_t offset) noexcept {
     const size_t slot = offset / page.slot_bytes();
-    if (checked &&
-        (slot * page.slot_bytes() != offset || slot >= page.slot_count() || page.is_free(slot))) {
-      refuse_slot(page, offset);
-    }
-    return slot;
+    return slot * page.slot_bytes() == offset && slot < page.slot_count() && !page.is_free(slot);
   }
 
   // Pages are linked by their numbers, plus one, as 16 bits: 0 is none.
@@ -556,11 +722,24 @@ class SmallHeap {
     // The last block's word would be at the end; there is that of the top when it is empty.
     first_bytes_ = smaller(bytes_from(first, end) & ~(granule - 1), SmallBlock::most);
     limit_ = most - SmallBlock::least;
+    if constexpr (defers) {
+      // As much before the first region as behind it, if there is as much.
+      constexpr uint64_t half = DeferredFrees::Region::reach / 2 & ~uint64_t{15};
+      const uintptr_t at = address_of(first);
+      const uintptr_t base = at > half ? at - static_cast<uintptr_t>(half) : granule;
+      deferred_.frees.add(deferred_.region, reinterpret_cast<char*>(base));
+    }
     move_top(SmallBlock::of(first), static_cast<uint32_t>(first_bytes_));
     return first_bytes_;
   }
 
   size_t begin_later(char* begin, char* end) noexcept {
+    if constexpr (defers) {
+      if (!DeferredFrees::reaches(deferred_.region, begin) ||
+          !DeferredFrees::reaches(deferred_.region, end)) {
+        return 0;
+      }
+    }
     Region& region = *reinterpret_cast<Region*>(begin);
     region.payload = align_up(begin + sizeof(Region) + SmallBlock::word_bytes, granule);
     // Behind the blocks is a word that looks used, where nothing can merge with.
@@ -577,10 +756,14 @@ class SmallHeap {
   // ---- Faults ----
 
   [[gnu::noinline]] void refuse_foreign(void* p) noexcept {
+    if (!lies_in_later(p)) fail(Fault::foreign_pointer, p);
+  }
+
+  bool lies_in_later(void* p) const noexcept {
     for (const Region* region = later_; region != nullptr; region = region->next) {
-      if (bytes_from(region->payload, p) < region->bytes) return;
+      if (bytes_from(region->payload, p) < region->bytes) return true;
     }
-    fail(Fault::foreign_pointer, p);
+    return false;
   }
 
   // What looks like no block in use; where its word was overwritten, it may be one.
@@ -589,6 +772,11 @@ class SmallHeap {
   }
 
   [[noreturn, gnu::cold, gnu::noinline]] void refuse_slot(SmallPage page, size_t offset) noexcept {
+    fail(fault_of_slot(page, offset), page.slots() + offset);
+  }
+
+  // Of what is no slot in use.
+  static Fault fault_of_slot(SmallPage page, size_t offset) noexcept {
     Fault fault = Fault::double_free;
     if (offset % 8 != 0) {
       fault = Fault::misaligned_pointer;
@@ -597,7 +785,7 @@ class SmallHeap {
     } else if (offset % page.slot_bytes() != 0) {
       fault = Fault::interior_pointer;
     }
-    fail(fault, page.slots() + offset);
+    return fault;
   }
 
   [[gnu::noinline]] void refuse_other_size(void* p, size_t size) noexcept {
@@ -628,6 +816,7 @@ class SmallHeap {
   size_t first_bytes_ = 0;  // of its blocks and the top
   Region* later_ = nullptr;
   bool shrunk_in_place_ = false;
+  [[no_unique_address]] SmallDeferred<defers> deferred_;
   [[no_unique_address]] typename Config::Lock lock_;
 };
 

@@ -18,6 +18,7 @@ struct SmallStats {
   size_t metadata_bytes;   // of the first region's lists and bits
   size_t pages;            // how many
   size_t regions;          // how many
+  size_t deferred_blocks;  // how many live ones wait after deallocate_nowait()
 
   // How much of the free memory the largest request does not reach: 0 if it is all in one piece.
   size_t fragmentation_percent() const noexcept {
@@ -61,11 +62,13 @@ class SmallHeapInspector {
     s.metadata_bytes = bytes_from(heap_.pages_, heap_.first_);
     s.regions = 1;
     for (const Region* r = heap_.later_; r != nullptr; r = r->next) s.regions++;
+    if constexpr (TheHeap::defers) s.deferred_blocks = heap_.deferred_.frees.count();
     return s;
   }
 
   // Calls visit(void* block, size_t usable_bytes) for every live block until it returns false;
-  // returns false in that case. The visitor must not call the heap.
+  // returns false in that case. The visitor must not call the heap. What
+  // deallocate_nowait() was given counts as live.
   template <class Visitor>
   [[gnu::cold]] bool walk(Visitor&& visit) noexcept {
     Guard guard(heap_.lock_);
