@@ -128,7 +128,7 @@ TEST_CASE("a heap without memory has none to give") {
 
 TEST_CASE_TEMPLATE("of a pool filled with blocks of one small size, 92 % is theirs", Config,
                    Checked, Unchecked) {
-  for (const size_t size : {8, 16, 32, 48, 64, 128}) {
+  for (const size_t size : std::initializer_list<size_t>{8, 16, 32, 48, 64, 128}) {
     CAPTURE(size);
     SmallHeap<Config> heap;
     REQUIRE(heap.add_region(pool, sizeof pool) != 0);
@@ -173,8 +173,8 @@ TEST_CASE_TEMPLATE("a request of any size is met or answered with null", Config,
     CHECK(heap.allocate(support::opaque(SIZE_MAX / 2) + below) == nullptr);
   }
   for (size_t bit = 16; bit < sizeof(size_t) * 8; bit++) {
-    for (size_t more = 0; more < 64; more++) {
-      CHECK(heap.allocate((size_t{1} << bit) + more) == nullptr);
+    for (size_t low = 0; low < 64; low++) {
+      CHECK(heap.allocate((size_t{1} << bit) + low) == nullptr);
       CHECK(heap.allocate(8, (size_t{1} << bit)) == nullptr);
     }
   }
@@ -204,7 +204,7 @@ TEST_CASE("what is free in pieces is one piece again when all is free") {
   REQUIRE(heap.add_region(pool, sizeof pool) != 0);
   const size_t whole = stats_of(heap).largest_request;
   static void* blocks[pool_bytes / 8];
-  for (const size_t size : {8, 16, 40, 64, 100, 500}) {
+  for (const size_t size : std::initializer_list<size_t>{8, 16, 40, 64, 100, 500}) {
     CAPTURE(size);
     size_t count = 0;
     while (void* const p = heap.allocate(size)) blocks[count++] = p;
@@ -516,7 +516,7 @@ TEST_CASE("an allocation takes over all before it fails, a batch at a time") {
   SmallHeap<Deferring> heap;
   REQUIRE(heap.add_region(pool, sizeof pool) != 0);
   static void* blocks[pool_bytes / 100];
-  for (const size_t alignment : {8, 64}) {
+  for (const size_t alignment : std::initializer_list<size_t>{8, 64}) {
     size_t count = 0;
     while (void* const p = heap.allocate(100)) blocks[count++] = p;
     for (size_t i = 0; i < count; i++) heap.deallocate_nowait(blocks[i]);
@@ -568,7 +568,8 @@ TEST_CASE("a region whose blocks wait to be free can be taken out") {
 }
 
 TEST_CASE("misuse of what is freed without waiting is caught") {
-  for (const size_t size : {24, 200}) {  // slots, and blocks with a word
+  for (const size_t size :
+       std::initializer_list<size_t>{24, 200}) {  // slots, and blocks with a word
     for (int kind = 0; kind < 3; kind++) {
       CAPTURE(size);
       CAPTURE(kind);

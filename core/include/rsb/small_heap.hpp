@@ -18,22 +18,26 @@
 // become whole again (Wilson, Johnstone, Neely, Boles, "Dynamic storage allocation: a survey and
 // critical review", 1995). Tight fit alone sustains some 62 % of 64 KiB with the mix of
 // tests/bench/target, the lowest address alone 65 % but 81 % of 1 MiB where tight fit sustains 86.
-// So: the first block of the request's own list if it is large enough, else the one with the lowest
-// address of the first blocks of three neighbouring lists; and a list has its lowest block
-// first, or nearly: a block that becomes free goes before the first one if it lies lower, else
-// behind it.
+// So: of the first three neighbouring lists that have blocks for the request, the first block with
+// the lowest address; the request's own list counts if its first block is large enough. A list has
+// its lowest block first, or nearly: a block that becomes free goes before the first one if it lies
+// lower, else behind it.
 //
 // Small blocks. A word before each is too much where there are many of 8 bytes. After `misses`
 // allocations of the same small size for which there was only the top, the next takes a page: 192
 // bytes of slots without words of their own. A program of few small blocks has no pages, and none
 // of their waste.
 //
-// Cost. Every call takes constant time; tests/bench/target counts the instructions. An allocation
-// that cannot be met fails after looking at the bitmap.
+// Cost. Every call takes constant time. An allocation looks at up to five words of the bitmap and
+// four lists, takes one block out of its list and puts what remains into another. A release takes
+// up to two free neighbours out of their lists and puts the whole into one. On a Cortex-M4 (-Os,
+// Checks::basic) that is at most 119 instructions and 117, and 157 where the last slot of a page
+// becomes free; tests/bench/target counts them. An allocation that cannot be met fails in 61.
 //
-// Shortcomings. Requests above half of `SmallOptions::largest_region` have one chance: the
-// first block of their list. Nothing smaller than 8 bytes. Pages are opened at the top only, so
-// they do not come in other regions, nor where the top is used up.
+// Shortcomings. Of the list that a request's own size falls into only the first block is looked at:
+// another that would do, at most an eighth larger than the request, may be overlooked. Nothing is
+// smaller than 8 bytes. Pages are opened at the top only, so they do not come in other regions, nor
+// where the top is used up.
 //
 // All functions may be called by any number of threads if the lock is a real one, and by interrupt
 // handlers if it masks them; those named _nowait by handlers that can interrupt a holder of the
