@@ -32,8 +32,9 @@ class SmallHeapModel {
     const size_t largest = stats().largest_request;
     void* const p = alignment == 0 ? heap.allocate(size) : heap.allocate(size, alignment);
     if (p == nullptr) {
-      // A larger request may have been met, and a more aligned one not.
-      if (alignment <= rsb::SmallBlock::granule) HOLDS(rsb::larger(size, alignment) > largest);
+      // A larger request may have been met, and a more aligned one not. Largest 0 says: none at all.
+      const size_t least = rsb::larger(rsb::larger(size, 1), alignment);
+      if (alignment <= rsb::SmallBlock::granule) HOLDS(least > largest);
       return;
     }
     add(p, size, alignment);
