@@ -20,6 +20,9 @@ struct SmallStats {
   size_t regions;          // how many
   size_t deferred_blocks;  // how many live ones wait after deallocate_nowait()
 
+  // While blocks wait to be taken over, the largest request is a guess: what joins their lists may
+  // come before the block that it saw.
+
   // How much of the free memory the largest request does not reach: 0 if it is all in one piece.
   size_t fragmentation_percent() const noexcept {
     return free_bytes == 0 ? 0 : 100 - largest_request / ((free_bytes + 99) / 100);
