@@ -14,5 +14,15 @@
 
 #include <initializer_list>
 
+#include "rsb/fault.hpp"
 #include "support/bytes.hpp"
 #include "support/faults.hpp"
+
+namespace support {
+
+// As fault_of() answers.
+constexpr int of(rsb::Fault fault) {
+  return static_cast<int>(fault);
+}
+
+}  // namespace support

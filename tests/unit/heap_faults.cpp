@@ -6,13 +6,10 @@
 #include "support/worlds.hpp"
 
 using namespace rsb;
+using support::of;
 using support::World;
 
 namespace {
-
-constexpr int of(Fault fault) {
-  return static_cast<int>(fault);
-}
 
 template <class C>
 constexpr size_t span_of = C::options.span_size;

@@ -7,6 +7,7 @@
 #include "support/watched_lock.hpp"
 
 using namespace rsb;
+using support::of;
 
 namespace {
 
@@ -34,10 +35,6 @@ struct Large {
   using Lock = NoLock;
   static constexpr SmallOptions options{.largest_region = 64 * KiB};
 };
-
-constexpr int of(Fault fault) {
-  return static_cast<int>(fault);
-}
 
 constexpr size_t pool_bytes = 64 * KiB;
 alignas(16) char pool[pool_bytes];
