@@ -13,13 +13,13 @@ NEEDS = {
 }
 
 MODULES = """
-    test_array test_ast test_bytes test_bz2 test_collections test_context test_copy test_csv
+    test_array test_bytes test_bz2 test_collections test_context test_copy test_csv
     test_ctypes test_decimal test_deque test_dict test_difflib test_fork1 test_functools test_gc
     test_generators test_hashlib test_heapq test_itertools test_json test_list test_long test_lzma
     test_marshal test_memoryview test_minidom test_mmap test_ordered_dict test_os test_pickle
     test_posix test_pyexpat test_re test_set test_sort test_struct test_thread
     test_threading test_tokenize test_tuple test_unicode test_weakref test_xml_etree
-    test_xml_etree_c test_zipfile test_zlib
+    test_xml_etree_c test_zlib
 """.split()
 
 LEFT_OUT = [
