@@ -329,8 +329,10 @@ class SmallHeap {
     bits >>= first;
     SmallBlock** const lists = &lists_[32 * i + first];
     SmallBlock* block = lists[0];
+    if (block == nullptr) return nullptr;
     if ((bits & 2) != 0 && lists[1] < block) block = lists[1];
     if ((bits & 4) != 0 && lists[2] < block) block = lists[2];
+    if (block == nullptr) __builtin_unreachable();
     return block;
   }
 
