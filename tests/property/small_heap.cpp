@@ -20,6 +20,11 @@ struct Unchecked {
   static constexpr SmallOptions options{.checks = Checks::off};
 };
 
+struct WithoutPages {
+  using Lock = NoLock;
+  static constexpr SmallOptions options{.pages = false, .deferred_batch = 2};
+};
+
 struct Deferring {
   using Lock = NoLock;
   static constexpr SmallOptions options{.deferred_batch = 2};
@@ -113,7 +118,7 @@ void apply(support::SmallHeapModel<Config>& model, const Step& s) {
 }  // namespace
 
 TEST_CASE_TEMPLATE("whatever is asked of a small heap, it does what its model does", Config,
-                   Checked, Unchecked, Deferring) {
+                   Checked, Unchecked, Deferring, WithoutPages) {
   CHECK(property::holds("a small heap does what its model does", [] {
     const auto model = std::make_unique<support::SmallHeapModel<Config>>();
     for (const Step& step : property::sequence<Step>()) {

@@ -21,6 +21,11 @@ struct Unchecked {
   static constexpr SmallOptions options{.checks = Checks::off};
 };
 
+struct WithoutPages {
+  using Lock = support::WatchedLock;
+  static constexpr SmallOptions options{.pages = false, .deferred_batch = 2};
+};
+
 struct Deferring {
   using Lock = support::WatchedLock;
   static constexpr SmallOptions options{.deferred_batch = 2};
@@ -60,7 +65,7 @@ size_t fill_with(SmallHeap<Config>& heap, size_t size) {
 }  // namespace
 
 TEST_CASE_TEMPLATE("whatever is asked of a small heap, it does what its model does", Config,
-                   Checked, Unchecked, Deferring, DeferringUnchecked) {
+                   Checked, Unchecked, WithoutPages, Deferring, DeferringUnchecked) {
   static support::SmallHeapModel<Config>* model;
   alignas(support::SmallHeapModel<Config>) static char memory[sizeof(*model)];
   for (uint32_t seed = 1; seed <= 6; seed++) {
@@ -223,6 +228,19 @@ TEST_CASE("few small blocks have no page, many have") {
   CHECK(stats_of(heap).pages == 0);
   for (int i = 0; i < 16; i++) support::drop(heap.allocate(16));
   CHECK(stats_of(heap).pages == 2);
+}
+
+TEST_CASE("without pages small blocks are blocks like others") {
+  SmallHeap<WithoutPages> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  SmallHeap<Deferring> with_pages;
+  static char other[sizeof pool];
+  REQUIRE(with_pages.add_region(other, sizeof other) != 0);
+  CHECK(stats_of(heap).metadata_bytes + sizeof(SmallPages) <= stats_of(with_pages).metadata_bytes);
+  const size_t available = stats_of(heap).free_bytes;
+  CHECK(fill_with(heap, 1) == available / SmallBlock::least);
+  CHECK(stats_of(heap).pages == 0);
+  CHECK(broken_in(heap) == nullptr);
 }
 
 TEST_CASE("lower addresses come first") {

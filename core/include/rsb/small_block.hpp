@@ -1,4 +1,4 @@
-// What a small heap's memory consists of: blocks, one behind the other, and pages of small slots.
+// What a small heap's memory consists of: blocks, one behind the other.
 //
 // A block is a word and a payload. The word lies directly before the payload, which is aligned to
 // `granule`; so words lie 4 bytes before multiples of `granule`, and block sizes, which include the
@@ -93,70 +93,5 @@ class [[gnu::may_alias]] SmallBlock {
   uint32_t word_;
 };
 static_assert(sizeof(SmallBlock) == SmallBlock::word_bytes);
-
-// A page is a used block whose payload is slots of one size. Its word says which slots are free,
-// one bit each, beside the flags of any block; so there are no links in slots, nothing that writes
-// to freed memory can corrupt the heap, and a double free is seen for certain.
-//
-// Slots are 8 bytes to 64, a multiple of 8; `slot_area` has room for a whole number of each size
-// that matters, and for at most 24.
-class SmallPage {
- public:
-  static constexpr size_t slot_area = 192;
-  static constexpr size_t largest_slot = 64;
-  // With the word before and the links behind the slots. Pages lie at multiples of it.
-  static constexpr size_t bytes =
-      align_up(SmallBlock::word_bytes + slot_area + 2 * sizeof(uint16_t), SmallBlock::granule);
-
-  explicit SmallPage(char* slots) noexcept : slots_(slots) {}
-
-  char* slots() const noexcept { return slots_; }
-
-  // Makes a page of what was free; all slots are free.
-  void begin(size_t slot_bytes) const noexcept {
-    word() = all_free(slot_bytes) | static_cast<uint32_t>(slot_bytes) | SmallBlock::used;
-  }
-
-  size_t slot_bytes() const noexcept { return word() & slot_bytes_mask; }
-  size_t slot_count() const noexcept { return slot_area / slot_bytes(); }
-  bool is_full() const noexcept { return word() < first_bit; }
-  bool is_empty() const noexcept { return (word() & free_mask) == all_free(slot_bytes()); }
-  bool is_free(size_t slot) const noexcept { return (word() & first_bit << slot) != 0; }
-  void free(size_t slot) const noexcept { word() |= first_bit << slot; }
-
-  // The page must not be full.
-  [[gnu::always_inline]] char* take() const noexcept {
-    const uint32_t w = word();
-    const unsigned slot = lowest_bit(w & free_mask);
-    word() = w & ~(uint32_t{1} << slot);
-    return slots_ + (slot - first_shift) * (w & slot_bytes_mask);
-  }
-
-  // Numbers of pages in the same bin, plus one; 0: none.
-  uint16_t& next() const noexcept { return link(0); }
-  uint16_t& previous() const noexcept { return link(1); }
-
-  uint32_t& word() const noexcept { return SmallBlock::of(slots_)->word(); }
-
- private:
-  static constexpr unsigned first_shift = 8;
-  static constexpr uint32_t first_bit = uint32_t{1} << first_shift;
-  static constexpr uint32_t free_mask = ~(first_bit - 1);
-  static constexpr uint32_t slot_bytes_mask = 0x78;
-  static_assert(slot_area / 8 <= 32 - first_shift);
-
-  static uint32_t all_free(size_t slot_bytes) noexcept {
-    return ((uint32_t{1} << slot_area / slot_bytes) - 1) << first_shift;
-  }
-
-  struct [[gnu::may_alias]] Link {
-    uint16_t number;
-  };
-  uint16_t& link(size_t i) const noexcept {
-    return reinterpret_cast<Link*>(slots_ + slot_area)[i].number;
-  }
-
-  char* slots_;
-};
 
 }  // namespace rsb

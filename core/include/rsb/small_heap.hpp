@@ -50,6 +50,7 @@
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
 #include "rsb/small_block.hpp"
+#include "rsb/small_pages.hpp"
 
 namespace rsb {
 
@@ -59,6 +60,10 @@ struct SmallOptions {
   // Bytes; sets how many lists there are. 0: as large as the first region. A region added later is
   // used up to it.
   size_t largest_region = 0;
+
+  // Whether many blocks of the same size, up to 64 bytes, share pages, without words of their own.
+  // Without there is less code, each block takes 4 bytes more, and each call fewer steps.
+  bool pages = true;
 
   // How many blocks that deallocate_nowait() left behind one call takes over, at most; 0: the heap
   // has no deallocate_nowait(), and no code or data for it. With a lock that masks interrupts, what
@@ -221,7 +226,7 @@ class SmallHeap {
   // within 4 GiB of the first, or is refused with 0.
   size_t add_region(void* base, size_t bytes) noexcept {
     Guard guard(lock_);
-    char* const begin = align_up(base, alignof(Pages));
+    char* const begin = align_up(base, alignof(SmallPages));
     char* const end = static_cast<char*>(base) + bytes;
     if (bytes < bytes_from(base, begin) + smallest_region) return 0;
     return lists_ == nullptr ? begin_first(begin, end) : begin_later(begin, end);
@@ -233,7 +238,7 @@ class SmallHeap {
   [[nodiscard]] size_t remove_region(void* base, size_t bytes) noexcept {
     HeapGuard guard(lock_);
     if constexpr (defers) take_over_all(guard);
-    const char* const begin = align_up(base, alignof(Pages));
+    const char* const begin = align_up(base, alignof(SmallPages));
     for (Region** at = &later_; *at != nullptr; at = &(*at)->next) {
       Region* const region = *at;
       if (reinterpret_cast<char*>(region) != begin) continue;
@@ -254,18 +259,9 @@ class SmallHeap {
   using HeapGuard = Guard<typename Config::Lock>;
 
   static constexpr bool defers = options.deferred_batch != 0;
-  static constexpr size_t bin_count = SmallPage::largest_slot / 8 + 1;
   static constexpr size_t most_lists = 160;
   static constexpr unsigned window = 3;
-  static constexpr unsigned misses = 16;
   static constexpr size_t smallest_region = 512;
-
-  // What there is of pages. At the beginning of the first region, before the lists.
-  struct Pages {
-    char* bins[bin_count];      // pages with free slots, by bin_of()
-    uint8_t missed[bin_count];  // allocations for which there was only the top
-    uint32_t* bits;             // which multiples of SmallPage::bytes from first_ are pages
-  };
 
   // Lies at the beginning of each later region.
   struct Region {
@@ -275,12 +271,6 @@ class SmallHeap {
   };
 
   // ---- Sizes ----
-
-  // Slots of 8 bytes and, where the granule is larger, its multiples.
-  static constexpr size_t bin_of(size_t size) noexcept {
-    const size_t eights = (size + 7) / 8;
-    return eights <= 1 ? eights : align_up(eights, granule / 8);
-  }
 
   static constexpr uint32_t block_bytes(size_t size) noexcept {
     const size_t bytes = align_up(size + SmallBlock::word_bytes, granule);
@@ -299,9 +289,11 @@ class SmallHeap {
 
   // The size is below limit_.
   [[gnu::always_inline]] void* take_any(size_t size) noexcept {
-    if (size <= SmallPage::largest_slot) {
-      const size_t bin = bin_of(size);  // 0 for no bytes, which get a block
-      if (char* const slots = pages_->bins[bin]) return take_slot(SmallPage(slots), bin);
+    if (options.pages && size <= SmallPage::largest_slot) {
+      const size_t bin = SmallPages::bin_of(size);  // 0 for no bytes, which get a block
+      if (char* const slots = pages_->with_free_slots(bin)) {
+        return pages_->take_slot(SmallPage(slots), bin);
+      }
     }
     return take(size);
   }
@@ -356,12 +348,10 @@ class SmallHeap {
 
   // The top is large enough for the block.
   [[gnu::noinline]] void* cut_top(uint32_t bytes, size_t size) noexcept {
-    if (size <= SmallPage::largest_slot) {
-      const size_t bin = bin_of(larger(size, 1));
-      if (pages_->missed[bin] == misses) {
+    if (options.pages && size <= SmallPage::largest_slot) {
+      const size_t bin = SmallPages::bin_of(larger(size, 1));
+      if (pages_->is_due(bin)) {
         if (void* const slot = open_page(bin)) return slot;
-      } else {
-        pages_->missed[bin]++;
       }
     }
     SmallBlock* const block = top_;
@@ -472,15 +462,14 @@ class SmallHeap {
   // bit there, and the tag and the flag of its word.
   void refuse_without_lock(void* p) noexcept {
     const size_t offset = bytes_from(first_, p);
-    const size_t page = offset / SmallPage::bytes;
+    const size_t page = page_in_first(offset);
     if (first_bytes_ == 0 || !DeferredFrees::reaches(deferred_.region, p)) {
       raise(Fault::foreign_pointer, p);
     }
-    if (offset < first_bytes_ &&
-        (__atomic_load_n(&pages_->bits[page / 32], __ATOMIC_RELAXED) >> (page % 32) & 1) != 0) {
-      const SmallPage at(page_at(page + 1));
+    if (page != 0) {
+      const SmallPage at(pages_->at(page));
       const size_t into = bytes_from(at.slots(), p);
-      if (!is_slot_in_use(at, into)) raise(fault_of_slot(at, into), p);
+      if (!at.is_live(into)) raise(at.fault_at(into), p);
     } else {
       if (!is_aligned(p, granule)) raise(Fault::misaligned_pointer, p);
       if (offset >= first_bytes_ && !lies_in_later(p)) raise(Fault::foreign_pointer, p);
@@ -495,20 +484,25 @@ class SmallHeap {
   // ---- Giving back ----
 
   [[gnu::always_inline]] void release(void* p) noexcept {
-    if (const size_t page = page_of(p)) return release_slot(page - 1, p);
+    if (const size_t page = page_of(p)) return release_slot(page, p);
     const uint32_t word = live_word(p);
     release_block(SmallBlock::of(p), word);
   }
 
-  // The number of the page that p lies in, plus one; 0: in none. Faults if p is not ours.
+  // The page that p lies in; 0: none. Faults if p is not ours.
   [[gnu::always_inline]] size_t page_of(void* p) noexcept {
     const size_t offset = bytes_from(first_, p);
-    if (offset < first_bytes_) [[likely]] {
-      const size_t page = offset / SmallPage::bytes;
-      return (pages_->bits[page / 32] >> (page % 32) & 1) != 0 ? page + 1 : 0;
-    }
+    if (offset < first_bytes_) [[likely]]
+      return page_in_first(offset);
     if constexpr (checked) refuse_foreign(p);
     return 0;
+  }
+
+  // As page_of(), by the distance from the first block.
+  [[gnu::always_inline]] size_t page_in_first(size_t offset) const noexcept {
+    if (!options.pages || offset >= first_bytes_) return 0;
+    const size_t page = SmallPages::number_at(offset);
+    return pages_->has(page) ? page : 0;
   }
 
   // Size and flags of what should be a block in use.
@@ -543,7 +537,7 @@ class SmallHeap {
 
   void grow_top(SmallBlock* block, uint32_t bytes) noexcept {
     move_top(block, top_bytes_ + bytes);
-    __builtin_memset(pages_->missed, 0, sizeof pages_->missed);
+    if constexpr (options.pages) pages_->forget_misses();
   }
 
   // Gives back what a used block has behind its first `wanted` bytes.
@@ -584,43 +578,25 @@ class SmallHeap {
 
   // ---- Slots ----
 
-  [[gnu::always_inline]] void* take_slot(SmallPage page, size_t bin) noexcept {
-    void* const slot = page.take();
-    if (page.is_full()) [[unlikely]]
-      unlink(page, bin);
-    return slot;
-  }
-
   // Null: there is no room at the top.
   void* open_page(size_t bin) noexcept {
     const size_t into = bytes_from(first_, top_->payload());
-    size_t number = (into + SmallPage::bytes - 1) / SmallPage::bytes;
+    size_t offset = (into + SmallPage::bytes - 1) / SmallPage::bytes * SmallPage::bytes;
     // What remains before the page must be nothing or a block.
-    if (const size_t gap = number * SmallPage::bytes - into; gap != 0 && gap < SmallBlock::least) {
-      number++;
-    }
-    const size_t gap = number * SmallPage::bytes - into;
+    if (offset != into && offset - into < SmallBlock::least) offset += SmallPage::bytes;
+    const size_t gap = offset - into;
     if (top_bytes_ < gap + SmallPage::bytes) return nullptr;
     SmallBlock* const before = top_;
-    const SmallPage page(page_at(number + 1));
     move_top(before->behind(gap + SmallPage::bytes),
              static_cast<uint32_t>(top_bytes_ - gap - SmallPage::bytes));
-    page.begin(bin * 8);
+    const SmallPage page = pages_->open(SmallPages::number_at(offset), bin);
     if (gap != 0) release_block(before, static_cast<uint32_t>(gap));
-    link(page, number + 1, bin);
-    pages_->bits[number / 32] ^= uint32_t{1} << (number % 32);
-    return take_slot(page, bin);
+    return pages_->take_slot(page, bin);
   }
 
   [[gnu::noinline]] void release_slot(size_t number, void* p) noexcept {
-    const SmallPage page(page_at(number + 1));
-    const size_t slot = slot_of(page, p);
-    const size_t bin = page.slot_bytes() / 8;
-    if (page.is_full()) link(page, number + 1, bin);
-    page.free(slot);
-    if (!page.is_empty()) return;
-    unlink(page, bin);
-    pages_->bits[number / 32] ^= uint32_t{1} << (number % 32);
+    const SmallPage page(pages_->at(number));
+    if (!pages_->release_slot(number, page, slot_of(page, p))) return;
     release_block(SmallBlock::of(page.slots()),
                   (page.word() & SmallBlock::previous_free) | uint32_t{SmallPage::bytes});
   }
@@ -628,47 +604,17 @@ class SmallHeap {
   // Faults if p is not a slot in use.
   size_t slot_of(SmallPage page, void* p) noexcept {
     const size_t offset = bytes_from(page.slots(), p);
-    if (checked && !is_slot_in_use(page, offset)) refuse_slot(page, offset);
+    if (checked && !page.is_live(offset)) refuse_slot(page, offset);
     return offset / page.slot_bytes();
-  }
-
-  [[gnu::always_inline]] static bool is_slot_in_use(SmallPage page, size_t offset) noexcept {
-    const size_t slot = offset / page.slot_bytes();
-    return slot * page.slot_bytes() == offset && slot < page.slot_count() && !page.is_free(slot);
-  }
-
-  // Pages are linked by their numbers, plus one, as 16 bits: 0 is none.
-  char* page_at(size_t number) const noexcept {
-    return number == 0 ? nullptr : first_ + (number - 1) * SmallPage::bytes;
-  }
-
-  void link(SmallPage page, size_t number, size_t bin) noexcept {
-    char*& first = pages_->bins[bin];
-    page.previous() = 0;
-    page.next() = 0;
-    if (first != nullptr) {
-      page.next() = static_cast<uint16_t>(bytes_from(first_, first) / SmallPage::bytes + 1);
-      SmallPage(first).previous() = static_cast<uint16_t>(number);
-    }
-    first = page.slots();
-  }
-
-  [[gnu::noinline]] void unlink(SmallPage page, size_t bin) noexcept {
-    char* const next = page_at(page.next());
-    if (next != nullptr) SmallPage(next).previous() = page.previous();
-    if (char* const previous = page_at(page.previous())) {
-      SmallPage(previous).next() = page.next();
-    } else {
-      pages_->bins[bin] = next;
-    }
   }
 
   // ---- Sizes of live blocks ----
 
   size_t usable_bytes(void* p) noexcept {
     if (const size_t page = page_of(p)) {
-      slot_of(SmallPage(page_at(page)), p);
-      return SmallPage(page_at(page)).slot_bytes();
+      const SmallPage at(pages_->at(page));
+      slot_of(at, p);
+      return at.slot_bytes();
     }
     return SmallBlock::bytes_in(live_word(p)) - SmallBlock::word_bytes;
   }
@@ -678,9 +624,9 @@ class SmallHeap {
     Guard guard(lock_);
     if (size >= limit_) return false;
     if (const size_t page = page_of(p)) {
-      slot_of(SmallPage(page_at(page)), p);
-      return size <= SmallPage::largest_slot &&
-             bin_of(size) * 8 == SmallPage(page_at(page)).slot_bytes();
+      const SmallPage at(pages_->at(page));
+      slot_of(at, p);
+      return size <= SmallPage::largest_slot && SmallPages::bin_of(size) * 8 == at.slot_bytes();
     }
     const uint32_t word = live_word(p);
     SmallBlock* const block = SmallBlock::of(p);
@@ -713,15 +659,17 @@ class SmallHeap {
     const size_t bytes = bytes_from(begin, end);
     const size_t most = smaller(larger(bytes, options.largest_region), SmallBlock::most);
     const unsigned last_list = list_of(most) + window;  // stays empty: see best_of_lists()
-    Pages& pages = *reinterpret_cast<Pages*>(begin);
-    SmallBlock** const lists = reinterpret_cast<SmallBlock**>(begin + sizeof pages);
+    constexpr size_t pages_bytes = options.pages ? sizeof(SmallPages) : 0;
+    SmallBlock** const lists = reinterpret_cast<SmallBlock**>(begin + pages_bytes);
     uint32_t* const bits = reinterpret_cast<uint32_t*>(lists + last_list + 1);
-    uint32_t* const bits_end = bits + bytes / SmallPage::bytes / 32 + 1;
+    uint32_t* const bits_end = bits + (options.pages ? SmallPages::words_for(bytes) : 0);
     char* const first = align_up(bits_end + 1, granule);
     if (bytes_from(begin, first) + 2 * SmallBlock::least > bytes) return 0;
     __builtin_memset(begin, 0, bytes_from(begin, bits_end));
-    pages.bits = bits;
-    pages_ = &pages;
+    if constexpr (options.pages) {
+      pages_ = reinterpret_cast<SmallPages*>(begin);
+      pages_->begin(first, bits);
+    }
     lists_ = lists;
     bitmap_[last_list / 32] = uint32_t{1} << last_list % 32;
     first_ = first;
@@ -778,27 +726,15 @@ class SmallHeap {
   }
 
   [[noreturn, gnu::cold, gnu::noinline]] void refuse_slot(SmallPage page, size_t offset) noexcept {
-    fail(fault_of_slot(page, offset), page.slots() + offset);
-  }
-
-  // Of what is no slot in use.
-  static Fault fault_of_slot(SmallPage page, size_t offset) noexcept {
-    Fault fault = Fault::double_free;
-    if (offset % 8 != 0) {
-      fault = Fault::misaligned_pointer;
-    } else if (offset >= page.slot_count() * page.slot_bytes()) {
-      fault = Fault::foreign_pointer;
-    } else if (offset % page.slot_bytes() != 0) {
-      fault = Fault::interior_pointer;
-    }
-    return fault;
+    fail(page.fault_at(offset), page.slots() + offset);
   }
 
   [[gnu::noinline]] void refuse_other_size(void* p, size_t size) noexcept {
     Guard guard(lock_);
     const size_t usable = usable_bytes(p);
     const bool is_slot = page_of(p) != 0;
-    const size_t least = is_slot ? bin_of(size) * 8 : block_bytes(size) - SmallBlock::word_bytes;
+    const size_t least =
+        is_slot ? SmallPages::bin_of(size) * 8 : block_bytes(size) - SmallBlock::word_bytes;
     if (size < limit_ && usable >= least && (usable == least || !is_slot) &&
         usable - least < SmallBlock::least) {
       return;
@@ -816,7 +752,7 @@ class SmallHeap {
   SmallBlock** lists_ = nullptr;           // by list_of(), and `window` that stay empty
   SmallBlock* top_ = nullptr;              // where nothing of the first region was allocated yet
   uint32_t top_bytes_ = 0;
-  Pages* pages_ = nullptr;
+  SmallPages* pages_ = nullptr;
   size_t limit_ = 0;        // from this size on, requests have no list; without memory, all
   char* first_ = nullptr;   // payload of the first region's first block
   size_t first_bytes_ = 0;  // of its blocks and the top

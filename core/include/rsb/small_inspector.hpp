@@ -62,7 +62,7 @@ class SmallHeapInspector {
     s.free_bytes += heap_.top_bytes_;
     s.region_bytes += heap_.top_bytes_;
     s.largest_request = largest_request();
-    s.metadata_bytes = bytes_from(heap_.pages_, heap_.first_);
+    s.metadata_bytes = metadata_bytes();
     s.regions = 1;
     for (const Region* r = heap_.later_; r != nullptr; r = r->next) s.regions++;
     if constexpr (TheHeap::defers) s.deferred_blocks = heap_.deferred_.frees.count();
@@ -119,12 +119,12 @@ class SmallHeapInspector {
 
   bool is_page(SmallBlock* block) noexcept {
     const size_t offset = bytes_from(heap_.first_, block->payload());
-    if (offset >= heap_.first_bytes_ || offset % SmallPage::bytes != 0) return false;
-    return has_page_bit(offset / SmallPage::bytes);
+    return offset % SmallPage::bytes == 0 && heap_.page_in_first(offset) != 0;
   }
 
-  bool has_page_bit(size_t number) noexcept {
-    return (heap_.pages_->bits[number / 32] >> (number % 32) & 1) != 0;
+  size_t metadata_bytes() noexcept {
+    const auto begin = TheHeap::options.pages ? address_of(heap_.pages_) : address_of(heap_.lists_);
+    return address_of(heap_.first_) - begin;
   }
 
   // Until f returns false; returns false in that case. The top is no block.
@@ -226,16 +226,19 @@ class SmallHeapInspector {
   }
 
   void check_pages(const Counts& seen) noexcept {
+    if (!TheHeap::options.pages) return;
     size_t bits = 0;
-    for (size_t n = 0; n < heap_.first_bytes_ / SmallPage::bytes; n++) bits += has_page_bit(n);
+    for (size_t offset = 0; offset < heap_.first_bytes_; offset += SmallPage::bytes) {
+      bits += heap_.page_in_first(offset) != 0;
+    }
     require(bits == seen.pages, "there is a bit for every page");
     size_t binned = 0;
-    for (size_t bin = 0; bin < TheHeap::bin_count; bin++) {
-      for (char* at = heap_.pages_->bins[bin]; at != nullptr && broken_ == nullptr;) {
+    for (size_t bin = 0; bin < SmallPages::bin_count; bin++) {
+      for (char* at = heap_.pages_->with_free_slots(bin); at != nullptr && broken_ == nullptr;) {
         const SmallPage page(at);
         require(page.slot_bytes() == bin * 8 && !page.is_full(),
                 "a bin's pages have free slots of its size");
-        at = heap_.page_at(page.next());
+        at = heap_.pages_->at(page.next());
         if (++binned > seen.pages) break;
       }
     }

@@ -26,7 +26,7 @@ HEAD = """\
 
 
 def is_ours(allocator):
-    return allocator in ("heap-off", "heap-basic", "small-off", "small-basic")
+    return allocator in ("heap-off", "heap-basic", "small-off", "small-basic", "blocks-off", "blocks-basic")
 
 
 def measured(images):

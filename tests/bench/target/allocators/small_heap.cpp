@@ -1,4 +1,4 @@
-// rsb::SmallHeap, without a lock. RSB_CHECKS chooses a configuration.
+// rsb::SmallHeap, without a lock. RSB_CHECKS and RSB_PAGES choose a configuration.
 #include "rsb/small_inspector.hpp"
 
 #include "allocator.h"
@@ -7,7 +7,7 @@ namespace {
 
 struct Config {
   using Lock = rsb::NoLock;
-  static constexpr rsb::SmallOptions options{.checks = rsb::Checks::RSB_CHECKS};
+  static constexpr rsb::SmallOptions options{.checks = rsb::Checks::RSB_CHECKS, .pages = RSB_PAGES};
 };
 
 constinit rsb::SmallHeap<Config> heap;
