@@ -486,7 +486,12 @@ class SmallHeap {
   [[gnu::always_inline]] void release(void* p) noexcept {
     if (const size_t page = page_of(p)) return release_slot(page, p);
     const uint32_t word = live_word(p);
-    release_block(SmallBlock::of(p), word);
+    // Inline where few programs have another copy of it: releasing a page is one.
+    if constexpr (options.pages) {
+      release_block(SmallBlock::of(p), word);
+    } else {
+      merge(SmallBlock::of(p), word);
+    }
   }
 
   // The page that p lies in; 0: none. Faults if p is not ours.
@@ -515,7 +520,14 @@ class SmallHeap {
     return word;
   }
 
+  // A copy of merge() for all that need no speed.
   [[gnu::noinline]] void release_block(SmallBlock* block, uint32_t word) noexcept {
+    merge(block, word);
+  }
+
+  // Puts a block that was in use into a list, with what is free before and behind it. `word`: its
+  // size and flags.
+  [[gnu::always_inline]] void merge(SmallBlock* block, uint32_t word) noexcept {
     uint32_t bytes = SmallBlock::bytes_in(word);
     SmallBlock* const next = block->behind(bytes);
     if ((word & SmallBlock::previous_free) != 0) {
