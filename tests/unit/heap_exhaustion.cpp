@@ -95,10 +95,15 @@ TEST_CASE_TEMPLATE("empty spans that bins keep are given up for another bin when
     w.heap.deallocate(ones[i]);
   }
   REQUIRE(kept != 0);
+  const size_t used = w.stats().used_bytes;
   for (size_t i = 0; i < kept; i++) {
     CAPTURE(i);
+    const unsigned times = support::WatchedLock::times_taken();
     blocks[count] = w.heap.allocate(span_of<C>);
     CHECK(blocks[count++] != nullptr);
+    // One, no more than is needed; and others have their turn before it is looked for memory again.
+    CHECK(w.stats().used_bytes == used);
+    CHECK(support::WatchedLock::times_taken() >= times + 2);
   }
   CHECK(w.heap.allocate(span_of<C>) == nullptr);
   CHECK_SOUND(w);

@@ -233,7 +233,8 @@ class Heap {
   [[gnu::cold]] size_t trim() noexcept {
     LockGuard guard(pages_.lock_);
     take_over_all(guard);
-    reclaim_empty_spans(guard);
+    while (reclaim_empty_span(guard)) {
+    }
     return pages_.trim(guard);
   }
 
@@ -691,7 +692,7 @@ class Heap {
       deferred().look_again();
       if (take_over_all(guard)) return true;
     }
-    if (reclaim_empty_spans(guard) || pages_.trim(guard) != 0) return true;
+    if (reclaim_empty_span(guard) || pages_.trim(guard) != 0) return true;
     if (insist == Insist::no) return false;
     if (OutOfMemoryHandler const handler = __atomic_load_n(&out_of_memory_, __ATOMIC_ACQUIRE)) {
       Unlocked unlocked(guard);
@@ -701,16 +702,17 @@ class Heap {
     return false;
   }
 
-  // The current span of a bin is kept even when it is empty. True: one was given up.
-  [[gnu::cold]] bool reclaim_empty_spans(LockGuard& guard) noexcept {
-    bool any = false;
+  // The current span of a bin is kept even when it is empty. True: one was given up, and then the
+  // lock, so that nobody waits for more than one.
+  [[gnu::cold]] bool reclaim_empty_span(LockGuard& guard) noexcept {
     for (Bin& bin : bins_) {
       Span* const span = bin.current();
       if (span == nullptr || span->live() != 0) continue;
       release_span(guard, bin.drop_current());
-      any = true;
+      Unlocked unlocked(guard);
+      return true;
     }
-    return any;
+    return false;
   }
 
   // ---- Regions ----

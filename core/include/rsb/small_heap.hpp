@@ -234,7 +234,9 @@ class SmallHeap {
 
   // Takes a region out again, given by the same arguments: returns the bytes that are not
   // allocatable any more, and the memory is the caller's. 0, and nothing has changed, while
-  // something in it is in use, if it is the first one, or there is no such region.
+  // something in it is in use, if it is the first one, or there is no such region. Where there are
+  // several cores, none may still be in a deallocate_nowait() that began before this call when the
+  // memory is used for something else: the checks there look at every region without the lock.
   [[nodiscard]] size_t remove_region(void* base, size_t bytes) noexcept {
     HeapGuard guard(lock_);
     if constexpr (defers) take_over_all(guard);
