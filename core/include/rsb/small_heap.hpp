@@ -31,8 +31,8 @@
 // Cost. Every call takes constant time. An allocation looks at up to five words of the bitmap and
 // four lists, takes one block out of its list and puts what remains into another. A release takes
 // up to two free neighbours out of their lists and puts the whole into one. On a Cortex-M4 (-Os,
-// Checks::basic) that is at most 119 instructions and 117, and 160 where the last slot of a page
-// becomes free; tests/bench/target counts them. An allocation that cannot be met fails in 61.
+// Checks::basic) that is at most 119 instructions and 116, and 163 where the last slot of a page
+// becomes free; tests/bench/target counts them. An allocation that cannot be met fails in 56.
 //
 // Shortcomings. Of the list that a request's own size falls into only the first block is looked at:
 // another that would do, at most an eighth larger than the request, may be overlooked. Nothing is
