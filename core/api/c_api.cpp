@@ -2,9 +2,10 @@
 #include "instance.hpp"
 #include "rsb/error_number.hpp"
 #include "rsb/inspector.hpp"
+#include "rsb/small_inspector.hpp"
 
 namespace rsb {
-constinit Heap<Instance> instance;
+constinit BuiltHeap instance;
 }
 
 using rsb::instance;
@@ -39,10 +40,10 @@ void* allocate_aligned_rounding_up(size_t alignment, size_t size) noexcept {
 }
 
 // Templates, so that what the configuration does not allow is not compiled.
-template <class Heap = decltype(instance)>
-void* allocate_nowait(size_t size, size_t alignment) noexcept {
+template <class Heap = decltype(instance), class... Alignment>
+void* allocate_nowait(size_t size, Alignment... alignment) noexcept {
   if constexpr (rsb::NowaitLock<rsb::Instance::Lock>) {
-    return static_cast<Heap&>(instance).allocate_nowait(size, alignment);
+    return static_cast<Heap&>(instance).allocate_nowait(size, alignment...);
   } else {
     return nullptr;
   }
@@ -54,6 +55,34 @@ void deallocate_nowait(void* block) noexcept {
     static_cast<Heap&>(instance).deallocate_nowait(block);
   } else {
     __builtin_trap();
+  }
+}
+
+// What valloc() aligns to.
+template <class Heap = decltype(instance)>
+constexpr size_t valloc_alignment() noexcept {
+  if constexpr (rsb::is_small) return 256;
+  if constexpr (!rsb::is_small) return Heap::page;
+}
+
+// The page-only allocator of a heap that has none.
+struct NoPageRuns {
+  void* allocate(size_t, size_t) const noexcept {
+    rsb::platform::exhausted();
+    return nullptr;
+  }
+  bool resize(const void*, size_t) const noexcept { return false; }
+  void deallocate(const void* run) const noexcept {
+    if (run != nullptr) rsb::raise(rsb::Fault::foreign_pointer, run);
+  }
+};
+
+template <class Heap = decltype(instance)>
+decltype(auto) page_runs() noexcept {
+  if constexpr (rsb::is_small) {
+    return NoPageRuns();
+  } else {
+    return static_cast<Heap&>(instance).pages();
   }
 }
 
@@ -98,11 +127,11 @@ int rsb_posix_memalign(void** block, size_t alignment, size_t size) noexcept {
 }
 
 void* rsb_valloc(size_t size) noexcept {
-  return instance.allocate(size, decltype(instance)::page);
+  return instance.allocate(size, valloc_alignment());
 }
 
 void* rsb_pvalloc(size_t size) noexcept {
-  constexpr size_t page = decltype(instance)::page;
+  constexpr size_t page = valloc_alignment();
   const size_t rounded =
       size > rsb::max_object_bytes ? SIZE_MAX : rsb::align_up(larger(size, 1), page);
   return instance.allocate(rounded, page);
@@ -137,7 +166,7 @@ void rsb_deallocate(void* block, size_t size, size_t alignment) noexcept {
 }
 
 void* rsb_malloc_nowait(size_t size) noexcept {
-  return allocate_nowait(size, size < 16 ? sizeof(void*) : 16);
+  return allocate_nowait(size);
 }
 
 void* rsb_aligned_alloc_nowait(size_t alignment, size_t size) noexcept {
@@ -150,19 +179,19 @@ void rsb_free_nowait(void* block) noexcept {
 }
 
 size_t rsb_page_size(void) noexcept {
-  return decltype(instance)::page;
+  return rsb::is_small ? 0 : valloc_alignment();
 }
 
 void* rsb_page_allocate(size_t pages, size_t alignment) noexcept {
-  return instance.pages().allocate(pages, larger(alignment, decltype(instance)::page));
+  return page_runs().allocate(pages, larger(alignment, valloc_alignment()));
 }
 
 int rsb_page_resize(void* run, size_t pages) noexcept {
-  return instance.pages().resize(run, pages);
+  return page_runs().resize(run, pages);
 }
 
 void rsb_page_free(void* run) noexcept {
-  instance.pages().deallocate(run);
+  page_runs().deallocate(run);
 }
 
 size_t rsb_add_region(void* base, size_t bytes) noexcept {
@@ -174,11 +203,11 @@ size_t rsb_remove_region(void* base, size_t bytes) noexcept {
 }
 
 void rsb_get_stats(rsb_stats* stats) noexcept {
-  *stats = rsb::inspect(instance).stats();
+  *stats = static_cast<rsb_stats>(rsb::inspect(instance).stats());
 }
 
 int rsb_get_bin_stats(size_t bin, rsb_bin_stats* stats) noexcept {
-  if (bin >= decltype(instance)::Classes::count) return 0;
+  if (bin >= decltype(rsb::inspect(instance))::bins) return 0;
   *stats = rsb::inspect(instance).bin_stats(bin);
   return 1;
 }

@@ -1,13 +1,41 @@
-// The built instance: the one heap behind the C names and operator new.
+// The built instance: the one heap behind the C names and operator new. Its options tell which kind
+// of heap it is: rsb::SmallOptions mean a SmallHeap, rsb::Options a Heap.
 #pragma once
 
 #include RSB_CONFIG_HEADER
 
 #include "rsb/heap.hpp"
 #include "rsb/platform.hpp"
+#include "rsb/small_heap.hpp"
 
 namespace rsb {
 
-extern constinit Heap<Instance> instance;
+template <class Config, class Options = decltype(Config::options)>
+struct HeapFor {
+  using Type = Heap<Config>;
+};
+template <class Config>
+struct HeapFor<Config, const SmallOptions> {
+  using Type = SmallHeap<Config>;
+};
+
+using BuiltHeap = HeapFor<Instance>::Type;
+
+extern constinit BuiltHeap instance;
+
+// What all names begin with that allocate or release. The general heap's fast paths are short, so
+// each name has them inline. A small heap's are not, and its programs are to be small: there is one
+// of each.
+inline constexpr bool is_small = SameAs<decltype(Instance::options), const SmallOptions>;
+
+[[gnu::always_inline]] inline void* allocate(size_t size) noexcept {
+  if constexpr (is_small) return rsb_malloc(size);
+  return instance.allocate(size);
+}
+
+[[gnu::always_inline]] inline void deallocate(void* block) noexcept {
+  if constexpr (is_small) return rsb_free(block);
+  instance.deallocate(block);
+}
 
 }  // namespace rsb

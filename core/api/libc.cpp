@@ -9,11 +9,11 @@ extern "C" {
 extern const char rsb_replaces_libc = 1;
 
 void* malloc(size_t size) noexcept {
-  return rsb::instance.allocate(size);
+  return rsb::allocate(size);
 }
 
 void free(void* block) noexcept {
-  rsb::instance.deallocate(block);
+  rsb::deallocate(block);
 }
 
 void* calloc(size_t count, size_t size) noexcept {

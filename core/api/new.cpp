@@ -28,10 +28,10 @@ void* or_fault(void* block) noexcept {
 extern "C" const char rsb_replaces_new = 1;
 
 void* operator new(size_t n) {
-  return or_fault(instance.allocate(n));
+  return or_fault(rsb::allocate(n));
 }
 void* operator new[](size_t n) {
-  return or_fault(instance.allocate(n));
+  return or_fault(rsb::allocate(n));
 }
 void* operator new(size_t n, std::align_val_t a) {
   return or_fault(instance.allocate(n, static_cast<size_t>(a)));
@@ -41,10 +41,10 @@ void* operator new[](size_t n, std::align_val_t a) {
 }
 
 void* operator new(size_t n, const std::nothrow_t&) noexcept {
-  return instance.allocate(n);
+  return rsb::allocate(n);
 }
 void* operator new[](size_t n, const std::nothrow_t&) noexcept {
-  return instance.allocate(n);
+  return rsb::allocate(n);
 }
 void* operator new(size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
   return instance.allocate(n, static_cast<size_t>(a));
@@ -54,28 +54,28 @@ void* operator new[](size_t n, std::align_val_t a, const std::nothrow_t&) noexce
 }
 
 void operator delete(void* p) noexcept {
-  instance.deallocate(p);
+  rsb::deallocate(p);
 }
 void operator delete[](void* p) noexcept {
-  instance.deallocate(p);
+  rsb::deallocate(p);
 }
 void operator delete(void* p, std::align_val_t) noexcept {
-  instance.deallocate(p);
+  rsb::deallocate(p);
 }
 void operator delete[](void* p, std::align_val_t) noexcept {
-  instance.deallocate(p);
+  rsb::deallocate(p);
 }
 void operator delete(void* p, const std::nothrow_t&) noexcept {
-  instance.deallocate(p);
+  rsb::deallocate(p);
 }
 void operator delete[](void* p, const std::nothrow_t&) noexcept {
-  instance.deallocate(p);
+  rsb::deallocate(p);
 }
 void operator delete(void* p, std::align_val_t, const std::nothrow_t&) noexcept {
-  instance.deallocate(p);
+  rsb::deallocate(p);
 }
 void operator delete[](void* p, std::align_val_t, const std::nothrow_t&) noexcept {
-  instance.deallocate(p);
+  rsb::deallocate(p);
 }
 
 void operator delete(void* p, size_t n) noexcept {

@@ -43,9 +43,9 @@ void after_fork_in_child(L& lock) {
 }
 
 [[gnu::constructor]] void start() {
-  pthread_atfork([] { before_fork(rsb::instance.pages().lock()); },
-                 [] { after_fork_in_parent(rsb::instance.pages().lock()); },
-                 [] { after_fork_in_child(rsb::instance.pages().lock()); });
+  pthread_atfork([] { before_fork(rsb::instance.lock()); },
+                 [] { after_fork_in_parent(rsb::instance.lock()); },
+                 [] { after_fork_in_child(rsb::instance.lock()); });
 }
 
 }  // namespace

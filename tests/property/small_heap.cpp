@@ -97,7 +97,7 @@ void apply(support::SmallHeapModel<Config>& model, const Step& s) {
     case Ask::zeroed:
       return model.allocate_zeroed(s.size);
     case Ask::reallocate:
-      return model.reallocate(s.which, s.size);
+      return model.reallocate(s.which, s.size, (size_t{1} << s.alignment_log) / 4);
     case Ask::deallocate:
       return model.deallocate(s.which);
     case Ask::sized:

@@ -12,6 +12,16 @@ inline rsb_stats stats() {
   return s;
 }
 
+// Whether it is a small heap, which has no pages.
+inline bool is_small() {
+  return rsb_page_size() == 0;
+}
+
+// What blocks of 16 bytes and more are aligned to.
+inline size_t malloc_alignment() {
+  return is_small() ? 2 * sizeof(void*) : 16;
+}
+
 // At its end all that was taken during its life has come back, and nothing is wrong with the heap.
 struct NothingLeft {
   ~NothingLeft() {

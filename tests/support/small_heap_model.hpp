@@ -72,17 +72,18 @@ class SmallHeapModel {
     }
   }
 
-  void reallocate(size_t which, size_t size) {
+  void reallocate(size_t which, size_t size, size_t alignment) {
     if (count_ == 0) return;
     Block& b = blocks_[which % count_];
-    void* const p = heap.reallocate(b.p, size);
+    void* const p =
+        alignment == 0 ? heap.reallocate(b.p, size) : heap.reallocate(b.p, size, alignment);
     if (p == nullptr) {
-      HOLDS(size > b.size);
+      HOLDS((size > b.size || alignment > rsb::SmallBlock::granule));
       return;
     }
     HOLDS(holds_pattern(p, rsb::smaller(size, b.size), b.seed));
     const Block old = remove_at(static_cast<size_t>(&b - blocks_));
-    add(p, size, 0);
+    add(p, size, alignment);
     (void)old;
   }
 

@@ -27,6 +27,8 @@ const char* RSB_UNIT_C(void) {
   void* q = NULL;
   size_t count = 0;
   size_t bin;
+  size_t page;
+  int has_pages;
   rsb_stats stats;
   rsb_bin_stats bin_stats;
   rsb_region region = {NULL, 0};
@@ -60,15 +62,18 @@ const char* RSB_UNIT_C(void) {
   EXPECT(q != NULL && (uintptr_t)q % 128 == 0);
   rsb_free(q);
   EXPECT(rsb_posix_memalign(&q, 3, 100) == 22);
+  page = rsb_page_size();
+  has_pages = page != 0;
+  if (!has_pages) page = 256; /* of a small heap */
   p = rsb_valloc(100);
-  EXPECT(p != NULL && (uintptr_t)p % rsb_page_size() == 0);
+  EXPECT(p != NULL && (uintptr_t)p % page == 0);
   rsb_free(p);
   p = rsb_pvalloc(1);
-  EXPECT(p != NULL && rsb_malloc_usable_size(p) >= rsb_page_size());
+  EXPECT(p != NULL && rsb_malloc_usable_size(p) >= page);
   rsb_free(p);
 
   p = rsb_allocate(4, 4);
-  EXPECT(p != NULL && rsb_malloc_usable_size(p) == 4);
+  EXPECT(p != NULL && (rsb_malloc_usable_size(p) == 4 || !has_pages));
   p = rsb_reallocate(p, 8, 8);
   EXPECT(p != NULL);
   rsb_deallocate(p, 8, 8);
@@ -77,8 +82,8 @@ const char* RSB_UNIT_C(void) {
   rsb_deallocate(p, 40, 32);
 
   p = rsb_page_allocate(2, 0);
-  EXPECT(p != NULL);
-  EXPECT(rsb_page_resize(p, 1));
+  EXPECT((p != NULL) == has_pages);
+  EXPECT(rsb_page_resize(p, 1) == has_pages);
   rsb_page_free(p);
   EXPECT(rsb_add_region(region.base, region.bytes) == 0);
 

@@ -35,16 +35,9 @@
 
 #include "rsb/bin.hpp"
 #include "rsb/page_allocator.hpp"
+#include "rsb/request.hpp"
 
 namespace rsb {
-
-enum class Fill : uint8_t { none, zero };
-
-// Whether an allocation that cannot be met asks the out-of-memory handler and counts as a failure.
-enum class Insist : uint8_t { no, yes };
-
-// Called without a lock when a request of `bytes` cannot be met. True: memory was freed, try again.
-using OutOfMemoryHandler = int (*)(size_t bytes);
 
 template <HeapConfig Config>
 class Heap {
@@ -206,6 +199,8 @@ class Heap {
 
   // The page-only allocator below; its runs and the heap's blocks share pages, limits and lock.
   PageAllocator<Config>& pages() noexcept { return pages_; }
+
+  typename Config::Lock& lock() noexcept { return pages_.lock(); }
 
   // Hands over memory until it is taken out again; see rsb_add_region().
   size_t add_region(void* base, size_t bytes) noexcept {

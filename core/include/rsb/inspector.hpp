@@ -44,6 +44,8 @@ class HeapInspector {
   static constexpr size_t page = options.page_size;
 
  public:
+  static constexpr size_t bins = Classes::count;
+
   explicit HeapInspector(TheHeap& heap) noexcept : heap_(heap) {}
 
   [[gnu::cold]] Stats stats() noexcept {
@@ -77,7 +79,7 @@ class HeapInspector {
     s.failures = heap_.pages_.failures_;
     s.deferred_blocks = heap_.pages_.map().deferred().count();
     s.reserved_pages = heap_.pages_.reserved_pages();
-    s.bins = Classes::count;
+    s.bins = bins;
     return s;
   }
 

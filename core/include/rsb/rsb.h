@@ -9,6 +9,9 @@
  * What free-like functions are given must have come from the matching function of this library
  * and be live. With checks `basic`, what does not is reported to rsb_fault() instead of corrupting
  * the heap. Null is always allowed and does nothing.
+ *
+ * The built instance may be a small heap (rsb/small_heap.hpp), if its configuration says so. All of
+ * this holds for it too, with what is said below of small heaps.
  */
 #ifndef RSB_RSB_H
 #define RSB_RSB_H
@@ -39,8 +42,9 @@ extern "C" {
 
 /* ---- The standard family (C 2023, 7.24.3; POSIX.1-2024; glibc), prefixed ----------------------
  *
- * Blocks are aligned to 8 at least (4 on 32-bit targets) and to 16 from 16 bytes up. A size of 0
- * gives a unique pointer. Sizes above PTRDIFF_MAX, and products that overflow, give null.
+ * Blocks are aligned to 8 at least (4 on 32-bit targets) and to 16 from 16 bytes up; of a small
+ * heap on a 32-bit target, all to 8. A size of 0 gives a unique pointer. Sizes above PTRDIFF_MAX,
+ * and products that overflow, give null.
  */
 
 RSB_MALLOC_LIKE(1) void* rsb_malloc(size_t size) RSB_NOEXCEPT;
@@ -59,7 +63,8 @@ RSB_MALLOC_LIKE(2) void* rsb_memalign(size_t alignment, size_t size) RSB_NOEXCEP
 /* 0 and *block set; or EINVAL (22) or ENOMEM (12) and *block untouched. EINVAL: the alignment is
  * not a power of two or less than a pointer. */
 RSB_NODISCARD int rsb_posix_memalign(void** block, size_t alignment, size_t size) RSB_NOEXCEPT;
-/* Aligned to the allocator's page; pvalloc also rounds the size up to whole pages. */
+/* Aligned to the allocator's page; pvalloc also rounds the size up to whole pages. Of a small heap,
+ * which has no pages: to 256 bytes. */
 RSB_MALLOC_LIKE(1) void* rsb_valloc(size_t size) RSB_NOEXCEPT;
 RSB_NODISCARD void* rsb_pvalloc(size_t size) RSB_NOEXCEPT;
 
@@ -73,7 +78,8 @@ void rsb_free_aligned_sized(void* block, size_t alignment, size_t size) RSB_NOEX
 
 /* ---- Size and alignment known to the caller ----------------------------------------------------
  *
- * The smallest slot that fits both: rsb_allocate(4, 4) costs 4 bytes. Alignment 0 or 1 means none.
+ * The smallest slot that fits both: rsb_allocate(4, 4) costs 4 bytes, of a small heap 8. Alignment
+ * 0 or 1 means none.
  * Release by rsb_deallocate with the same size and alignment, or by rsb_free. */
 RSB_MALLOC_LIKE(1) void* rsb_allocate(size_t size, size_t alignment) RSB_NOEXCEPT;
 RSB_MALLOC_LIKE(1) void* rsb_allocate_zeroed(size_t size, size_t alignment) RSB_NOEXCEPT;
@@ -98,13 +104,15 @@ RSB_MALLOC_LIKE(2) void* rsb_aligned_alloc_nowait(size_t alignment, size_t size)
  * several cores at once. The block counts as live until another call takes it over. A misuse that
  * is seen at once is a fault at once: rsb_fault() is called in the handler, and must not jump out
  * of it. Others are faults of the call that takes the block over.
- * Traps if the heap is configured without it (Options::deferred_batch is 0). */
+ * Traps if the heap is configured without it (Options::deferred_batch is 0; in SmallOptions that is
+ * the default). */
 void rsb_free_nowait(void* block) RSB_NOEXCEPT;
 
 /* ---- The page-only allocator --------------------------------------------------------------------
  *
  * Runs of whole pages; `alignment` in bytes, 0 for one page. What it returns is released
- * by rsb_page_free and by nothing else. */
+ * by rsb_page_free and by nothing else. A small heap has no pages: their size is 0, there never are
+ * any (null), and what rsb_page_free() is given is a foreign pointer. */
 size_t rsb_page_size(void) RSB_NOEXCEPT;
 RSB_NODISCARD void* rsb_page_allocate(size_t pages, size_t alignment) RSB_NOEXCEPT;
 /* True: the run now has `pages` pages at the same address. False: it is as it was. */
@@ -114,7 +122,9 @@ void rsb_page_free(void* run) RSB_NOEXCEPT;
 /* Hands memory to the heap: any address, any number of bytes; what does not fill a page at
  * its ends is left unused. The caller must not touch it any more. Returns the bytes that became
  * allocatable, 0 if the region is too small or there is no memory to keep track of it. There may be
- * any number of regions; with a flat map each makes every release a little slower. */
+ * any number of regions; with a flat map each makes every release a little slower. Of a small heap
+ * the first region also holds the heap's lists; SmallHeap::add_region() says what limits the
+ * others. */
 size_t rsb_add_region(void* base, size_t bytes) RSB_NOEXCEPT;
 
 /* Takes a region out again, given by the same arguments. From the first call on nothing is
@@ -122,7 +132,9 @@ size_t rsb_add_region(void* base, size_t bytes) RSB_NOEXCEPT;
  * allocatable any more, and the memory is the caller's. Until then it returns 0: call again later,
  * or keep the region after all by rsb_add_region(). 0 also if there is no such region, or, with a
  * flat map and outside its windows, if it is none of the first few (Options::removable_regions).
- * Linear in the number of bins, spans with free slots, and pages in the region. */
+ * Linear in the number of bins, spans with free slots, and pages in the region.
+ * A small heap goes on allocating from the region until a call finds it empty, and keeps its first
+ * region for good; linear in the number of regions. */
 RSB_NODISCARD size_t rsb_remove_region(void* base, size_t bytes) RSB_NOEXCEPT;
 
 /* A region known when the program is built (RSB_PLATFORM=static-pool): define
@@ -138,6 +150,10 @@ extern const rsb_region rsb_regions[];
 /* ---- What the heap knows about itself
  * -----------------------------------------------------------*/
 
+/* Of a small heap: pages are those of its small slots, and all else that is used is blocks;
+ * used_bytes has both, free_bytes the free blocks. longest_run_bytes is the longest of these.
+ * peak_acquired_bytes is what there is now. peak_used_bytes, kept_bytes, acquisitions, releases and
+ * reserved_pages are 0. */
 typedef struct rsb_stats {
   size_t live_blocks;     /* blocks handed out and not released */
   size_t live_bytes;      /* their usable bytes */
@@ -171,7 +187,8 @@ typedef struct rsb_bin_stats {
 /* These hold the heap's lock while they look at every span: linear in the number of runs, walk and
  * check also in the number of slots. */
 void rsb_get_stats(rsb_stats* stats) RSB_NOEXCEPT;
-/* 0 if there is no such bin. Bins are numbered from 0 in ascending order of slot size. */
+/* 0 if there is no such bin. Bins are numbered from 0 in ascending order of slot size. Of a small
+ * heap: its pages of small slots, each of which counts as a span. */
 int rsb_get_bin_stats(size_t bin, rsb_bin_stats* stats) RSB_NOEXCEPT;
 
 /* Calls visit(block, usable bytes, context) for every live block until it returns 0; returns 0 in
@@ -181,7 +198,8 @@ int rsb_walk(int (*visit)(void* block, size_t bytes, void* context), void* conte
 /* Verifies every invariant. Null if all hold, else a sentence that names one that does not. */
 const char* rsb_check(void) RSB_NOEXCEPT;
 
-/* Gives back all that is free; returns how many bytes went back to the page source. */
+/* Gives back all that is free; returns how many bytes went back to the page source (from a pool:
+ * 0). What rsb_free_nowait() was given is taken over first. */
 size_t rsb_trim(void) RSB_NOEXCEPT;
 
 /* ---- Failure

@@ -43,12 +43,20 @@
 // handlers if it masks them; those named _nowait by handlers that can interrupt a holder of the
 // lock. What deallocate_nowait() was given is taken over, at most SmallOptions::deferred_batch
 // blocks at a time, by every call that allocates or frees.
+//
+// A configuration may also have Pages, a class with next_region() (rsb::RegionSource): its regions
+// are added one after the other, each when there is no memory for a request. And exhausted(), which
+// is called without the lock when an allocation is about to return null. A heap that has either
+// also has an out-of-memory handler, and counts the allocations that failed. None of this costs
+// anything where a request is met.
 #pragma once
 
 #include "rsb/deferred_frees.hpp"
 #include "rsb/fault.hpp"
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
+#include "rsb/page_source.hpp"
+#include "rsb/request.hpp"
 #include "rsb/small_block.hpp"
 #include "rsb/small_pages.hpp"
 
@@ -84,6 +92,39 @@ template <class C>
 concept SmallHeapConfig =
     Lock<typename C::Lock> && SameAs<decltype(C::options), const SmallOptions>;
 
+// What a heap turns to before it fails: the configuration's Pages, and a handler.
+template <class C>
+concept HasRecourse = requires {
+  typename C::Pages;
+}
+|| requires {
+  C::exhausted();
+};
+
+template <class C>
+struct SmallRegions {
+  static Region next() noexcept { return {}; }
+};
+template <class C>
+requires requires {
+  typename C::Pages;
+}
+struct SmallRegions<C> {
+  static_assert(RegionSource<typename C::Pages>,
+                "the Pages of a small heap must satisfy RegionSource: it cannot acquire any");
+  Region next() noexcept { return pages.next_region(); }
+  typename C::Pages pages;
+};
+
+template <class C>
+struct SmallRecourse {};
+template <HasRecourse C>
+struct SmallRecourse<C> {
+  [[no_unique_address]] SmallRegions<C> regions;
+  OutOfMemoryHandler handler = nullptr;
+  size_t failures = 0;
+};
+
 template <SmallHeapConfig Config>
 class SmallHeap {
  public:
@@ -100,13 +141,20 @@ class SmallHeap {
   // Aligned as malloc's: to 8 bytes, and to the granule from 16 bytes up. size may be 0. Null:
   // there is no free block for it.
   [[nodiscard, gnu::always_inline]] void* allocate(size_t size) noexcept {
-    HeapGuard guard(lock_);
-    if (size >= limit_) [[unlikely]]
-      return nullptr;
+    lock_.lock();
+    Held held(lock_);
+    if (size >= limit_) [[unlikely]] {
+      if constexpr (!has_recourse) return nullptr;
+      held.hand_over();
+      return allocate_locked(size, 0);
+    }
     take_over_some();
     void* const block = take_any(size);
-    if constexpr (defers) {
-      if (block == nullptr) return take_after_all(guard, size);
+    if constexpr (defers || has_recourse) {
+      if (block == nullptr) [[unlikely]] {
+        held.hand_over();
+        return allocate_locked(size, 0);
+      }
     }
     return block;
   }
@@ -114,16 +162,20 @@ class SmallHeap {
   // Aligned to `alignment`, a power of two or 0. Null also if it is no power of two. Beyond the
   // granule a free block with room for the worst case is needed, and what is too much given back.
   [[nodiscard]] void* allocate(size_t size, size_t alignment) noexcept {
+    return allocate(size, alignment, Fill::none);
+  }
+
+  [[nodiscard, gnu::noinline]] void* allocate(size_t size, size_t alignment, Fill fill) noexcept {
     if ((alignment & (alignment - 1)) != 0) return nullptr;
-    if (alignment <= granule) return allocate(larger(size, alignment));
-    return allocate_aligned(size, alignment);
+    void* const block = alignment <= granule ? allocate(larger(size, alignment))
+                                             : allocate_aligned(size, alignment);
+    if (fill == Fill::zero && block != nullptr) __builtin_memset(block, 0, size);
+    return block;
   }
 
   // malloc's alignment; all bytes zero.
   [[nodiscard]] void* allocate_zeroed(size_t size) noexcept {
-    void* const block = allocate(size);
-    if (block != nullptr) __builtin_memset(block, 0, size);
-    return block;
+    return allocate(size, 0, Fill::zero);
   }
 
   // ---- Releasing ----
@@ -194,12 +246,22 @@ class SmallHeap {
   // Null: there is no memory, and the old block is as it was. Smaller, it stays where it is, slots
   // aside; larger, it takes what is free behind it, if that is enough. Copies without the lock.
   [[nodiscard]] void* reallocate(void* block, size_t size) noexcept {
-    if (block == nullptr) return allocate(size);
+    return reallocate(block, size, 0);
+  }
+
+  // The block as allocate(size, alignment) would return it; where it is only if it is aligned so.
+  [[nodiscard]] void* reallocate(void* block, size_t size, size_t alignment) noexcept {
+    if (block == nullptr) return allocate(size, alignment);
+    if ((alignment & (alignment - 1)) != 0) return nullptr;
+    if (alignment <= granule) size = larger(size, alignment);
     const size_t old_bytes = usable_size(block);
-    if (resize(block, size)) return block;
-    void* const copy = allocate(size);
+    const bool may_stay = alignment <= granule || is_aligned(block, alignment);
+    if (may_stay && resize(block, size)) return block;
+    const Insist insist = may_stay && size <= old_bytes ? Insist::no : Insist::yes;
+    lock_.lock();
+    void* const copy = allocate_locked(size, alignment, insist);
     if (copy == nullptr) {
-      if (size > old_bytes) return nullptr;
+      if (insist == Insist::yes) return nullptr;
       // A block can always become smaller: its slot is larger than its size says.
       __atomic_store_n(&shrunk_in_place_, true, __ATOMIC_RELAXED);
       return block;
@@ -210,11 +272,37 @@ class SmallHeap {
   }
 
   // Bytes of a live block that may be used; 0 for null.
-  size_t usable_size(void* block) noexcept {
+  size_t usable_size(const void* block) noexcept {
     if (block == nullptr) return 0;
     Guard guard(lock_);
-    return usable_bytes(block);
+    return usable_bytes(const_cast<void*>(block));
   }
+
+  // ---- The rest ----
+
+  // Null: none. Returns the previous one.
+  OutOfMemoryHandler set_out_of_memory_handler(OutOfMemoryHandler handler) noexcept {
+    static_assert(
+        has_recourse,
+        "a small heap has an out-of-memory handler only if its configuration has Pages or "
+        "exhausted()");
+    Guard guard(lock_);
+    OutOfMemoryHandler const previous = recourse_.handler;
+    recourse_.handler = handler;
+    return previous;
+  }
+
+  // Takes over all that deallocate_nowait() was given. Returns how many bytes went back to where
+  // they came from: 0, since regions stay until they are taken out.
+  size_t trim() noexcept {
+    if constexpr (defers) {
+      HeapGuard guard(lock_);
+      take_over_all(guard);
+    }
+    return 0;
+  }
+
+  typename Config::Lock& lock() noexcept { return lock_; }
 
   // ---- Regions ----
 
@@ -226,10 +314,7 @@ class SmallHeap {
   // within 4 GiB of the first, or is refused with 0.
   size_t add_region(void* base, size_t bytes) noexcept {
     Guard guard(lock_);
-    char* const begin = align_up(base, alignof(SmallPages));
-    char* const end = static_cast<char*>(base) + bytes;
-    if (bytes < bytes_from(base, begin) + smallest_region) return 0;
-    return lists_ == nullptr ? begin_first(begin, end) : begin_later(begin, end);
+    return begin_region(base, bytes);
   }
 
   // Takes a region out again, given by the same arguments: returns the bytes that are not
@@ -261,6 +346,7 @@ class SmallHeap {
   using HeapGuard = Guard<typename Config::Lock>;
 
   static constexpr bool defers = options.deferred_batch != 0;
+  static constexpr bool has_recourse = HasRecourse<Config>;
   static constexpr size_t most_lists = 160;
   static constexpr unsigned window = 3;
   static constexpr size_t smallest_region = 512;
@@ -369,15 +455,42 @@ class SmallHeap {
     top->word() = 0;
   }
 
-  [[gnu::noinline]] void* allocate_aligned(size_t size, size_t alignment) noexcept {
-    HeapGuard guard(lock_);
-    if (!has_list(size, alignment)) return nullptr;
+  void* allocate_aligned(size_t size, size_t alignment) noexcept {
+    lock_.lock();
     take_over_some();
-    void* p = take(with_slack(size, alignment));
-    if constexpr (defers) {
-      if (p == nullptr) p = take_after_all(guard, with_slack(size, alignment));
+    return allocate_locked(size, alignment);
+  }
+
+  // With the lock held, which it gives up: by all means.
+  [[gnu::noinline]] void* allocate_locked(size_t size, size_t alignment,
+                                          Insist insist = Insist::yes) noexcept {
+    HeapGuard guard(lock_, HeapGuard::Already::held);
+    if (void* const block = take_at_once(size, alignment)) return block;
+    do {
+      // The lock is given up: what others have freed or added meanwhile is there to be taken.
+      if constexpr (defers) take_over_all(guard);
+      do {
+        if (void* const block = take_at_once(size, alignment)) return block;
+      } while (add_next_region());
+    } while (insist == Insist::yes && may_try_again(guard, size));
+    return nullptr;
+  }
+
+  // Asks the handler; if that gives up, it is a failure.
+  [[gnu::noinline, gnu::cold]] bool may_try_again([[maybe_unused]] HeapGuard& guard,
+                                                  [[maybe_unused]] size_t bytes) noexcept {
+    if constexpr (has_recourse) {
+      if (OutOfMemoryHandler const handler = recourse_.handler) {
+        Unlocked unlocked(guard);
+        if (handler(bytes) != 0) return true;
+      }
+      recourse_.failures++;
+      if constexpr (requires { Config::exhausted(); }) {
+        Unlocked unlocked(guard);
+        Config::exhausted();
+      }
     }
-    return p == nullptr ? nullptr : align(p, size, alignment);
+    return false;
   }
 
   bool has_list(size_t size, size_t alignment) const noexcept {
@@ -443,21 +556,14 @@ class SmallHeap {
     }
   }
 
-  // For what would fail otherwise.
-  [[gnu::noinline, gnu::cold]] void* take_after_all(HeapGuard& guard, size_t size) noexcept {
-    take_over_all(guard);
-    return take_any(size);
-  }
-
   // Without giving up the lock.
-  void* take_at_once(size_t size, size_t alignment) noexcept {
-    if (alignment <= granule) {
-      size = larger(size, alignment);
-      return size < limit_ ? take_any(size) : nullptr;
-    }
-    if (!has_list(size, alignment)) return nullptr;
-    void* const p = take(with_slack(size, alignment));
-    return p == nullptr ? nullptr : align(p, size, alignment);
+  [[gnu::noinline]] void* take_at_once(size_t size, size_t alignment) noexcept {
+    const bool is_natural = alignment <= granule;
+    if (!is_natural && !has_list(size, alignment)) return nullptr;
+    const size_t wanted = is_natural ? larger(size, alignment) : with_slack(size, alignment);
+    if (wanted >= limit_) return nullptr;
+    void* const p = take_any(wanted);
+    return p == nullptr || is_natural ? p : align(p, size, alignment);
   }
 
   // All that is read here holds still while the block lives: the bit and the size of its page, its
@@ -669,6 +775,24 @@ class SmallHeap {
 
   // ---- Regions ----
 
+  size_t begin_region(void* base, size_t bytes) noexcept {
+    char* const begin = align_up(base, alignof(SmallPages));
+    char* const end = static_cast<char*>(base) + bytes;
+    if (bytes < bytes_from(base, begin) + smallest_region) return 0;
+    return lists_ == nullptr ? begin_first(begin, end) : begin_later(begin, end);
+  }
+
+  // The next one that Config::Pages has and that is not too small. False: there is none.
+  bool add_next_region() noexcept {
+    if constexpr (has_recourse) {
+      for (auto next = recourse_.regions.next(); next.base != nullptr;
+           next = recourse_.regions.next()) {
+        if (begin_region(next.base, next.bytes) != 0) return true;
+      }
+    }
+    return false;
+  }
+
   size_t begin_first(char* begin, char* end) noexcept {
     const size_t bytes = bytes_from(begin, end);
     const size_t most = smaller(larger(bytes, options.largest_region), SmallBlock::most);
@@ -773,6 +897,7 @@ class SmallHeap {
   Region* later_ = nullptr;
   bool shrunk_in_place_ = false;
   [[no_unique_address]] SmallDeferred<defers> deferred_;
+  [[no_unique_address]] SmallRecourse<Config> recourse_;
   [[no_unique_address]] typename Config::Lock lock_;
 };
 

@@ -19,14 +19,50 @@ struct SmallStats {
   size_t pages;            // how many
   size_t regions;          // how many
   size_t deferred_blocks;  // how many live ones wait after deallocate_nowait()
+  size_t failures;         // how many allocations returned null; 0 if they are not counted
 
   // While blocks wait to be taken over, the largest request is a guess: what joins their lists may
   // come before the block that it saw.
 
   // How much of the free memory the largest request does not reach: 0 if it is all in one piece.
   size_t fragmentation_percent() const noexcept {
-    return free_bytes == 0 ? 0 : 100 - largest_request / ((free_bytes + 99) / 100);
+    if (free_bytes == 0) return 0;
+    return 100 - (largest_request * 100 + free_bytes / 2) / free_bytes;
   }
+
+  // As rsb.h has them.
+  explicit operator rsb_stats() const noexcept {
+    rsb_stats s{};
+    s.live_blocks = live_blocks;
+    s.live_bytes = live_bytes;
+    s.used_bytes = region_bytes - free_bytes;
+    s.free_bytes = free_bytes;
+    s.acquired_bytes = region_bytes;
+    s.peak_acquired_bytes = region_bytes;
+    s.metadata_bytes = metadata_bytes;
+    s.failures = failures;
+    s.bins = SmallPage::sizes;
+    s.longest_run_bytes = largest_request == 0 ? 0 : largest_request + SmallBlock::word_bytes;
+    s.largest_block_bytes = largest_request;
+    s.deferred_blocks = deferred_blocks;
+    return s;
+  }
+};
+
+// What a piece of a region is used for.
+enum class SmallUse : uint8_t {
+  free,   // nothing
+  block,  // one block
+  page,   // slots of one size
+  top,    // nothing yet: what remains of the first region
+};
+
+struct SmallPiece {
+  const void* base;
+  size_t bytes;
+  SmallUse use;
+  size_t slot_bytes;  // SmallUse::page: of each slot; else 0
+  size_t live;        // blocks handed out
 };
 
 template <SmallHeapConfig Config>
@@ -35,22 +71,24 @@ class SmallHeapInspector {
   using Region = typename TheHeap::Region;
 
  public:
+  static constexpr size_t bins = SmallPage::sizes;
+
   explicit SmallHeapInspector(TheHeap& heap) noexcept : heap_(heap) {}
 
   [[gnu::cold]] SmallStats stats() noexcept {
     Guard guard(heap_.lock_);
     SmallStats s{};
+    if constexpr (TheHeap::has_recourse) s.failures = heap_.recourse_.failures;
     if (heap_.lists_ == nullptr) return s;
     for_each_block([&](SmallBlock* block, size_t bytes) {
       s.region_bytes += bytes;
       if (is_page(block)) {
         const SmallPage page(block->payload());
-        size_t free = 0;
-        for (size_t slot = 0; slot < page.slot_count(); slot++) free += page.is_free(slot);
+        const size_t live = live_slots(page);
         s.pages++;
-        s.free_slot_bytes += free * page.slot_bytes();
-        s.live_blocks += page.slot_count() - free;
-        s.live_bytes += (page.slot_count() - free) * page.slot_bytes();
+        s.free_slot_bytes += (page.slot_count() - live) * page.slot_bytes();
+        s.live_blocks += live;
+        s.live_bytes += live * page.slot_bytes();
       } else if (block->is_used()) {
         s.live_blocks++;
         s.live_bytes += bytes - SmallBlock::word_bytes;
@@ -67,6 +105,46 @@ class SmallHeapInspector {
     for (const Region* r = heap_.later_; r != nullptr; r = r->next) s.regions++;
     if constexpr (TheHeap::defers) s.deferred_blocks = heap_.deferred_.frees.count();
     return s;
+  }
+
+  // Of the pages that have slots of one size. `bin` must be below `bins`; they are in ascending
+  // order of that size.
+  [[gnu::cold]] rsb_bin_stats bin_stats(size_t bin) noexcept {
+    Guard guard(heap_.lock_);
+    rsb_bin_stats s{};
+    s.slot_bytes = SmallPage::size(bin);
+    for_each_block([&](SmallBlock* block, size_t) {
+      const SmallPage page(block->payload());
+      if (!is_page(block) || page.slot_bytes() != s.slot_bytes) return true;
+      s.spans++;
+      s.slots += page.slot_count();
+      s.live += live_slots(page);
+      return true;
+    });
+    return s;
+  }
+
+  // Calls visit(const SmallPiece&) for every piece of the regions until it returns false; returns
+  // false in that case. The pieces of a region come by ascending address and without a gap, the
+  // first region before the others. The visitor must not call the heap.
+  template <class Visitor>
+  [[gnu::cold]] bool walk_pieces(Visitor&& visit) noexcept {
+    Guard guard(heap_.lock_);
+    if (heap_.lists_ == nullptr) return true;
+    const auto visit_block = [&](SmallBlock* block, size_t bytes) {
+      if (is_page(block)) {
+        const SmallPage page(block->payload());
+        return visit(SmallPiece{block, bytes, SmallUse::page, page.slot_bytes(), live_slots(page)});
+      }
+      const bool used = block->is_used();
+      return visit(SmallPiece{block, bytes, used ? SmallUse::block : SmallUse::free, 0, used});
+    };
+    if (!for_each_block(SmallBlock::of(heap_.first_), heap_.top_, visit_block)) return false;
+    if (heap_.top_bytes_ != 0 &&
+        !visit(SmallPiece{heap_.top_, heap_.top_bytes_, SmallUse::top, 0, 0})) {
+      return false;
+    }
+    return for_each_later_block(visit_block);
   }
 
   // Calls visit(void* block, size_t usable_bytes) for every live block until it returns false;
@@ -132,6 +210,11 @@ class SmallHeapInspector {
   bool for_each_block(F&& f) noexcept {
     if (heap_.lists_ == nullptr) return true;
     if (!for_each_block(SmallBlock::of(heap_.first_), heap_.top_, f)) return false;
+    return for_each_later_block(f);
+  }
+
+  template <class F>
+  bool for_each_later_block(F& f) noexcept {
     for (Region* r = heap_.later_; r != nullptr; r = r->next) {
       SmallBlock* const first = SmallBlock::of(r->payload);
       if (!for_each_block(first, first->behind(r->bytes), f)) return false;
@@ -151,6 +234,12 @@ class SmallHeapInspector {
       block = block->behind(bytes);
     }
     return true;
+  }
+
+  static size_t live_slots(SmallPage page) noexcept {
+    size_t live = 0;
+    for (size_t slot = 0; slot < page.slot_count(); slot++) live += !page.is_free(slot);
+    return live;
   }
 
   template <class Visitor>
@@ -248,5 +337,10 @@ class SmallHeapInspector {
   TheHeap& heap_;
   const char* broken_ = nullptr;
 };
+
+template <SmallHeapConfig Config>
+SmallHeapInspector<Config> inspect(SmallHeap<Config>& heap) noexcept {
+  return SmallHeapInspector<Config>(heap);
+}
 
 }  // namespace rsb

@@ -24,6 +24,15 @@ class SmallPage {
   static constexpr size_t bytes =
       align_up(SmallBlock::word_bytes + slot_area + 2 * sizeof(uint16_t), SmallBlock::granule);
 
+  // How many sizes of slots there are; and which, in ascending order: 8 bytes, and multiples of the
+  // granule.
+  static constexpr size_t sizes =
+      largest_slot / SmallBlock::granule + (SmallBlock::granule == 8 ? 0 : 1);
+  static constexpr size_t size(size_t i) noexcept {
+    if (SmallBlock::granule == 8) return 8 * (i + 1);
+    return i == 0 ? 8 : i * SmallBlock::granule;
+  }
+
   explicit SmallPage(char* slots) noexcept : slots_(slots) {}
 
   char* slots() const noexcept { return slots_; }

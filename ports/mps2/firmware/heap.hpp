@@ -3,7 +3,7 @@
 
 #include "../../firmware/masked_time.hpp"
 #include "board.hpp"
-#include "rsb/heap.hpp"
+#include "rsb/small_heap.hpp"
 #include "rsb/static_pool.hpp"
 
 namespace firmware {
@@ -16,21 +16,14 @@ using Interrupts = MaskedTime<rsb::CoreInterrupts, Clock>;
 #endif
 
 struct Config {
-  using Pages = rsb::StaticPool<64 * rsb::KiB, 256>;
+  using Pages = rsb::StaticPool<64 * rsb::KiB, 8>;
   using Lock = FIRMWARE_LOCK;
-  static constexpr rsb::Options options{
-      .page_size = 256,
-      .span_size = 1 * rsb::KiB,
-      .acquire_size = 1 * rsb::KiB,
-      .acquire_alignment = 256,
-      .discard_size = 256,
-      .reserve_pages = 4,   // for handlers that find the pool full
+  static constexpr rsb::SmallOptions options{
       .deferred_batch = 2,  // few at a time, since interrupts are masked meanwhile
-      .map = rsb::Map::flat,
   };
 };
 
-using Heap = rsb::Heap<Config>;
+using Heap = rsb::SmallHeap<Config>;
 inline constinit Heap heap;
 
 }  // namespace firmware

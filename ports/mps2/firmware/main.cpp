@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "../../firmware/blocks.hpp"
-#include "../../firmware/report.hpp"
+#include "../../firmware/small_report.hpp"
 #include "heap.hpp"
 
 namespace firmware {
@@ -56,7 +56,7 @@ void free(Block& block) {
   block = {};
 }
 
-constinit Block blocks[160];
+constinit Block blocks[220];
 
 void run(uint32_t operations) {
   Random random(1);
@@ -133,12 +133,13 @@ void free_everything() {
 
 void verify_nothing_is_lost() {
   verify();
-  const rsb::Stats s = rsb::inspect(heap).stats();
+  const rsb::SmallStats s = rsb::inspect(heap).stats();
   if (by_loop.allocated + by_handler.allocated != by_loop.freed + by_handler.freed) {
     fail("a block was lost on its way");
   }
   if (s.live_blocks != 0 || s.live_bytes != 0) fail("blocks are left in the heap");
-  if (s.used_bytes != s.reserved_pages * Heap::page) fail("pages are left in use");
+  if (s.free_bytes != s.region_bytes) fail("memory is left in use");
+  if (s.largest_request + rsb::SmallBlock::word_bytes != s.free_bytes) fail("memory is in pieces");
 }
 
 void print_counts() {
@@ -180,7 +181,7 @@ int main(int argc, char** argv) {
   print_counts();
   print_statistics(heap);
   print_bins(heap);
-  print_map<8>(heap);
+  print_map<128, 9>(heap);
   verify();
 
   free_everything();

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "rsb/platform.hpp"
+#include "rsb/small_heap.hpp"
+#include "rsb/static_pool.hpp"
+
+namespace rsb {
+
+struct Instance {
+  using Pages = StaticPool<64 * KiB, 8>;  // or platform::Pages: the table rsb_regions
+  using Lock = platform::Lock;            // or InterruptLock<CoreInterrupts>, NoLock, your own
+  static constexpr SmallOptions options{.checks = Checks::RSB_CHECKS, .deferred_batch = 2};
+  static void exhausted() noexcept { platform::exhausted(); }  // errno, where there is one
+};
+
+}  // namespace rsb

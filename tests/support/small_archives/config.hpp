@@ -1,0 +1,17 @@
+// A built instance that is a small heap, as firmware has one.
+#pragma once
+
+#include "rsb/platform.hpp"
+#include "rsb/small_heap.hpp"
+#include "rsb/static_pool.hpp"
+
+namespace rsb {
+
+struct Instance {
+  using Pages = StaticPool<256 * KiB, 8>;
+  using Lock = InterruptLock<CoreInterrupts>;
+  static constexpr SmallOptions options{.checks = Checks::RSB_CHECKS, .deferred_batch = 2};
+  static void exhausted() noexcept { platform::exhausted(); }
+};
+
+}  // namespace rsb

@@ -1,0 +1,127 @@
+// rsb/small_inspector.hpp: what it says of pieces, bins and, as rsb.h has them, statistics.
+#include "rsb/small_inspector.hpp"
+
+#include "support/test.hpp"
+
+using namespace rsb;
+
+namespace {
+
+struct Config {
+  using Lock = NoLock;
+  static constexpr SmallOptions options{};
+};
+
+alignas(16) char pool[16 * KiB];
+alignas(16) char more[4 * KiB];
+
+struct Totals {
+  size_t bytes[4] = {};
+  size_t count[4] = {};
+  size_t live = 0;
+  size_t live_slots = 0;
+  const char* end = nullptr;
+  unsigned gaps = 0;  // places where a piece does not begin where the last one ended
+  size_t slot_bytes = 0;
+
+  bool add(const SmallPiece& piece) {
+    const int use = static_cast<int>(piece.use);
+    bytes[use] += piece.bytes;
+    count[use]++;
+    live += piece.live;
+    if (piece.use == SmallUse::page) live_slots += piece.live;
+    gaps += piece.base != end;
+    end = static_cast<const char*>(piece.base) + piece.bytes;
+    slot_bytes = larger(slot_bytes, piece.slot_bytes);
+    return true;
+  }
+  size_t bytes_of(SmallUse use) const { return bytes[static_cast<int>(use)]; }
+  size_t count_of(SmallUse use) const { return count[static_cast<int>(use)]; }
+};
+
+}  // namespace
+
+TEST_CASE("pieces fill the regions, and are what they are used for") {
+  SmallHeap<Config> heap;
+  CHECK(inspect(heap).walk_pieces([](const SmallPiece&) { return false; }));  // there are none
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  void* blocks[40];
+  for (void*& p : blocks) p = heap.allocate(48);
+  void* const large = heap.allocate(1'000);
+  support::drop(heap.allocate(100));
+  heap.deallocate(large);
+  heap.deallocate(blocks[39]);
+  REQUIRE(heap.add_region(more, sizeof more) != 0);
+
+  Totals seen;
+  CHECK(inspect(heap).walk_pieces([&](const SmallPiece& piece) { return seen.add(piece); }));
+  const SmallStats s = inspect(heap).stats();
+  CHECK(seen.gaps == 2);  // each region begins somewhere
+  CHECK(seen.live == s.live_blocks);
+  CHECK(seen.live == 40);
+  CHECK(seen.count_of(SmallUse::page) == s.pages);
+  CHECK(s.pages >= 4);
+  CHECK(seen.slot_bytes == 48);
+  CHECK(seen.count_of(SmallUse::block) + seen.live_slots == 40);
+  CHECK(seen.count_of(SmallUse::top) == 1);
+  CHECK(seen.count_of(SmallUse::free) >= 2);
+  CHECK(seen.bytes_of(SmallUse::free) + seen.bytes_of(SmallUse::top) == s.free_bytes);
+  CHECK(seen.bytes[0] + seen.bytes[1] + seen.bytes[2] + seen.bytes[3] == s.region_bytes);
+
+  for (const int most : {1, 10, 20}) {
+    int visited = 0;
+    CHECK_FALSE(inspect(heap).walk_pieces([&](const SmallPiece&) { return ++visited < most; }));
+    CHECK(visited == most);
+  }
+}
+
+TEST_CASE("bins are the sizes of slots, and each counts its pages") {
+  SmallHeap<Config> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  for (int i = 0; i < 30; i++) support::drop(heap.allocate(8));
+  for (int i = 0; i < 30; i++) support::drop(heap.allocate(64));
+  size_t previous = 0;
+  for (size_t bin = 0; bin < SmallHeapInspector<Config>::bins; bin++) {
+    const rsb_bin_stats s = inspect(heap).bin_stats(bin);
+    CAPTURE(s.slot_bytes);
+    CHECK(s.slot_bytes > previous);
+    previous = s.slot_bytes;
+    size_t live = 0;
+    size_t pages = 0;
+    inspect(heap).walk_pieces([&](const SmallPiece& piece) {
+      if (piece.slot_bytes != s.slot_bytes) return true;
+      live += piece.live;
+      pages++;
+      return true;
+    });
+    CHECK((live != 0) == (s.slot_bytes == 8 || s.slot_bytes == 64));
+    CHECK(s.live == live);
+    CHECK(s.spans == pages);
+    CHECK(s.slots == s.spans * (192 / s.slot_bytes));
+  }
+  CHECK(previous == 64);
+}
+
+TEST_CASE("statistics as the C interface has them") {
+  SmallHeap<Config> heap;
+  CHECK(static_cast<rsb_stats>(inspect(heap).stats()).acquired_bytes == 0);
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  const rsb_stats empty = static_cast<rsb_stats>(inspect(heap).stats());
+  CHECK(empty.used_bytes == 0);
+  CHECK(empty.longest_run_bytes == empty.free_bytes);  // not fragmented
+  void* const p = heap.allocate(100);
+  support::drop(heap.allocate(200));
+  heap.deallocate(p);
+  const SmallStats small = inspect(heap).stats();
+  const rsb_stats s = static_cast<rsb_stats>(small);
+  CHECK(s.live_blocks == 1);
+  CHECK(s.live_bytes == small.live_bytes);
+  CHECK(s.used_bytes == s.live_bytes + SmallBlock::word_bytes);
+  CHECK(s.used_bytes + s.free_bytes == s.acquired_bytes);
+  CHECK(s.acquired_bytes == small.region_bytes);
+  CHECK(s.peak_acquired_bytes == s.acquired_bytes);
+  CHECK(s.metadata_bytes == small.metadata_bytes);
+  CHECK(s.largest_block_bytes == small.largest_request);
+  CHECK(s.longest_run_bytes < s.free_bytes);
+  CHECK(s.bins == SmallHeapInspector<Config>::bins);
+}
