@@ -1,10 +1,10 @@
 // The prefixed C names, and the built instance itself. Contracts: rsb/rsb.h.
 #include "instance.hpp"
+#include "rsb/cached_inspector.hpp"
 #include "rsb/error_number.hpp"
-#include "rsb/inspector.hpp"
 
 namespace rsb {
-constinit Heap<Instance> instance;
+constinit HeapOf<Instance> instance;
 }
 
 using rsb::instance;

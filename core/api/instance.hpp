@@ -3,11 +3,12 @@
 
 #include RSB_CONFIG_HEADER
 
-#include "rsb/heap.hpp"
+#include "rsb/cached_heap.hpp"
 #include "rsb/platform.hpp"
 
 namespace rsb {
 
-extern constinit Heap<Instance> instance;
+// With caches, if the configuration has Seats for them.
+extern constinit HeapOf<Instance> instance;
 
 }  // namespace rsb
