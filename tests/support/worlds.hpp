@@ -25,7 +25,7 @@ struct Configuration {
 #ifdef RSB_TEST_CACHES
   using Seats = rsb::OneSeat;
   static constexpr rsb::CacheOptions caches{
-      .bytes = 2 * KiB, .magazine = 32, .batch = 8, .batch_bytes = 512};
+      .bytes = 2 * KiB, .most_bytes = 2 * KiB, .magazine = 32, .batch = 8, .batch_bytes = 512};
 #endif
 };
 

@@ -2,11 +2,12 @@
 //
 // Theory of operation. A magazine is a stack of pointers to free slots, which are themselves not
 // touched. What fills and empties it in batches is CachedHeap; here is decided how many slots a
-// magazine may hold: its capacity. All capacities together are worth at most CacheOptions::bytes. A
-// magazine begins with a batch, and doubles when it was found both empty and full since it last
-// grew: that is when a larger one would have helped (one that is only ever found empty, or only
-// full, passes blocks through, whatever its size). What is beyond the limit it takes from the other
-// magazines, in turns. (Magazines: Bonwick, Adams, "Magazines and Vmem", 2001.)
+// magazine may hold: its capacity. A magazine begins with a batch, and doubles when it was found
+// both empty and full since it last grew: that is when a larger one would have helped (one that is
+// only ever found empty, or only full, passes blocks through, whatever its size). What all
+// capacities of a cache are worth it is granted from a budget that all caches share; when there is
+// no more, a magazine grows at the cost of another of the same cache, in turns. (Magazines:
+// Bonwick, Adams, "Magazines and Vmem", 2001.)
 #pragma once
 
 #include "rsb/seat.hpp"
@@ -17,14 +18,41 @@ namespace rsb {
 // The values that configure the caches of a heap, as a member of its configuration:
 //   static constexpr rsb::CacheOptions caches{.bytes = 16 * rsb::KiB};
 struct CacheOptions {
-  // What the slots of one cache are worth, at most.
+  // What the slots in all caches are worth, at most, divided by the number of caches.
   size_t bytes = 256 * KiB;
+  // What the slots of one cache are worth, at most.
+  size_t most_bytes = 1 * MiB;
   // The most slots of one magazine. Each costs a pointer, whether used or not.
-  unsigned magazine = 2048;
+  unsigned magazine = 8192;
   // The most slots that pass between a magazine and the heap under one turn of the lock, and what
   // they are worth, at most, unless one alone is worth more.
   unsigned batch = 64;
   size_t batch_bytes = 8 * KiB;
+};
+
+// What the caches of a heap share. For any number of threads at once.
+class CacheBudget {
+ public:
+  constexpr CacheBudget() noexcept = default;
+
+  // Up to `bytes` of it; returns how much.
+  size_t take(size_t bytes) noexcept {
+    for (;;) {
+      const size_t left = __atomic_load_n(&left_, __ATOMIC_RELAXED);
+      const size_t taken = smaller(bytes, left);
+      if (taken == 0 || compare_exchange(&left_, left, left - taken) == left) return taken;
+    }
+  }
+
+  void give(size_t bytes) noexcept {
+    for (;;) {
+      const size_t left = __atomic_load_n(&left_, __ATOMIC_RELAXED);
+      if (compare_exchange(&left_, left, left + bytes) == left) return;
+    }
+  }
+
+ private:
+  size_t left_ = 0;
 };
 
 class Magazine {
@@ -98,7 +126,7 @@ class alignas(64) Cache {
  public:
   // The most slots of a class that a cache may hold.
   static constexpr size_t most(SizeClass c) {
-    return larger(smaller(options.magazine, options.bytes / Classes::layout(c).size), 1);
+    return larger(smaller(options.magazine, options.most_bytes / Classes::layout(c).size), 1);
   }
 
   // How many slots of a class pass between a magazine and the heap at a time.
@@ -108,34 +136,37 @@ class alignas(64) Cache {
 
   constexpr Cache() noexcept = default;
 
-  // Before the first use; afterwards, forgets all that it holds.
+  // Before the first use; afterwards, forgets all that it holds and was granted.
   void begin() noexcept {
     void** slots = slots_;
     for (SizeClass c = 0; c < Classes::count; c++) {
       magazines[c].begin(slots);
       slots += most(c) + 1;
     }
-    spare_ = options.bytes;
+    granted_ = spare_ = 0;
     has_begun = true;
   }
 
   // The magazine was found empty, or full: perhaps it becomes larger. That may take room from
   // another one, whose slots that have no place any more are put into out[], `options.batch` of
   // them at most; returns how many.
-  size_t found_empty(SizeClass c, void** out) noexcept {
+  size_t found_empty(SizeClass c, CacheBudget& budget, void** out) noexcept {
     Magazine& m = magazines[c];
     const bool grow = m.was_full || m.capacity() == 0;
     if (grow) m.was_full = false;
     m.was_empty = true;
-    return grow ? enlarge(c, out) : 0;
+    return grow ? enlarge(c, budget, out) : 0;
   }
-  size_t found_full(SizeClass c, void** out) noexcept {
+  size_t found_full(SizeClass c, CacheBudget& budget, void** out) noexcept {
     Magazine& m = magazines[c];
     const bool grow = m.was_empty || m.capacity() == 0;
     if (grow) m.was_empty = false;
     m.was_full = true;
-    return grow ? enlarge(c, out) : 0;
+    return grow ? enlarge(c, budget, out) : 0;
   }
+
+  // What it was granted of the budget.
+  size_t granted() const noexcept { return granted_; }
 
   // Slots in it, and what they are worth.
   size_t count() const noexcept {
@@ -162,12 +193,18 @@ class alignas(64) Cache {
   static constexpr size_t size_of(SizeClass c) { return Classes::layout(c).size; }
 
   // Doubles a capacity as far as there is room.
-  size_t enlarge(SizeClass c, void** out) noexcept {
+  size_t enlarge(SizeClass c, CacheBudget& budget, void** out) noexcept {
     Magazine& m = magazines[c];
     const size_t before = m.capacity();
     const size_t wanted = smaller(most(c), larger(2 * before, batch(c)));
+    const size_t needed = (wanted - before) * size_of(c);
     size_t taken = 0;
-    if ((wanted - before) * size_of(c) > spare_) taken = shrink_another(c, out);
+    if (needed > spare_) {
+      const size_t more = budget.take(smaller(needed - spare_, options.most_bytes - granted_));
+      granted_ += more;
+      spare_ += more;
+      if (needed > spare_) taken = shrink_another(c, out);
+    }
     const size_t after = smaller(wanted, before + spare_ / size_of(c));
     spare_ -= (after - before) * size_of(c);
     m.set_capacity(after);
@@ -198,7 +235,8 @@ class alignas(64) Cache {
     return sum;
   }
 
-  size_t spare_ = 0;  // bytes that no magazine's capacity stands for
+  size_t granted_ = 0;
+  size_t spare_ = 0;  // of that, bytes that no magazine's capacity stands for
   SizeClass victim_ = 0;
   void* slots_[all_slots()] = {};
 };

@@ -25,9 +25,9 @@
 // once if it lies on top of its magazine in the calling thread's cache; else when a batch brings
 // the second one back to the heap. Until then the block may be handed out twice.
 //
-// Shortcomings. Slots in a cache count as used where spans are concerned: each cache keeps up to
-// CacheOptions::bytes from being given back. What is cached is counted in no statistics but
-// used_bytes and cached_*.
+// Shortcomings. Slots in a cache count as used where spans are concerned: caches keep up to
+// CacheOptions::bytes each, on average, from being given back. What is cached is counted in no
+// statistics but used_bytes and cached_*.
 //
 // Whose calls: any thread's, and handlers' only of functions named _nowait, as for Heap. (Those
 // know nothing of caches.) The lock is the heap's for batches, and one of its type for the set.
@@ -277,7 +277,7 @@ class CachedHeap : Heap<Config> {
         seat.leave();
         return slot;
       }
-      surplus = cache->found_empty(c, slots);
+      surplus = cache->found_empty(c, set_.budget, slots);
       wanted = larger(smaller(TheCache::batch(c), m.capacity()), 1);
     }
     seat.leave();
@@ -301,7 +301,7 @@ class CachedHeap : Heap<Config> {
       Magazine& m = cache->magazines[c];
       is_second = m.top() == block;
       if (!is_second && m.is_full()) {
-        surplus = cache->found_full(c, slots);
+        surplus = cache->found_full(c, set_.budget, slots);
         if (m.is_full()) surplus += m.take(slots + surplus, TheCache::batch(c));
       }
       if (!is_second && !m.push(block)) slots[surplus++] = block;  // no room for a single one
@@ -434,7 +434,11 @@ class CachedHeap : Heap<Config> {
    public:
     explicit Emptied(CachedHeap& heap) noexcept
         : heap_(heap), caches_(heap.set_.take_all(heap.seats_.mine())) {
-      for (TheCache* cache = caches_; cache != nullptr; cache = cache->next) flush(*cache);
+      for (TheCache* cache = caches_; cache != nullptr; cache = cache->next) {
+        flush(*cache);
+        heap.set_.budget.give(cache->granted());
+        cache->begin();
+      }
     }
     ~Emptied() { heap_.set_.put_back_all(caches_); }
     Emptied(const Emptied&) = delete;
@@ -524,7 +528,7 @@ class CachedHeap : Heap<Config> {
   bool make_caches() noexcept {
     if (set_.is_made()) return true;
     if constexpr (FixedSeats<TheSeats>) {
-      set_.make(fixed_.caches, TheSeats::most_caches);
+      set_.make(fixed_.caches, TheSeats::most_caches, TheSeats::most_caches * cache_options.bytes);
       return true;
     } else {
       return acquire_caches();
@@ -539,7 +543,7 @@ class CachedHeap : Heap<Config> {
     if (memory == nullptr) return false;
     if (!is_aligned(memory, page)) raise(Fault::bad_pages, memory);
     if constexpr (!ZeroingSource<Pages>) __builtin_memset(memory, 0, bytes);
-    const bool made = set_.make(static_cast<TheCache*>(memory), count);
+    const bool made = set_.make(static_cast<TheCache*>(memory), count, count * cache_options.bytes);
     LockGuard guard(this->pages_.lock_);
     this->pages_.acquisitions_++;
     this->pages_.metadata_bytes_ += bytes;

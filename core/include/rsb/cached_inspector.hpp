@@ -87,7 +87,7 @@ class CachedHeapInspector {
         if (heap_.class_of(*slot) != c) return false;
       }
     }
-    return bytes <= TheHeap::cache_options.bytes;
+    return bytes <= cache.granted();
   }
 
   TheHeap& heap_;
