@@ -23,7 +23,7 @@ struct CacheOptions {
   // What the slots of one cache are worth, at most.
   size_t most_bytes = 1 * MiB;
   // The most slots of one magazine. Each costs a pointer, whether used or not.
-  unsigned magazine = 8192;
+  unsigned magazine = 16384;
   // The most slots that pass between a magazine and the heap under one turn of the lock, and what
   // they are worth, at most, unless one alone is worth more.
   unsigned batch = 64;
@@ -203,7 +203,8 @@ class alignas(64) Cache {
       const size_t more = budget.take(smaller(needed - spare_, options.most_bytes - granted_));
       granted_ += more;
       spare_ += more;
-      if (needed > spare_) taken = shrink_another(c, out);
+      const bool may_fit = size_of(c) <= granted_;
+      if (needed > spare_ && may_fit) taken = shrink_another(c, out);
     }
     const size_t after = smaller(wanted, before + spare_ / size_of(c));
     spare_ -= (after - before) * size_of(c);

@@ -120,7 +120,7 @@ class CacheSet {
     bool for_each(F&& f) noexcept {
       for (unsigned i = 0; i < set_.count_; i++) {
         const TheCache& cache = set_.caches_[i];
-        if (!cache.has_begun || !cache.is_still || cache.taker != nullptr) continue;
+        if (cache.taker != nullptr || !cache.has_begun || !cache.is_still) continue;
         if (!f(cache)) return false;
       }
       return true;
