@@ -15,21 +15,6 @@
 
 namespace rsb {
 
-// The values that configure the caches of a heap, as a member of its configuration:
-//   static constexpr rsb::CacheOptions caches{.bytes = 16 * rsb::KiB};
-struct CacheOptions {
-  // What the slots in all caches are worth, at most, divided by the number of caches.
-  size_t bytes = 256 * KiB;
-  // What the slots of one cache are worth, at most.
-  size_t most_bytes = 1 * MiB;
-  // The most slots of one magazine. Each costs a pointer, whether used or not.
-  unsigned magazine = 16384;
-  // The most slots that pass between a magazine and the heap under one turn of the lock, and what
-  // they are worth, at most, unless one alone is worth more.
-  unsigned batch = 64;
-  size_t batch_bytes = 8 * KiB;
-};
-
 // What the caches of a heap share. For any number of threads at once.
 class CacheBudget {
  public:
