@@ -127,6 +127,30 @@ TEST_CASE("other classes give up their room for the one that is in use") {
   CHECK_SOUND(w);
 }
 
+TEST_CASE("each cache has a share of its own, whatever others have borrowed") {
+  using Classes = SizeClasses<support::small_radix>;
+  using C = Cache<Classes, support::SmallRadix::caches>;
+  constexpr SizeClass c = Classes::of(64);
+  static C cache;
+  static void* out[8];
+  CacheBudget none;
+  cache.begin();
+  CHECK(cache.granted() == C::own_share);
+  cache.found_empty(c, none, out);
+  CHECK(cache.magazines[c].capacity() != 0);
+  CHECK(cache.borrowed() == 0);
+  CacheBudget some;
+  some.give(C::common_share);
+  for (int i = 0; i < 6; i++) {
+    cache.found_full(c, some, out);
+    cache.found_empty(c, some, out);
+  }
+  CHECK(cache.magazines[c].capacity() == C::most(c));
+  CHECK(cache.borrowed() != 0);
+  cache.begin();
+  CHECK(cache.borrowed() == 0);
+}
+
 TEST_CASE_TEMPLATE("trimming empties the caches", C, SUPPORT_WORLDS) {
   World<C> w;
   exercise(w, 16, 20);

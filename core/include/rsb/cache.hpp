@@ -5,9 +5,9 @@
 // magazine may hold: its capacity. A magazine begins with a batch, and doubles when it was found
 // both empty and full since it last grew: that is when a larger one would have helped (one that is
 // only ever found empty, or only full, passes blocks through, whatever its size). What all
-// capacities of a cache are worth it is granted from a budget that all caches share; when there is
-// no more, a magazine grows at the cost of another of the same cache, in turns. (Magazines:
-// Bonwick, Adams, "Magazines and Vmem", 2001.)
+// capacities of a cache are worth is limited: each cache is granted a share of its own, and more
+// from a budget that all caches have in common. When there is no more, a magazine grows at the cost
+// of another of the same cache, in turns. (Magazines: Bonwick, Adams, "Magazines and Vmem", 2001.)
 #pragma once
 
 #include "rsb/seat.hpp"
@@ -105,6 +105,8 @@ class Magazine {
 
 template <class Classes, CacheOptions options>
 class alignas(64) Cache {
+  static_assert(options.most_bytes >= options.bytes / 4,
+                "CacheOptions::most_bytes must be at least a quarter of bytes");
   static_assert(options.batch != 0 && options.magazine >= options.batch,
                 "CacheOptions::batch must be from 1 to magazine");
 
@@ -121,14 +123,18 @@ class alignas(64) Cache {
 
   constexpr Cache() noexcept = default;
 
-  // Before the first use; afterwards, forgets all that it holds and was granted.
+  // What each cache may hold for certain, of what there is for each on average.
+  static constexpr size_t own_share = options.bytes / 4;
+  static constexpr size_t common_share = options.bytes - own_share;
+
+  // Before the first use; afterwards, forgets all that it holds and has borrowed.
   void begin() noexcept {
     void** slots = slots_;
     for (SizeClass c = 0; c < Classes::count; c++) {
       magazines[c].begin(slots);
       slots += most(c) + 1;
     }
-    granted_ = spare_ = 0;
+    granted_ = spare_ = own_share;
     has_begun = true;
   }
 
@@ -150,8 +156,9 @@ class alignas(64) Cache {
     return grow ? enlarge(c, budget, out) : 0;
   }
 
-  // What it was granted of the budget.
+  // What its capacities may be worth, and how much of it is from the common budget.
   size_t granted() const noexcept { return granted_; }
+  size_t borrowed() const noexcept { return granted_ - own_share; }
 
   // Slots in it, and what they are worth.
   size_t count() const noexcept {

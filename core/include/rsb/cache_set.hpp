@@ -54,12 +54,11 @@ class CacheSet {
 
   bool is_made() const noexcept { return __atomic_load_n(&caches_, __ATOMIC_ACQUIRE) != nullptr; }
 
-  // Zeroed memory for `count` caches, and what their slots may be worth. False: it has some
-  // already.
-  bool make(TheCache* caches, unsigned count, size_t bytes) noexcept {
+  // Zeroed memory for `count` caches. False: it has some already.
+  bool make(TheCache* caches, unsigned count) noexcept {
     LockGuard guard(lock_);
     if (is_made()) return false;
-    budget.give(bytes);
+    budget.give(count * TheCache::common_share);
     for (unsigned i = count; i != 0; i--) put_back(&caches[i - 1]);
     __atomic_store_n(&caches_, caches, __ATOMIC_RELEASE);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);  // a handler that forks finds all of them or none
@@ -248,7 +247,7 @@ class CacheSet {
       if (cache.taker == &own) continue;  // what this handler interrupted will bring it back
       const bool is_whole = are_seized && cache.is_still && cache.taker == nullptr;
       if (cache.has_begun && !is_whole) {
-        budget.give(cache.granted());
+        budget.give(cache.borrowed());
         cache.begin();
       }
       cache.taker = nullptr;

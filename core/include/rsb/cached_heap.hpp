@@ -436,7 +436,7 @@ class CachedHeap : Heap<Config> {
         : heap_(heap), caches_(heap.set_.take_all(heap.seats_.mine())) {
       for (TheCache* cache = caches_; cache != nullptr; cache = cache->next) {
         flush(*cache);
-        heap.set_.budget.give(cache->granted());
+        heap.set_.budget.give(cache->borrowed());
         cache->begin();
       }
     }
@@ -528,7 +528,7 @@ class CachedHeap : Heap<Config> {
   bool make_caches() noexcept {
     if (set_.is_made()) return true;
     if constexpr (FixedSeats<TheSeats>) {
-      set_.make(fixed_.caches, TheSeats::most_caches, TheSeats::most_caches * cache_options.bytes);
+      set_.make(fixed_.caches, TheSeats::most_caches);
       return true;
     } else {
       return acquire_caches();
@@ -543,7 +543,7 @@ class CachedHeap : Heap<Config> {
     if (memory == nullptr) return false;
     if (!is_aligned(memory, page)) raise(Fault::bad_pages, memory);
     if constexpr (!ZeroingSource<Pages>) __builtin_memset(memory, 0, bytes);
-    const bool made = set_.make(static_cast<TheCache*>(memory), count, count * cache_options.bytes);
+    const bool made = set_.make(static_cast<TheCache*>(memory), count);
     LockGuard guard(this->pages_.lock_);
     this->pages_.acquisitions_++;
     this->pages_.metadata_bytes_ += bytes;
