@@ -1,10 +1,11 @@
 // The built instance: the one heap behind the C names and operator new. Its options tell which kind
-// of heap it is: rsb::SmallOptions mean a SmallHeap, rsb::Options a Heap.
+// of heap it is: rsb::SmallOptions mean a SmallHeap, rsb::Options a Heap, or with Seats a
+// CachedHeap.
 #pragma once
 
 #include RSB_CONFIG_HEADER
 
-#include "rsb/heap.hpp"
+#include "rsb/cached_heap.hpp"
 #include "rsb/platform.hpp"
 #include "rsb/small_heap.hpp"
 
@@ -12,7 +13,7 @@ namespace rsb {
 
 template <class Config, class Options = decltype(Config::options)>
 struct HeapFor {
-  using Type = Heap<Config>;
+  using Type = HeapOf<Config>;
 };
 template <class Config>
 struct HeapFor<Config, const SmallOptions> {

@@ -42,10 +42,26 @@ void after_fork_in_child(L& lock) {
   }
 }
 
+// Caches before the heap's lock.
+template <class Heap>
+void prepare(Heap& heap) {
+  if constexpr (requires { heap.before_fork(); }) heap.before_fork();
+  before_fork(heap.lock());
+}
+template <class Heap>
+void go_on_in_parent(Heap& heap) {
+  after_fork_in_parent(heap.lock());
+  if constexpr (requires { heap.after_fork_in_parent(); }) heap.after_fork_in_parent();
+}
+template <class Heap>
+void go_on_in_child(Heap& heap) {
+  after_fork_in_child(heap.lock());
+  if constexpr (requires { heap.after_fork_in_child(); }) heap.after_fork_in_child();
+}
+
 [[gnu::constructor]] void start() {
-  pthread_atfork([] { before_fork(rsb::instance.lock()); },
-                 [] { after_fork_in_parent(rsb::instance.lock()); },
-                 [] { after_fork_in_child(rsb::instance.lock()); });
+  pthread_atfork([] { prepare(rsb::instance); }, [] { go_on_in_parent(rsb::instance); },
+                 [] { go_on_in_child(rsb::instance); });
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 enable_language(ASM)
 set(default_platform static-pool)
 set(default_config_header ${CMAKE_CURRENT_LIST_DIR}/bare_metal_config.hpp)
+set(cached_config_header ${CMAKE_CURRENT_LIST_DIR}/cached_bare_metal_config.hpp)
 
 add_library(rsb_port_start STATIC
   ${CMAKE_CURRENT_LIST_DIR}/start.S ${CMAKE_CURRENT_LIST_DIR}/exception.cpp

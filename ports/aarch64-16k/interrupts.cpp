@@ -52,12 +52,6 @@ extern "C" void rsb_port_handle_interrupt() {
   device_register(end_of_interrupt) = acknowledged;
 }
 
-unsigned rsb::port::this_core() noexcept {
-  uint64_t affinity;
-  asm("mrs %0, mpidr_el1" : "=r"(affinity));
-  return affinity & 0xff;
-}
-
 uint64_t rsb::port::ticks() noexcept {
   uint64_t now;
   asm volatile("isb\n mrs %0, cntvct_el0" : "=r"(now)::"memory");

@@ -2,7 +2,11 @@
 // the shapes that the options allow.
 #pragma once
 
+#ifdef RSB_TEST_CACHES
+#include "rsb/cached_inspector.hpp"
+#else
 #include "rsb/inspector.hpp"
+#endif
 #include "support/scripted_pages.hpp"
 #include "support/watched_lock.hpp"
 
@@ -18,7 +22,23 @@ struct Configuration {
   using Pages = Source;
   using Lock = WatchedLock;
   static constexpr Options options = chosen;
+#ifdef RSB_TEST_CACHES
+  using Seats = rsb::OneSeat;
+  static constexpr rsb::CacheOptions caches{
+      .bytes = 2 * KiB, .most_bytes = 2 * KiB, .magazine = 32, .batch = 8, .batch_bytes = 512};
+#endif
 };
+
+// The heap under test: the same tests are compiled for both.
+#ifdef RSB_TEST_CACHES
+inline constexpr bool has_caches = true;
+template <class Config>
+using TheHeap = rsb::CachedHeap<Config>;
+#else
+inline constexpr bool has_caches = false;
+template <class Config>
+using TheHeap = rsb::Heap<Config>;
+#endif
 
 constexpr Options with_checks(Options o, Checks checks) {
   o.checks = checks;
@@ -192,7 +212,7 @@ class World {
   // How many bytes add_region() promised.
   size_t given() const noexcept { return given_; }
 
-  rsb::Heap<Config> heap;
+  TheHeap<Config> heap;
 
  private:
   const size_t bytes_;

@@ -1,8 +1,7 @@
 // The heaps that the stress tests run on, all with the same static interface.
 #pragma once
 
-#include "rsb/heap.hpp"
-#include "rsb/inspector.hpp"
+#include "rsb/cached_inspector.hpp"
 #include "rsb/platform.hpp"
 #include "rsb/rsb.h"
 
@@ -41,7 +40,7 @@ struct Built {
 // A heap of the program's own.
 template <class Config>
 struct Own {
-  static inline constinit rsb::Heap<Config> heap;
+  static inline constinit rsb::HeapOf<Config> heap;
 
   static void* allocate(size_t size) { return heap.allocate(size); }
   static void* allocate_zeroed(size_t size) { return heap.allocate_zeroed(size); }

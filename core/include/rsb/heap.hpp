@@ -251,6 +251,8 @@ class Heap {
  private:
   template <HeapConfig>
   friend class HeapInspector;
+  template <HeapConfig>
+  friend class CachedHeap;
 
   using Runs = PageRuns<options>;
   using LockGuard = typename PageAllocator<Config>::LockGuard;
@@ -332,6 +334,69 @@ class Heap {
       if (span == nullptr) return nullptr;
       bin.set_current(span);
     }
+  }
+
+  // ---- Many slots of one class at once: for caches ----
+
+  // Up to `most` slots into slots[], of what can be had without giving up the lock; returns how
+  // many.
+  [[gnu::noinline]] size_t allocate_slots(SizeClass c, void** slots, size_t most) noexcept {
+    LockGuard guard(pages_.lock_);
+    if (has_deferred()) [[unlikely]]
+      take_over(guard);
+    Bin& bin = bins_[c];
+    size_t count = 0;
+    while (count < most) {
+      Span* const span = bin.current();
+      if (span == nullptr || !span->has_slot()) {
+        if (!advance(bin, c)) break;
+      } else if (span->has_fresh() && !span->has_free()) {
+        slots[count++] = span->template carve<options.checks>();
+      } else {
+        void* const slot = span->template pop<options.checks>();
+        if (slot == nullptr) [[unlikely]]
+          break;  // overwritten: a fault of who asks for this slot alone
+        slots[count++] = slot;
+      }
+    }
+    pages_.top_up(guard);
+    return count;
+  }
+
+  // Gives the bin another span, whose current one has no slot. False: there is none at once.
+  bool advance(Bin& bin, SizeClass c) noexcept {
+    if (bin.current() != nullptr) bin.drop_current()->set_kind(Kind::full);
+    Span* span = bin.take_first();
+    if (span == nullptr) {
+      span = pages_.runs_.take(options.span_pages());
+      if (span == nullptr) return false;
+      make_span(span, c);
+    }
+    bin.set_current(span);
+    return true;
+  }
+
+  // Releases slots of any classes, one after the other; returns how many, which is fewer than
+  // `count` if the next one is not live.
+  [[gnu::noinline]] size_t deallocate_slots(void* const* slots, size_t count) noexcept {
+    // So that nobody waits for the lock while this one waits for memory.
+    for (size_t i = 0; i < count; i++) {
+      __builtin_prefetch(slots[i], 1);
+      __builtin_prefetch(pages_.map().find(slots[i]), 1);
+    }
+    LockGuard guard(pages_.lock_);
+    for (size_t i = 0; i < count; i++) {
+      Span* const span = head_of(pages_.map().find(slots[i]));
+      if constexpr (checked) {
+        if (!span->is_span() || !span->is_in_use(slots[i], offset_in_span(span, slots[i]))) {
+          return i;
+        }
+      }
+      deallocate_slot(guard, span, slots[i]);
+    }
+    if (has_deferred()) [[unlikely]]
+      take_over(guard);
+    return count;
   }
 
   void make_span(Span* span, SizeClass c) noexcept {
@@ -743,8 +808,8 @@ class Heap {
   }
 
   // c == none: `size` takes whole pages.
-  [[gnu::noinline]] void* reallocate_to(void* block, size_t size, size_t alignment,
-                                        SizeClass c) noexcept {
+  [[gnu::noinline]] void* reallocate_to(void* block, size_t size, size_t alignment, SizeClass c,
+                                        Insist insist = Insist::yes) noexcept {
     Span* span = find(block);
     size_t old_bytes;
     {
@@ -765,7 +830,7 @@ class Heap {
       }
     }
     const bool may_stay = size <= old_bytes && is_aligned(block, larger(alignment, 1));
-    void* const copy = allocate_anew(size, alignment, c, may_stay ? Insist::no : Insist::yes);
+    void* const copy = allocate_anew(size, alignment, c, may_stay ? Insist::no : insist);
     if (copy == nullptr) {
       if (!may_stay) return nullptr;
       // A block can always become smaller: it keeps its place, and its class is larger than its

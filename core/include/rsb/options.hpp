@@ -63,6 +63,21 @@ struct Options {
   constexpr unsigned page_number_bits() const { return address_bits - page_shift(); }
 };
 
+// The values that configure the caches of a heap, as a member of its configuration:
+//   static constexpr rsb::CacheOptions caches{.bytes = 16 * rsb::KiB};
+struct CacheOptions {
+  // What the slots in all caches are worth, at most, divided by the number of caches.
+  size_t bytes = 256 * KiB;
+  // What the slots of one cache are worth, at most.
+  size_t most_bytes = 1 * MiB;
+  // The most slots of one magazine. Each costs a pointer, whether used or not.
+  unsigned magazine = 16384;
+  // The most slots that pass between a magazine and the heap under one turn of the lock, and what
+  // they are worth, at most, unless one alone is worth more.
+  unsigned batch = 64;
+  size_t batch_bytes = 8 * KiB;
+};
+
 // A base of every heap, so that a wrong option is reported by the name of its field.
 template <Options o>
 struct ValidOptions {

@@ -33,6 +33,8 @@ concept HeapConfig = requires {
 
 template <HeapConfig Config>
 class Heap;
+template <HeapConfig Config>
+class CachedHeap;
 
 template <HeapConfig Config>
 class PageAllocator : ValidOptions<Config::options> {
@@ -136,6 +138,8 @@ class PageAllocator : ValidOptions<Config::options> {
   friend class Heap;
   template <HeapConfig>
   friend class HeapInspector;
+  template <HeapConfig>
+  friend class CachedHeap;
 
   PageMap<options>& map() noexcept { return runs_.map(); }
   const PageMap<options>& map() const noexcept { return runs_.map(); }

@@ -175,6 +175,9 @@ typedef struct rsb_stats {
   /* Of live_blocks, those that rsb_free_nowait() was given and that no call has taken over yet. */
   size_t deferred_blocks;
   size_t reserved_pages; /* pages of used_bytes that are kept for rsb_malloc_nowait() */
+  /* With RSB_CACHES, else 0. Not of live_blocks and live_bytes, but of used_bytes. */
+  size_t cached_blocks; /* slots that lie in caches */
+  size_t cached_bytes;
 } rsb_stats;
 
 typedef struct rsb_bin_stats {

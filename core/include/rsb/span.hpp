@@ -190,6 +190,13 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     return !looks_free(block, offset) || is_in_use(block, offset);
   }
 
+  // The same for a block that surely lies `offset` bytes into the span; false may be a false alarm,
+  // which may_be_slot() settles.
+  bool seems_slot(const void* block, size_t offset) const noexcept {
+    const bool at_slot = static_cast<uint32_t>(offset) * reciprocal < reciprocal;
+    return at_slot && offset / 4 < end && !looks_free(block, offset);
+  }
+
   // Whether the link in the slot is that of a free one.
   bool looks_free(const void* block, size_t offset) const noexcept {
     return is_link(static_cast<SlotOffset>(offset / 4), load_link(block));

@@ -165,14 +165,19 @@ class Lock {
 
   void unlock() noexcept { __atomic_store_n(&owner_, nobody, __ATOMIC_RELEASE); }
 
+  // In a signal handler, too.
+  bool is_held_by_this_thread() const noexcept {
+    const uintptr_t owner = __atomic_load_n(&owner_, __ATOMIC_RELAXED);
+    return owner == this_thread() || owner == only_thread;
+  }
+
   // Around fork: the child has a copy of the lock and of the heap, but only the forking thread, so
   // nobody else may be inside. If the forking thread itself is (fork in a signal handler that
   // interrupted it, perhaps in another fork), it must not wait for itself, nor unlock what it did
   // not lock. Several threads may fork at once, so what is remembered in between is each thread's
   // own.
   void lock_for_fork() noexcept {
-    const uintptr_t owner = __atomic_load_n(&owner_, __ATOMIC_RELAXED);
-    if (owner == this_thread() || owner == only_thread) {
+    if (is_held_by_this_thread()) {
       forks_inside_++;
     } else {
       lock();

@@ -5,10 +5,9 @@
 
 #include <stdint.h>
 
-namespace rsb::port {
+#include "this_core.hpp"
 
-// Which core runs this: 0 is the one that the program starts on. Any time, any context.
-unsigned this_core() noexcept;
+namespace rsb::port {
 
 // A counter that all cores share and that never stops. Any time, any context; not moved by the
 // compiler or the processor across accesses before it.

@@ -1,0 +1,237 @@
+// A cache: a magazine for each size class, and how large each of them may be.
+//
+// Theory of operation. A magazine is a stack of pointers to free slots, which are themselves not
+// touched. What fills and empties it in batches is CachedHeap; here is decided how many slots a
+// magazine may hold: its capacity. A magazine begins with a batch, and doubles when it was found
+// both empty and full since it last grew: that is when a larger one would have helped (one that is
+// only ever found empty, or only full, passes blocks through, whatever its size). What all
+// capacities of a cache are worth is limited: each cache is granted a share of its own, and more
+// from a budget that all caches have in common. When there is no more, a magazine grows at the cost
+// of another of the same cache, in turns. (Magazines: Bonwick, Adams, "Magazines and Vmem", 2001.)
+#pragma once
+
+#include "rsb/seat.hpp"
+#include "rsb/size_class.hpp"
+
+namespace rsb {
+
+// What the caches of a heap share. For any number of threads at once.
+class CacheBudget {
+ public:
+  constexpr CacheBudget() noexcept = default;
+
+  // Up to `bytes` of it; returns how much.
+  size_t take(size_t bytes) noexcept {
+    for (;;) {
+      const size_t left = __atomic_load_n(&left_, __ATOMIC_RELAXED);
+      const size_t taken = smaller(bytes, left);
+      if (taken == 0 || compare_exchange(&left_, left, left - taken) == left) return taken;
+    }
+  }
+
+  void give(size_t bytes) noexcept {
+    for (;;) {
+      const size_t left = __atomic_load_n(&left_, __ATOMIC_RELAXED);
+      if (compare_exchange(&left_, left, left + bytes) == left) return;
+    }
+  }
+
+ private:
+  size_t left_ = 0;
+};
+
+class Magazine {
+ public:
+  constexpr Magazine() noexcept = default;
+
+  // `slots` has room for a null in front and as many slots as the magazine will ever hold.
+  void begin(void** slots) noexcept {
+    slots[0] = nullptr;
+    bottom_ = top_ = limit_ = slots;
+    was_empty = was_full = false;
+  }
+
+  // Null: there is none.
+  [[gnu::always_inline]] void* pop() noexcept {
+    void* const slot = *top_;
+    if (slot != nullptr) [[likely]]
+      top_--;
+    return slot;
+  }
+
+  // False: it is full, or the slot lies on top already.
+  [[gnu::always_inline]] bool push(void* slot) noexcept {
+    if (top_ == limit_ || *top_ == slot) [[unlikely]]
+      return false;
+    *++top_ = slot;
+    return true;
+  }
+
+  // Null: there is none.
+  void* top() const noexcept { return *top_; }
+  bool is_full() const noexcept { return top_ == limit_; }
+  size_t count() const noexcept { return static_cast<size_t>(top_ - bottom_); }
+  size_t capacity() const noexcept { return static_cast<size_t>(limit_ - bottom_); }
+  void* const* begin() const noexcept { return bottom_ + 1; }
+  void* const* end() const noexcept { return top_ + 1; }
+
+  // Up to `most` slots; in slots[] the one pushed last comes last. Returns how many.
+  size_t take(void** slots, size_t most) noexcept {
+    const size_t taken = smaller(most, count());
+    top_ -= taken;
+    if (taken != 0) __builtin_memcpy(slots, top_ + 1, taken * sizeof(void*));
+    return taken;
+  }
+
+  // Up to `most` slots, slots[0] to be popped first; returns how many there was room for.
+  size_t put(void* const* slots, size_t most) noexcept {
+    const size_t put = smaller(most, capacity() - count());
+    for (size_t i = put; i != 0; i--) *++top_ = slots[i - 1];
+    return put;
+  }
+
+  // There must not be more slots in it.
+  void set_capacity(size_t capacity) noexcept { limit_ = bottom_ + capacity; }
+
+  // Since the capacity last grew.
+  bool was_empty = false;
+  bool was_full = false;
+
+ private:
+  void** top_ = nullptr;    // the slot on top; `bottom_`, where a null is, if there is none
+  void** limit_ = nullptr;  // where top_ is when it is full
+  void** bottom_ = nullptr;
+};
+
+template <class Classes, CacheOptions options>
+class alignas(64) Cache {
+  static_assert(options.most_bytes >= options.bytes / 4,
+                "CacheOptions::most_bytes must be at least a quarter of bytes");
+  static_assert(options.batch != 0 && options.magazine >= options.batch,
+                "CacheOptions::batch must be from 1 to magazine");
+
+ public:
+  // The most slots of a class that a cache may hold.
+  static constexpr size_t most(SizeClass c) {
+    return larger(smaller(options.magazine, options.most_bytes / Classes::layout(c).size), 1);
+  }
+
+  // How many slots of a class pass between a magazine and the heap at a time.
+  static constexpr size_t batch(SizeClass c) {
+    return larger(smaller(options.batch, options.batch_bytes / Classes::layout(c).size), 1);
+  }
+
+  constexpr Cache() noexcept = default;
+
+  // What each cache may hold for certain, of what there is for each on average.
+  static constexpr size_t own_share = options.bytes / 4;
+  static constexpr size_t common_share = options.bytes - own_share;
+
+  // Before the first use; afterwards, forgets all that it holds and has borrowed.
+  void begin() noexcept {
+    void** slots = slots_;
+    for (SizeClass c = 0; c < Classes::count; c++) {
+      magazines[c].begin(slots);
+      slots += most(c) + 1;
+    }
+    granted_ = spare_ = own_share;
+    has_begun = true;
+  }
+
+  // The magazine was found empty, or full: perhaps it becomes larger. That may take room from
+  // another one, whose slots that have no place any more are put into out[], `options.batch` of
+  // them at most; returns how many.
+  size_t found_empty(SizeClass c, CacheBudget& budget, void** out) noexcept {
+    Magazine& m = magazines[c];
+    const bool grow = m.was_full || m.capacity() == 0;
+    if (grow) m.was_full = false;
+    m.was_empty = true;
+    return grow ? enlarge(c, budget, out) : 0;
+  }
+  size_t found_full(SizeClass c, CacheBudget& budget, void** out) noexcept {
+    Magazine& m = magazines[c];
+    const bool grow = m.was_empty || m.capacity() == 0;
+    if (grow) m.was_empty = false;
+    m.was_full = true;
+    return grow ? enlarge(c, budget, out) : 0;
+  }
+
+  // What its capacities may be worth, and how much of it is from the common budget.
+  size_t granted() const noexcept { return granted_; }
+  size_t borrowed() const noexcept { return granted_ - own_share; }
+
+  // Slots in it, and what they are worth.
+  size_t count() const noexcept {
+    size_t slots = 0;
+    for (const Magazine& m : magazines) slots += m.count();
+    return slots;
+  }
+  size_t bytes() const noexcept {
+    size_t sum = 0;
+    for (SizeClass c = 0; c < Classes::count; c++) sum += magazines[c].count() * size_of(c);
+    return sum;
+  }
+
+  Magazine magazines[Classes::count];
+
+  // For the set of caches, under its lock.
+  bool has_begun = false;
+  Seat* owner = nullptr;  // whose it is
+  Cache* next = nullptr;  // behind this one, of those that are nobody's
+  bool is_still = false;  // while all caches are seized: its owner is not at work on it
+  Seat* taker = nullptr;  // who has taken it away to empty it, without lock
+
+ private:
+  static constexpr size_t size_of(SizeClass c) { return Classes::layout(c).size; }
+
+  // Doubles a capacity as far as there is room.
+  size_t enlarge(SizeClass c, CacheBudget& budget, void** out) noexcept {
+    Magazine& m = magazines[c];
+    const size_t before = m.capacity();
+    const size_t wanted = smaller(most(c), larger(2 * before, batch(c)));
+    const size_t needed = (wanted - before) * size_of(c);
+    size_t taken = 0;
+    if (needed > spare_) {
+      const size_t more = budget.take(smaller(needed - spare_, options.most_bytes - granted_));
+      granted_ += more;
+      spare_ += more;
+      const bool may_fit = size_of(c) <= granted_;
+      if (needed > spare_ && may_fit) taken = shrink_another(c, out);
+    }
+    const size_t after = smaller(wanted, before + spare_ / size_of(c));
+    spare_ -= (after - before) * size_of(c);
+    m.set_capacity(after);
+    return taken;
+  }
+
+  // Halves the capacity of the next magazine that has one, or takes from it what makes a batch.
+  size_t shrink_another(SizeClass c, void** out) noexcept {
+    for (size_t i = 0; i < Classes::count; i++) {
+      victim_ = static_cast<SizeClass>((victim_ + 1) % Classes::count);
+      Magazine& m = magazines[victim_];
+      if (victim_ == c || m.capacity() == 0) continue;
+      size_t kept = m.capacity() / 2;
+      size_t taken = 0;
+      if (m.count() > kept) taken = m.take(out, smaller(m.count() - kept, options.batch));
+      kept = larger(kept, m.count());
+      spare_ += (m.capacity() - kept) * size_of(victim_);
+      m.set_capacity(kept);
+      m.was_empty = m.was_full = false;
+      return taken;
+    }
+    return 0;
+  }
+
+  static constexpr size_t all_slots() {
+    size_t sum = 0;
+    for (SizeClass c = 0; c < Classes::count; c++) sum += most(c) + 1;
+    return sum;
+  }
+
+  size_t granted_ = 0;
+  size_t spare_ = 0;  // of that, bytes that no magazine's capacity stands for
+  SizeClass victim_ = 0;
+  void* slots_[all_slots()] = {};
+};
+
+}  // namespace rsb

@@ -1,0 +1,318 @@
+// All caches of a heap, and whose they are.
+//
+// Policy. A thread claims a cache when it first allocates or releases, and gives it back, as it is,
+// when it ends. While all are taken, a thread that has none works on the heap under its lock, and
+// asks again every `patience` times that it does. It then looks at up to `looks` caches in turn,
+// and takes over the first whose holder has done nothing with it since the last look at it. So an
+// idle holder does not keep an active thread waiting for longer than two turns of looks; threads
+// that are all active, and more than there are caches, keep what they have. Who has lost a cache
+// while idle asks for another when it is active again.
+//
+// Seizing takes all caches out of their threads' hands, so that somebody can look into them, or
+// take them away to empty them. It waits for those who are just at work on theirs, which takes a
+// few instructions unless the thread is held up in between. Where the platform's heavy barrier
+// fails, only caches that nobody holds, and the calling thread's own, can be seized, and none be
+// taken over.
+//
+// One lock, taken before the heap's, and held neither while the page source runs nor while anything
+// waits for it that the page source could wait for. A signal handler may not take it, but to fork.
+#pragma once
+
+#include "rsb/cache.hpp"
+
+namespace rsb {
+
+// A lock that can tell whether the calling thread has it. For forks in signal handlers.
+template <class L>
+concept KnowsHolder = Lock<L> && requires(L l) {
+  { l.is_held_by_this_thread() }
+  noexcept->SameAs<bool>;
+};
+
+// The set's lock: the heap's kind, unless the seats say otherwise.
+template <class TheSeats, class HeapLock>
+struct SetLockOf {
+  using Type = HeapLock;
+};
+template <class TheSeats, class HeapLock>
+requires Lock<typename TheSeats::SetLock>
+struct SetLockOf<TheSeats, HeapLock> {
+  using Type = typename TheSeats::SetLock;
+};
+
+template <class TheCache, Seats TheSeats, Lock TheLock>
+class CacheSet {
+  using LockGuard = Guard<TheLock>;
+
+ public:
+  static constexpr uint16_t patience = 256;
+  static constexpr unsigned looks = 16;
+
+  constexpr CacheSet() noexcept = default;
+
+  // ---- Making ----
+
+  bool is_made() const noexcept { return __atomic_load_n(&caches_, __ATOMIC_ACQUIRE) != nullptr; }
+
+  // Zeroed memory for `count` caches. False: it has some already.
+  bool make(TheCache* caches, unsigned count) noexcept {
+    LockGuard guard(lock_);
+    if (is_made()) return false;
+    budget.give(count * TheCache::common_share);
+    for (unsigned i = count; i != 0; i--) put_back(&caches[i - 1]);
+    __atomic_store_n(&caches_, caches, __ATOMIC_RELEASE);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);  // a handler that forks finds all of them or none
+    count_ = count;
+    return true;
+  }
+
+  CacheBudget budget;
+
+  // ---- Claiming ----
+
+  // The thread's cache; null: there is none for it now. Constant time.
+  TheCache* claim(Seat& seat) noexcept {
+    LockGuard guard(lock_);
+    if (TheCache* const own = cache_of(seat)) return own;  // it was only seized
+    if (are_withheld_) return nullptr;
+    TheCache* cache = unclaimed_;
+    if (cache != nullptr) {
+      unclaimed_ = cache->next;
+    } else {
+      cache = take_over_idle();
+      if (cache == nullptr) return nullptr;
+    }
+    if (!cache->has_begun) cache->begin();
+    cache->owner = &seat;
+    seat.set_cache(cache);
+    return cache;
+  }
+
+  // The thread does without from now on. Constant time.
+  void give_back(Seat& seat) noexcept {
+    LockGuard guard(lock_);
+    TheCache* const cache = cache_of(seat);
+    if (cache == nullptr) return;
+    seat.set_cache(nullptr);
+    put_back(cache);
+  }
+
+  // ---- Seizing: linear in the number of caches ----
+
+  // Holds the lock, and all caches still, for a scope. Threads that want theirs wait.
+  class Seizure {
+   public:
+    Seizure(CacheSet& set, Seat& own) noexcept : set_(set) {
+      set_.lock_.lock();
+      set_.seize(own);
+    }
+    ~Seizure() {
+      set_.release();
+      set_.lock_.unlock();
+    }
+    Seizure(const Seizure&) = delete;
+    Seizure& operator=(const Seizure&) = delete;
+
+    // Calls f(cache) for each that can be looked into until it returns false; returns false in that
+    // case.
+    template <class F>
+    bool for_each(F&& f) noexcept {
+      for (unsigned i = 0; i < set_.count_; i++) {
+        const TheCache& cache = set_.caches_[i];
+        if (cache.taker != nullptr || !cache.has_begun || !cache.is_still) continue;
+        if (!f(cache)) return false;
+      }
+      return true;
+    }
+
+   private:
+    CacheSet& set_;
+  };
+
+  // All caches that there is something in, one behind the other, for the calling thread to do with
+  // as it likes. Who had one is without until it claims another.
+  [[nodiscard]] TheCache* take_all(Seat& own) noexcept {
+    LockGuard guard(lock_);
+    seize(own);
+    TheCache* taken = nullptr;
+    unclaimed_ = nullptr;
+    for (unsigned i = count_; i-- != 0;) {
+      TheCache* const cache = &caches_[i];
+      if (!cache->is_still || cache->taker != nullptr) continue;
+      if (!cache->has_begun) {
+        put_back(cache);
+        continue;
+      }
+      cache->owner = nullptr;
+      cache->taker = &own;
+      cache->next = taken;
+      taken = cache;
+    }
+    release();
+    return taken;
+  }
+
+  // The caches that take_all() returned are unclaimed from now on.
+  void put_back_all(TheCache* caches) noexcept {
+    LockGuard guard(lock_);
+    while (caches != nullptr) {
+      TheCache* const cache = caches;
+      caches = cache->next;
+      cache->taker = nullptr;
+      put_back(cache);
+    }
+  }
+
+  // Whether caches may be claimed.
+  enum class Claims : uint8_t { granted, refused };
+  void set_claims(Claims claims) noexcept {
+    LockGuard guard(lock_);
+    are_withheld_ = claims == Claims::refused;
+  }
+  bool grants_claims() const noexcept { return !are_withheld_; }
+
+  // ---- fork ----
+
+  // While the process is copied, the set is nobody's else, and all caches are still; but for the
+  // calling thread's if this is a handler that interrupted it there. The set is left as it is if
+  // the handler interrupted this thread at work on it, or if there is no lock to be had at once and
+  // !may_wait: who holds it may be waiting for what this thread has.
+  void before_fork(Seat& own, bool may_wait) noexcept {
+    own.stop();
+    if (is_at_work_on_set()) return own.begin_fork(Seat::ForkMode::within);
+    if (may_wait) {
+      lock_.lock();
+    } else if (!take_if_free(lock_)) {
+      return own.begin_fork(Seat::ForkMode::unlocked);
+    }
+    own.begin_fork(Seat::ForkMode::locked);
+    seize(own);
+  }
+
+  void after_fork_in_parent(Seat& own) noexcept {
+    if (own.end_fork() == Seat::ForkMode::locked) {
+      release();
+      lock_.unlock();
+    }
+    own.go_on();
+  }
+
+  // The other threads are not in the child, nor is the memory of their seats theirs.
+  void after_fork_in_child(Seat& own) noexcept {
+    const Seat::ForkMode mode = own.end_fork();
+    if (mode == Seat::ForkMode::within) {
+      abandon_others(own);
+    } else {
+      inherit(own, mode == Seat::ForkMode::locked);
+      if constexpr (requires { lock_.reset_in_child(); }) {
+        lock_.reset_in_child();
+      } else {
+        lock_.unlock();
+      }
+    }
+    own.go_on();
+  }
+
+ private:
+  static TheCache* cache_of(const Seat& seat) noexcept {
+    return static_cast<TheCache*>(seat.cache());
+  }
+
+  bool is_at_work_on_set() noexcept {
+    if constexpr (KnowsHolder<TheLock>) return lock_.is_held_by_this_thread();
+    return false;
+  }
+
+  // What was interrupted may be just at any cache, or wait for its owner, and goes on now.
+  void abandon_others(const Seat& own) noexcept {
+    for (unsigned i = 0; i < count_; i++) {
+      TheCache& cache = caches_[i];
+      if (cache.owner == nullptr || cache.owner == &own) continue;
+      cache.owner->lose_thread();
+      cache.taker = cache.owner;  // who will not bring it back
+      cache.owner = nullptr;
+    }
+  }
+
+  // All caches but the thread's own are unclaimed from now on. Some thread may have been at work on
+  // those that were not still: what they held is lost.
+  void inherit(Seat& own, bool are_seized) noexcept {
+    unclaimed_ = nullptr;
+    for (unsigned i = 0; i < count_; i++) {
+      TheCache& cache = caches_[i];
+      if (cache.owner == &own) {
+        own.set_cache(&cache);
+        continue;
+      }
+      if (cache.taker == &own) continue;  // what this handler interrupted will bring it back
+      const bool is_whole = are_seized && cache.is_still && cache.taker == nullptr;
+      if (cache.has_begun && !is_whole) {
+        budget.give(cache.borrowed());
+        cache.begin();
+      }
+      cache.taker = nullptr;
+      put_back(&cache);
+    }
+  }
+
+  void put_back(TheCache* cache) noexcept {
+    cache->owner = nullptr;
+    cache->next = unclaimed_;
+    unclaimed_ = cache;
+  }
+
+  // Null: none that was looked at is idle.
+  TheCache* take_over_idle() noexcept {
+    for (unsigned i = 0; i < smaller(looks, count_); i++) {
+      if (++cursor_ >= count_) cursor_ = 0;
+      TheCache* const cache = &caches_[cursor_];
+      Seat* const owner = cache->owner;
+      if (owner == nullptr || !owner->is_idle()) continue;
+      owner->set_cache(nullptr);
+      if (TheSeats::heavy_barrier() && owner->is_idle()) return cache;
+      owner->set_cache(cache);  // it has just come back
+    }
+    return nullptr;
+  }
+
+  void seize(Seat& own) noexcept {
+    bool others = false;
+    for (unsigned i = 0; i < count_; i++) {
+      TheCache& cache = caches_[i];
+      if (cache.owner == nullptr) continue;
+      if (cache.owner != &own) others = true;
+      cache.owner->set_cache(nullptr);
+    }
+    const bool all_know = !others || TheSeats::heavy_barrier();
+    for (unsigned i = 0; i < count_; i++) {
+      TheCache& cache = caches_[i];
+      Seat* const owner = cache.owner;
+      cache.is_still = owner == nullptr || owner == &own || all_know;
+      if (owner == nullptr || !cache.is_still) continue;
+      if (owner != &own) wait_until_outside(*owner);
+      cache.is_still = !owner->is_stopped();
+    }
+  }
+
+  // Gives the caches back to whom they were seized from.
+  void release() noexcept {
+    for (unsigned i = 0; i < count_; i++) {
+      TheCache& cache = caches_[i];
+      if (cache.owner != nullptr) cache.owner->set_cache(&cache);
+    }
+  }
+
+  static void wait_until_outside(const Seat& seat) noexcept {
+    BackOff<typename TheSeats::Wait> back_off;
+    while (seat.is_inside()) back_off.pause();
+  }
+
+  TheLock lock_;
+  TheCache* caches_ = nullptr;
+  unsigned count_ = 0;
+  unsigned cursor_ = 0;
+  TheCache* unclaimed_ = nullptr;
+  bool are_withheld_ = false;
+};
+
+}  // namespace rsb

@@ -1,0 +1,583 @@
+// A heap with a cache for each thread: the same interface as Heap, which it stands on.
+//
+//   struct Config {
+//     using Pages = rsb::platform::Pages;
+//     using Lock = rsb::platform::Lock;
+//     using Seats = rsb::platform::ThreadSeats<Config>;  // satisfies rsb::Seats
+//     static constexpr rsb::Options options{};
+//     static constexpr rsb::CacheOptions caches{};       // may be left out
+//   };
+//   constinit rsb::CachedHeap<Config> heap;
+//
+// Theory of operation. A thread takes slots from the magazines of its cache (cache.hpp), and puts
+// those it releases there, whoever has allocated them. No lock, no atomic read-modify-write, and
+// the slots are not written to. An empty or full magazine is filled or emptied in part, by a batch
+// for which the heap's lock is taken once. Blocks above the span size, whole pages, and threads
+// that have no cache (cache_set.hpp) go to the heap itself. An allocation returns null only when
+// all caches have been emptied.
+//
+// Cost. Some 20 instructions while a magazine serves. A batch costs what as many calls of the heap
+// cost, but for their locks. walk(), check(), trim(), remove_region() and an allocation that
+// finds no memory empty all caches.
+//
+// Checks. Pointers that are foreign, misaligned or interior, wrong sizes, and second releases of
+// what the heap has back, are caught at once. A second release of what lies in a cache is caught at
+// once if it lies on top of its magazine in the calling thread's cache; else when a batch brings
+// the second one back to the heap. Until then the block may be handed out twice.
+//
+// Shortcomings. Slots in a cache count as used where spans are concerned: caches keep up to
+// CacheOptions::bytes each, on average, from being given back. What is cached is counted in no
+// statistics but used_bytes and cached_*.
+//
+// Whose calls: any thread's, and handlers' only of functions named _nowait, as for Heap. (Those
+// know nothing of caches.) The lock is the heap's for batches, and one of its type for the set.
+#pragma once
+
+#include "rsb/cache_set.hpp"
+#include "rsb/heap.hpp"
+
+namespace rsb {
+
+template <class C>
+concept CachedConfig = HeapConfig<C> && Seats<typename C::Seats>;
+
+template <HeapConfig Config>
+class CachedHeap : Heap<Config> {
+  static_assert(CachedConfig<Config>, "a configuration with caches has Seats, see seat.hpp");
+
+  using Base = Heap<Config>;
+  using TheSeats = typename Config::Seats;
+
+  static constexpr CacheOptions cache_options = [] {
+    if constexpr (requires { Config::caches; }) {
+      return Config::caches;
+    } else {
+      return CacheOptions{};
+    }
+  }();
+
+ public:
+  using Base::checked;
+  using Base::options;
+  using Base::page;
+  using typename Base::Classes;
+  using typename Base::Pages;
+
+  constexpr CachedHeap() noexcept = default;
+
+  // ---- Allocating: as Heap's ----
+
+  [[nodiscard, gnu::always_inline]] void* allocate(size_t size) noexcept {
+    if (size > Classes::largest) [[unlikely]]
+      return allocate_pages(size, page, Fill::none);
+    return allocate_slot(Classes::of(size));
+  }
+
+  [[nodiscard]] void* allocate(size_t size, size_t alignment) noexcept {
+    return allocate(size, alignment, Fill::none);
+  }
+
+  [[nodiscard]] void* allocate(size_t size, size_t alignment, Fill fill) noexcept {
+    if ((alignment & (alignment - 1)) != 0) return nullptr;
+    const SizeClass c = Classes::of(size, alignment);
+    if (c == Classes::none) return allocate_pages(size, alignment, fill);
+    return Base::filled(allocate_slot(c), size, fill);
+  }
+
+  [[nodiscard]] void* allocate_zeroed(size_t size) noexcept {
+    if (size > Classes::largest) return allocate_pages(size, page, Fill::zero);
+    return Base::filled(allocate_slot(Classes::of(size)), size, Fill::zero);
+  }
+
+  // ---- Releasing: as Heap's ----
+
+  [[gnu::always_inline]] void deallocate(void* block) noexcept {
+    Span* const span = this->pages_.map().find_near(block);
+    if (span == nullptr) [[unlikely]]
+      return deallocate_doubtful(block);
+    deallocate_in(span, block);
+  }
+
+  void deallocate(void* block, size_t size) noexcept {
+    deallocate_sized(block, size, size <= Classes::largest ? Classes::of(size) : Classes::none);
+  }
+
+  void deallocate(void* block, size_t size, size_t alignment) noexcept {
+    deallocate_sized(block, size, Classes::of(size, alignment));
+  }
+
+  // Nothing of these passes through a cache.
+  using Base::allocate_nowait;
+  using Base::deallocate_nowait;
+
+  // ---- Resizing: as Heap's ----
+
+  [[nodiscard]] void* reallocate(void* block, size_t size) noexcept {
+    if (block == nullptr) return allocate(size);
+    const SizeClass c = size <= Classes::largest ? Classes::of(size) : Classes::none;
+    return reallocate_to(block, size, size < 16 ? sizeof(void*) : 16, c);
+  }
+
+  [[nodiscard]] void* reallocate(void* block, size_t size, size_t alignment) noexcept {
+    if (block == nullptr) return allocate(size, alignment);
+    if ((alignment & (alignment - 1)) != 0) return nullptr;
+    return reallocate_to(block, size, alignment, Classes::of(size, alignment));
+  }
+
+  size_t usable_size(const void* block) noexcept {
+    if (block == nullptr) return 0;
+    const SizeClass c = class_of(block);
+    if (c == Classes::none) return Base::usable_size(block);
+    refuse_if_on_top(block, c);
+    return Classes::layout(c).size;
+  }
+
+  using Base::lock;
+  using Base::may_own;
+
+  // ---- The rest: as Heap's ----
+
+  using Base::pages;
+  using Base::seed;
+  using Base::set_out_of_memory_handler;
+
+  size_t add_region(void* base, size_t bytes) noexcept {
+    const size_t added = Base::add_region(base, bytes);
+    if (!set_.grants_claims()) grant_claims_unless_leaving();
+    return added;
+  }
+
+  // Until the region is removed, or added again, no thread has a cache.
+  [[nodiscard, gnu::cold]] size_t remove_region(void* base, size_t bytes) noexcept {
+    set_.set_claims(Set::Claims::refused);
+    flush_all();
+    const size_t removed = Base::remove_region(base, bytes);
+    grant_claims_unless_leaving();
+    return removed;
+  }
+
+  // Empties all caches first.
+  [[gnu::cold]] size_t trim() noexcept {
+    flush_all();
+    return Base::trim();
+  }
+
+  // ---- Caches ----
+
+  // The calling thread's cache is as good as unclaimed from now on, until it allocates or releases
+  // again: for a thread that will not for long.
+  [[gnu::cold]] void give_back_cache() noexcept { set_.give_back(seats_.mine()); }
+
+  // Around fork: before, then one of the others. The heap's own lock is taken after the first, and
+  // given up before the others.
+  void before_fork() noexcept {
+    bool may_wait = true;
+    if constexpr (KnowsHolder<typename Config::Lock>) {
+      may_wait = !this->pages_.lock_.is_held_by_this_thread();
+    }
+    set_.before_fork(seats_.mine(), may_wait);
+  }
+  void after_fork_in_parent() noexcept { set_.after_fork_in_parent(seats_.mine()); }
+  void after_fork_in_child() noexcept { set_.after_fork_in_child(seats_.mine()); }
+
+ private:
+  template <HeapConfig>
+  friend class CachedHeapInspector;
+
+  using TheCache = Cache<Classes, cache_options>;
+  using Set =
+      CacheSet<TheCache, TheSeats, typename SetLockOf<TheSeats, typename Config::Lock>::Type>;
+  using Seizure = typename Set::Seizure;
+  using LockGuard = typename Base::LockGuard;
+
+  // ---- Fast paths ----
+
+  [[gnu::always_inline]] void* allocate_slot(SizeClass c) noexcept {
+    Seat& seat = seats_.mine();
+    if (void* const cache = seat.enter<TheSeats>()) [[likely]] {
+      if (void* const slot = static_cast<TheCache*>(cache)->magazines[c].pop()) [[likely]] {
+        seat.leave();
+        return slot;
+      }
+    }
+    return allocate_slowly(c);
+  }
+
+  // The span is that of the block's page.
+  [[gnu::always_inline]] void deallocate_in(Span* span, void* block) noexcept {
+    span = head_of_slot(span);
+    if (!seems_slot(span, block)) [[unlikely]]
+      return deallocate_doubtful(block);
+    const SizeClass c = span->size_class;
+    Seat& seat = seats_.mine();
+    if (void* const cache = seat.enter<TheSeats>()) [[likely]] {
+      if (static_cast<TheCache*>(cache)->magazines[c].push(block)) [[likely]] {
+        seat.leave();
+        return;
+      }
+    }
+    deallocate_slowly(block, c);
+  }
+
+  // What is no slot, or does not look like one at first sight, or lies far from most others.
+  [[gnu::noinline]] void deallocate_doubtful(void* block) noexcept {
+    const SizeClass c = class_of(block);
+    if (c == Classes::none) return Base::deallocate(block);
+    deallocate_slowly(block, c);
+  }
+
+  void deallocate_sized(void* block, size_t size, SizeClass c) noexcept {
+    if constexpr (checked) {
+      const Span* const span = this->pages_.map().find(block);
+      if (span != nullptr && !Base::has_size(span, size, c)) [[unlikely]]
+        Base::refuse_size(block, size);
+    }
+    deallocate(block);
+  }
+
+  // Who has a live block may look at its span without the lock; see Span::kind_without_lock().
+  static Span* head_of_slot(Span* span) noexcept {
+    if constexpr (Base::spans_have_tails) {
+      if (span->kind_without_lock() == Kind::tail) return span->next;
+    }
+    return span;
+  }
+
+  static bool seems_slot(const Span* span, const void* block) noexcept {
+    if constexpr (!checked) return Span::is_span(span->kind_without_lock());
+    return Span::is_span(span->kind_without_lock()) &&
+           span->seems_slot(block, Base::offset_in_span(span, block));
+  }
+  static bool is_slot(const Span* span, const void* block) noexcept {
+    if constexpr (!checked) return Span::is_span(span->kind_without_lock());
+    return Span::is_span(span->kind_without_lock()) &&
+           span->may_be_slot(block, Base::offset_in_span(span, block));
+  }
+
+  // none: the block is none of a bin's, or none at all.
+  SizeClass class_of(const void* block) noexcept {
+    Span* span = this->pages_.map().find(block);
+    if (span == nullptr) return Classes::none;
+    span = head_of_slot(span);
+    return is_slot(span, block) ? span->size_class : Classes::none;
+  }
+
+  // ---- Slow paths: entered with the seat inside ----
+
+  [[gnu::noinline]] void* allocate_slowly(SizeClass c) noexcept {
+    Seat& seat = seats_.mine();
+    seat.leave();
+    if (!has_cache(seat)) return allocate_alone(c);
+
+    void* slots[cache_options.batch];
+    size_t surplus = 0;
+    size_t wanted = 1;
+    if (TheCache* const cache = enter(seat)) {
+      Magazine& m = cache->magazines[c];
+      if (void* const slot = m.pop()) {  // it had only been seized, or comes from another thread
+        seat.leave();
+        return slot;
+      }
+      surplus = cache->found_empty(c, set_.budget, slots);
+      wanted = larger(smaller(TheCache::batch(c), m.capacity()), 1);
+    }
+    seat.leave();
+    give_slots(slots, surplus);
+
+    const size_t got = Base::allocate_slots(c, slots, wanted);
+    if (got == 0) return allocate_alone(c);
+    put(seat, c, slots + 1, got - 1);
+    return slots[0];
+  }
+
+  [[gnu::noinline]] void deallocate_slowly(void* block, SizeClass c) noexcept {
+    Seat& seat = seats_.mine();
+    seat.leave();
+    if (!has_cache(seat)) return Base::deallocate(block);
+
+    void* slots[2 * cache_options.batch + 1];
+    size_t surplus = 0;
+    bool is_second = false;
+    if (TheCache* const cache = enter(seat)) {
+      Magazine& m = cache->magazines[c];
+      is_second = m.top() == block;
+      if (!is_second && m.is_full()) {
+        surplus = cache->found_full(c, set_.budget, slots);
+        if (m.is_full()) surplus += m.take(slots + surplus, TheCache::batch(c));
+      }
+      if (!is_second && !m.push(block)) slots[surplus++] = block;  // no room for a single one
+    } else {
+      slots[surplus++] = block;
+    }
+    seat.leave();
+    if (is_second) raise(Fault::double_free, block);
+    give_slots(slots, surplus);
+  }
+
+  // From the heap.
+  [[gnu::noinline]] void* allocate_alone(SizeClass c) noexcept {
+    return by_all_means([&](Insist insist) {
+      this->pages_.lock_.lock();
+      return Base::allocate_slot_locked(c, insist);
+    });
+  }
+
+  [[gnu::noinline]] void* allocate_pages(size_t size, size_t alignment, Fill fill) noexcept {
+    if (size > max_object_bytes) return Base::allocate_large(size, alignment, fill);
+    return by_all_means(
+        [&](Insist insist) { return Base::allocate_large(size, alignment, fill, insist); });
+  }
+
+  // What lies in caches, before the heap asks its user for memory. What the user's handler then
+  // releases must come to the heap, not to this thread's cache.
+  template <class Allocate>
+  void* by_all_means(Allocate allocate) noexcept {
+    if (void* const block = allocate(Insist::no)) [[likely]]
+      return block;
+    if (flush_all()) {
+      if (void* const block = allocate(Insist::no)) return block;
+    }
+    Seat& seat = seats_.mine();
+    const Seat::Membership before = seat.membership;
+    seat.membership = Seat::Membership::apart;
+    set_.give_back(seat);
+    void* const block = allocate(Insist::yes);
+    seat.membership = before;
+    seat.patience = 0;
+    return block;
+  }
+
+  [[gnu::noinline]] void* reallocate_to(void* block, size_t size, size_t alignment,
+                                        SizeClass c) noexcept {
+    const SizeClass from = class_of(block);
+    if (from != Classes::none) {
+      refuse_if_on_top(block, from);
+      if (c != Classes::none) return move_to(block, from, size, alignment, c);
+    }
+    if (size > max_object_bytes) return Base::reallocate_to(block, size, alignment, c);
+    return by_all_means(
+        [&](Insist insist) { return Base::reallocate_to(block, size, alignment, c, insist); });
+  }
+
+  // Both are of a bin.
+  void* move_to(void* block, SizeClass from, size_t size, size_t alignment, SizeClass c) noexcept {
+    if (from == c) return block;
+    const size_t old_size = Classes::layout(from).size;
+    void* copy;
+    if (old_size < Classes::layout(c).size) {
+      copy = allocate_slot(c);
+      if (copy == nullptr) return nullptr;
+    } else {
+      copy = allocate_if_easy(c);
+      // The heap knows what to do with a block that cannot even become smaller.
+      if (copy == nullptr) return Base::reallocate(block, size, alignment);
+    }
+    __builtin_memcpy(copy, block, smaller(old_size, size));
+    deallocate(block);
+    return copy;
+  }
+
+  // That it was released is seen, so far, if it was the last of its class.
+  void refuse_if_on_top(const void* block, SizeClass c) noexcept {
+    if constexpr (!checked) return;
+    Seat& seat = seats_.mine();
+    bool is_free = false;
+    if (TheCache* const cache = enter(seat)) is_free = cache->magazines[c].top() == block;
+    seat.leave();
+    if (is_free) raise(Fault::double_free, block);
+  }
+
+  // Null: there is none at once.
+  void* allocate_if_easy(SizeClass c) noexcept {
+    Seat& seat = seats_.mine();
+    void* slot = nullptr;
+    if (TheCache* const cache = enter(seat)) slot = cache->magazines[c].pop();
+    seat.leave();
+    if (slot == nullptr) Base::allocate_slots(c, &slot, 1);
+    return slot;
+  }
+
+  // ---- Between caches and heap ----
+
+  static TheCache* enter(Seat& seat) noexcept {
+    return static_cast<TheCache*>(seat.enter<TheSeats>());
+  }
+
+  // Into the thread's magazine, and what there is no room for, back.
+  void put(Seat& seat, SizeClass c, void** slots, size_t count) noexcept {
+    size_t put = 0;
+    if (TheCache* const cache = enter(seat)) put = cache->magazines[c].put(slots, count);
+    seat.leave();
+    if (put != count) give_slots(slots + put, count - put);
+  }
+
+  // To the heap. One that is not live is a fault, after all others have been given.
+  void give_slots(void** slots, size_t count) noexcept {
+    if (count == 0) return;
+    if (void* const refused = give_live_slots(slots, count)) [[unlikely]]
+      Base::deallocate(refused);
+  }
+
+  // Returns one that is not live; null if all are.
+  [[nodiscard]] void* give_live_slots(void** slots, size_t count) noexcept {
+    void* refused = nullptr;
+    for (;;) {
+      const size_t given = Base::deallocate_slots(slots, count);
+      if (given == count) return refused;
+      refused = slots[given];
+      slots += given + 1;
+      count -= given + 1;
+    }
+  }
+
+  // For a scope, all caches are nobody's, and empty.
+  class Emptied {
+   public:
+    explicit Emptied(CachedHeap& heap) noexcept
+        : heap_(heap), caches_(heap.set_.take_all(heap.seats_.mine())) {
+      for (TheCache* cache = caches_; cache != nullptr; cache = cache->next) {
+        flush(*cache);
+        heap.set_.budget.give(cache->borrowed());
+        cache->begin();
+      }
+    }
+    ~Emptied() { heap_.set_.put_back_all(caches_); }
+    Emptied(const Emptied&) = delete;
+    Emptied& operator=(const Emptied&) = delete;
+
+    bool any() const noexcept { return any_; }           // whether there was something in them
+    void* refused() const noexcept { return refused_; }  // one that was not live; or null
+
+   private:
+    void flush(TheCache& cache) noexcept {
+      for (Magazine& m : cache.magazines) {
+        void* slots[cache_options.batch];
+        while (const size_t count = m.take(slots, cache_options.batch)) {
+          any_ = true;
+          if (void* const slot = heap_.give_live_slots(slots, count)) refused_ = slot;
+        }
+      }
+    }
+
+    CachedHeap& heap_;
+    TheCache* const caches_;
+    bool any_ = false;
+    void* refused_ = nullptr;
+  };
+
+  // True: there was something in the caches.
+  [[gnu::noinline, gnu::cold]] bool flush_all() noexcept {
+    if (!set_.is_made()) return false;
+    bool any;
+    void* refused;
+    {
+      const Emptied emptied(*this);
+      any = emptied.any();
+      refused = emptied.refused();
+    }
+    if (refused != nullptr) Base::deallocate(refused);
+    return any;
+  }
+
+  // While a region is being taken out, nobody has a cache, which would hand out again what comes
+  // back of it.
+  [[gnu::cold]] void grant_claims_unless_leaving() noexcept {
+    bool leaving = false;
+    {
+      LockGuard guard(this->pages_.lock_);
+      for (const Span* a = this->pages_.runs_.acquisitions(); a != nullptr;
+           a = a->next_acquisition) {
+        leaving = leaving || Base::Runs::is_leaving(a);
+      }
+    }
+    if (!leaving) set_.set_claims(Set::Claims::granted);
+  }
+
+  // ---- Claiming ----
+
+  // Whether the thread has a cache now; if not, it may have to wait until one has looked into it.
+  bool has_cache(Seat& seat) noexcept {
+    if (seat.cache() != nullptr) return true;
+    if (seat.patience != 0) {
+      seat.patience--;
+      return false;
+    }
+    return claim(seat);
+  }
+
+  [[gnu::noinline, gnu::cold]] bool claim(Seat& seat) noexcept {
+    if (seat.membership == Seat::Membership::none) join(seat);
+    if (seat.membership == Seat::Membership::member && set_.claim(seat) != nullptr) return true;
+    seat.patience = Set::patience;
+    return false;
+  }
+
+  // Once a thread, without a lock: what is called here may allocate from this heap.
+  void join(Seat& seat) noexcept {
+    seat.membership = Seat::Membership::apart;
+    if (!make_caches()) {
+      seat.membership = Seat::Membership::none;
+      return;
+    }
+    const auto end = [](void* heap, Seat& seat_of_thread) {
+      seat_of_thread.membership = Seat::Membership::apart;
+      static_cast<CachedHeap*>(heap)->set_.give_back(seat_of_thread);
+    };
+    if (seats_.at_thread_end(seat, end, this)) seat.membership = Seat::Membership::member;
+  }
+
+  bool make_caches() noexcept {
+    if (set_.is_made()) return true;
+    if constexpr (FixedSeats<TheSeats>) {
+      set_.make(fixed_.caches, TheSeats::most_caches);
+      return true;
+    } else {
+      return acquire_caches();
+    }
+  }
+
+  // False: there is no memory for them.
+  bool acquire_caches() noexcept {
+    const unsigned count = seats_.caches();
+    const size_t bytes = align_up(count * sizeof(TheCache), page);
+    void* const memory = this->pages_.source_.acquire(bytes, page);
+    if (memory == nullptr) return false;
+    if (!is_aligned(memory, page)) raise(Fault::bad_pages, memory);
+    if constexpr (!ZeroingSource<Pages>) __builtin_memset(memory, 0, bytes);
+    const bool made = set_.make(static_cast<TheCache*>(memory), count);
+    LockGuard guard(this->pages_.lock_);
+    this->pages_.acquisitions_++;
+    this->pages_.metadata_bytes_ += bytes;
+    if (!made) {  // another thread was faster
+      this->pages_.metadata_bytes_ -= bytes;
+      this->pages_.release_or_keep(guard, memory, bytes);
+    }
+    return true;
+  }
+
+  // In the heap object, if their number is fixed.
+  template <bool fixed, class C = TheCache>
+  struct Storage {};
+  template <class C>
+  struct Storage<true, C> {
+    C caches[TheSeats::most_caches] = {};
+  };
+
+  Set set_;
+  [[no_unique_address]] TheSeats seats_;
+  [[no_unique_address]] Storage<FixedSeats<TheSeats>> fixed_;
+};
+
+// The kind of heap that a configuration asks for.
+template <HeapConfig Config>
+struct HeapKind {
+  using Type = Heap<Config>;
+};
+template <CachedConfig Config>
+struct HeapKind<Config> {
+  using Type = CachedHeap<Config>;
+};
+template <class Config>
+using HeapOf = typename HeapKind<Config>::Type;
+
+}  // namespace rsb

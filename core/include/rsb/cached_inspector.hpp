@@ -1,0 +1,103 @@
+// HeapInspector's interface for a heap with caches, through which it sees: what lies in them is
+// free. stats() and bin_stats() look into them; all others empty them first, and no thread has one
+// meanwhile. Slots in a cache that cannot be seized (cache_set.hpp) count as live.
+#pragma once
+
+#include "rsb/cached_heap.hpp"
+#include "rsb/inspector.hpp"
+
+namespace rsb {
+
+template <HeapConfig Config>
+class CachedHeapInspector {
+  using TheHeap = CachedHeap<Config>;
+  using Classes = typename TheHeap::Classes;
+  using Seizure = typename TheHeap::Seizure;
+  using Emptied = typename TheHeap::Emptied;
+  using TheCache = typename TheHeap::TheCache;
+
+ public:
+  static constexpr size_t bins = Classes::count;
+
+  explicit CachedHeapInspector(TheHeap& heap) noexcept : heap_(heap) {}
+
+  [[gnu::cold]] Stats stats() noexcept {
+    Seizure all(heap_.set_, heap_.seats_.mine());
+    Stats s = inspect(base()).stats();
+    all.for_each([&](const TheCache& cache) {
+      s.cached_blocks += cache.count();
+      s.cached_bytes += cache.bytes();
+      return true;
+    });
+    s.live_blocks -= s.cached_blocks;
+    s.live_bytes -= s.cached_bytes;
+    return s;
+  }
+
+  [[gnu::cold]] BinStats bin_stats(size_t bin) noexcept {
+    Seizure all(heap_.set_, heap_.seats_.mine());
+    BinStats s = inspect(base()).bin_stats(bin);
+    all.for_each([&](const TheCache& cache) {
+      s.live -= cache.magazines[bin].count();
+      return true;
+    });
+    return s;
+  }
+
+  [[gnu::cold]] RegionStats region_stats(void* base_of_region, size_t bytes) noexcept {
+    heap_.flush_all();  // a block that was released twice is a fault, and comes before all else
+    const Emptied emptied(heap_);
+    return inspect(base()).region_stats(base_of_region, bytes);
+  }
+
+  template <class Visitor>
+  [[gnu::cold]] bool walk(Visitor&& visit) noexcept {
+    heap_.flush_all();  // a block that was released twice is a fault, and comes before all else
+    const Emptied emptied(heap_);
+    return inspect(base()).walk(visit);
+  }
+
+  template <class Visitor>
+  [[gnu::cold]] bool walk_runs(Visitor&& visit) noexcept {
+    heap_.flush_all();  // a block that was released twice is a fault, and comes before all else
+    const Emptied emptied(heap_);
+    return inspect(base()).walk_runs(visit);
+  }
+
+  [[gnu::cold]] const char* check() noexcept {
+    if (!are_caches_sound()) return "a cache holds slots of its classes only, and not too many";
+    const Emptied emptied(heap_);
+    if (emptied.refused() != nullptr) return "no slot is free twice";
+    return inspect(base()).check();
+  }
+
+ private:
+  Heap<Config>& base() noexcept { return heap_; }
+
+  bool are_caches_sound() noexcept {
+    Seizure all(heap_.set_, heap_.seats_.mine());
+    return all.for_each([&](const TheCache& cache) { return is_sound(cache); });
+  }
+
+  bool is_sound(const TheCache& cache) noexcept {
+    size_t bytes = 0;
+    for (SizeClass c = 0; c < Classes::count; c++) {
+      const Magazine& m = cache.magazines[c];
+      if (m.count() > m.capacity()) return false;
+      bytes += m.capacity() * Classes::layout(c).size;
+      for (void* const* slot = m.begin(); slot != m.end(); slot++) {
+        if (heap_.class_of(*slot) != c) return false;
+      }
+    }
+    return bytes <= cache.granted();
+  }
+
+  TheHeap& heap_;
+};
+
+template <HeapConfig Config>
+CachedHeapInspector<Config> inspect(CachedHeap<Config>& heap) noexcept {
+  return CachedHeapInspector<Config>(heap);
+}
+
+}  // namespace rsb

@@ -1,0 +1,189 @@
+// A thread's seat at a heap with caches: which cache it holds, and whether it is at work on it.
+// And how a platform gives each thread a seat.
+//
+// Theory of operation. Only the thread itself touches its cache, between enter() and leave(), and
+// neither is an atomic read-modify-write. Another thread that wants the cache takes it out of the
+// seat, makes sure that this is seen (a heavy barrier), and waits until the thread is not inside.
+// Whoever is inside saw the cache before; whoever comes later sees that it is gone. (The asymmetric
+// form of Dekker's algorithm; Dice, Huang, Yang, "Asymmetric Dekker synchronization", 2001.)
+#pragma once
+
+#include "rsb/lock.hpp"
+
+namespace rsb {
+
+class Seat {
+ public:
+  constexpr Seat() noexcept = default;
+
+  // ---- For the thread whose seat it is ----
+
+  // The cache, which is this thread's until leave(); null: it has none. Light is the platform's
+  // light_barrier().
+  template <class Seats>
+  [[gnu::always_inline]] void* enter() noexcept {
+    __atomic_store_n(&doing_, inside, __ATOMIC_RELAXED);
+    Seats::light_barrier();
+    return cache();
+  }
+  [[gnu::always_inline]] void leave() noexcept {
+    __atomic_store_n(&doing_, active, __ATOMIC_RELEASE);
+  }
+
+  enum class Membership : uint8_t {
+    none,    // has not asked for a cache yet
+    apart,   // is to have none: while that is being arranged, and after the thread's end
+    member,  // may claim a cache
+  };
+  Membership membership = Membership::none;
+
+  // How often the thread shall do without before it asks for a cache again.
+  uint16_t patience = 0;
+
+  // ---- fork in a signal handler, which may have interrupted this thread anywhere ----
+
+  // Nobody shall wait until the thread leaves: the handler waits for others.
+  void stop() noexcept {
+    if (stops_++ == 0 && doing() == inside) {
+      was_inside_ = true;
+      __atomic_store_n(&doing_, stopped, __ATOMIC_RELEASE);
+    }
+  }
+  void go_on() noexcept {
+    if (--stops_ != 0 || !was_inside_) return;
+    was_inside_ = false;
+    __atomic_store_n(&doing_, inside, __ATOMIC_RELAXED);
+  }
+
+  // How this thread's forks, one in the handler of the other, found the set of caches.
+  enum class ForkMode : uint8_t {
+    locked = 1,    // and hold its lock now
+    within = 2,    // at work on it was what the handler interrupted
+    unlocked = 3,  // its lock could not be waited for
+  };
+  void begin_fork(ForkMode mode) noexcept { forks_ = forks_ << 2 | static_cast<uint32_t>(mode); }
+  ForkMode end_fork() noexcept {
+    const auto mode = static_cast<ForkMode>(forks_ & 3);
+    forks_ >>= 2;
+    return mode;
+  }
+
+  // ---- For the set of caches, under its lock ----
+
+  void* cache() const noexcept { return __atomic_load_n(&cache_, __ATOMIC_ACQUIRE); }
+  void set_cache(void* cache) noexcept { __atomic_store_n(&cache_, cache, __ATOMIC_RELEASE); }
+
+  bool is_inside() const noexcept { return doing() == inside; }
+  bool is_stopped() const noexcept { return doing() == stopped; }
+
+  // Whether the thread has not been inside since this was last asked.
+  bool is_idle() noexcept {
+    // The thread's own stores come after this exchange or before it; none is lost.
+    uint32_t expected = active;
+    __atomic_compare_exchange_n(&doing_, &expected, idle, false, __ATOMIC_ACQ_REL,
+                                __ATOMIC_ACQUIRE);
+    return expected == idle;
+  }
+
+  // The thread is gone: this process is a fork of its.
+  void lose_thread() noexcept { __atomic_store_n(&doing_, stopped, __ATOMIC_RELEASE); }
+
+ private:
+  static constexpr uint32_t idle = 0;     // not inside since another thread looked
+  static constexpr uint32_t inside = 1;   // between enter() and leave()
+  static constexpr uint32_t active = 2;   // outside
+  static constexpr uint32_t stopped = 3;  // inside, but in a signal handler that waits for others
+
+  uint32_t doing() const noexcept { return __atomic_load_n(&doing_, __ATOMIC_ACQUIRE); }
+
+  void* cache_ = nullptr;
+  uint32_t doing_ = idle;
+  uint32_t forks_ = 0;
+  uint8_t stops_ = 0;
+  bool was_inside_ = false;
+};
+
+// What a thread's end calls, with what it was registered with: the thread gives its cache back.
+using ThreadEnd = void (*)(void* heap, Seat& seat);
+
+// How each thread comes to its seat.
+//
+// mine(): the calling thread's, or the calling core's where nobody can be moved to another core
+//   between enter() and leave(), nor be interrupted by anybody who calls the same heap (but for its
+//   _nowait functions). Begins as Seat{}.
+// light_barrier(), heavy_barrier(): one thread stores a, calls light_barrier() and loads b; another
+//   one stores b, calls heavy_barrier() and loads a: at least one of them sees what the other has
+//   stored. heavy_barrier() returns false if it could not do its part. The light one is on the path
+//   of every malloc and free.
+// at_thread_end(seat, end, heap): arranges that end(heap, seat) is called when the thread of this
+//   seat, the calling one, ends. False: that cannot be done, and the thread gets no cache. May
+//   allocate from the heap.
+// Wait: what a thread does that waits long for another, see BackOff.
+// caches(): how many caches there shall be; the same each time.
+template <class S>
+concept Seats = requires(S seats, Seat& seat, ThreadEnd end, void* heap) {
+  { S::Wait::wait(0u) }
+  noexcept->SameAs<void>;
+  { seats.mine() }
+  noexcept->SameAs<Seat&>;
+  { S::light_barrier() }
+  noexcept->SameAs<void>;
+  { S::heavy_barrier() }
+  noexcept->SameAs<bool>;
+  { seats.at_thread_end(seat, end, heap) }
+  noexcept->SameAs<bool>;
+  { seats.caches() }
+  noexcept->SameAs<unsigned>;
+};
+
+// Optional: S::SetLock is the lock of the set of caches, if not the same type as the heap's.
+//
+// Optional: S::most_caches says at compile time how many caches there are; they then lie in the
+// heap object. Otherwise their memory comes from the page source.
+template <class S>
+concept FixedSeats = Seats<S> && requires {
+  requires S::most_caches != 0;
+};
+
+// One seat for each core: for bare metal, and for kernels that keep whoever calls the heap on its
+// core. core() returns the calling core's number, below `cores`.
+template <unsigned cores, class Core>
+class CoreSeats {
+ public:
+  using Wait = KeepSpinning;
+  static constexpr unsigned most_caches = cores;
+
+  Seat& mine() noexcept { return seats_[Core::core()].seat; }
+  static void light_barrier() noexcept { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+  static bool heavy_barrier() noexcept {
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return true;
+  }
+  bool at_thread_end(Seat&, ThreadEnd, void*) noexcept { return true; }  // cores do not end
+  unsigned caches() const noexcept { return cores; }
+
+ private:
+  struct alignas(64) OwnLine {
+    Seat seat;
+  };
+  OwnLine seats_[cores];
+};
+
+// One thread on one core.
+class OneSeat {
+ public:
+  using Wait = KeepSpinning;
+  using SetLock = NoLock;
+  static constexpr unsigned most_caches = 1;
+
+  Seat& mine() noexcept { return seat_; }
+  static void light_barrier() noexcept { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
+  static bool heavy_barrier() noexcept { return true; }
+  bool at_thread_end(Seat&, ThreadEnd, void*) noexcept { return true; }
+  unsigned caches() const noexcept { return 1; }
+
+ private:
+  Seat seat_;
+};
+
+}  // namespace rsb

@@ -1,0 +1,324 @@
+// Heaps with caches, rsb/cached_heap.hpp: more threads than caches, threads that come and go, and
+// caches that pass from one thread to another.
+#include "threads/stress.hpp"
+
+#include <pthread.h>
+
+#include <mutex>
+
+#include "rsb/cached_inspector.hpp"
+#include "rsb/thread_seats.hpp"
+#include "threads/heaps.hpp"
+
+using threads::Tally;
+
+namespace {
+
+// Counts how often it is taken: what a cache serves takes no lock.
+class CountingLock : public rsb::platform::Lock {
+ public:
+  void lock() noexcept {
+    taken.fetch_add(1, std::memory_order_relaxed);
+    Lock::lock();
+  }
+  bool try_lock() noexcept {
+    taken.fetch_add(1, std::memory_order_relaxed);
+    return Lock::try_lock();
+  }
+  static inline std::atomic<size_t> taken{0};
+};
+
+// Two caches, whatever the machine.
+struct TwoSeats : rsb::platform::ThreadSeats<TwoSeats> {
+  static unsigned caches() noexcept { return 2; }
+};
+struct Crowded {
+  using Pages = rsb::platform::Pages;
+  using Lock = CountingLock;
+  using Seats = TwoSeats;
+  static constexpr rsb::Options options{};
+};
+
+// Caches that are always full or empty, and a source that is called all the time.
+struct NarrowSeats : rsb::platform::ThreadSeats<NarrowSeats> {
+  static unsigned caches() noexcept { return 3; }
+};
+struct Narrow {
+  using Pages = rsb::platform::Pages;
+  using Lock = rsb::platform::Lock;
+  using Seats = NarrowSeats;
+  static constexpr rsb::Options options{
+      .page_size = 4 * rsb::KiB,
+      .span_size = 16 * rsb::KiB,
+      .acquire_size = 128 * rsb::KiB,
+      .acquire_alignment = 4 * rsb::KiB,
+      .keep_free = 256 * rsb::KiB,
+      .discard_size = 8 * rsb::KiB,
+      .radix_leaf_bits = 10,
+      .radix_inner_bits = 14,
+  };
+  static constexpr rsb::CacheOptions caches{.bytes = 4 * rsb::KiB,
+                                            .most_bytes = 8 * rsb::KiB,
+                                            .magazine = 16,
+                                            .batch = 4,
+                                            .batch_bytes = 512};
+};
+
+// A pool has nowhere to acquire caches from: they lie in the heap object.
+struct PoolSeats : rsb::platform::ThreadSeats<PoolSeats> {
+  static constexpr unsigned most_caches = 3;
+  static unsigned caches() noexcept { return most_caches; }
+};
+struct CachedPool : threads::Pool {
+  using Seats = PoolSeats;
+};
+
+using Heaps = threads::Own<Crowded>;
+
+// How many times the lock was taken while f ran.
+template <class F>
+size_t locks_of(F f) {
+  const size_t before = CountingLock::taken;
+  f();
+  return CountingLock::taken - before;
+}
+
+void allocate_and_release(unsigned times) {
+  for (unsigned i = 0; i < times; i++) {
+    void* const block = Heaps::allocate(64);
+    threads::write(block, 64, static_cast<unsigned char>(i));
+    Heaps::deallocate(block);
+  }
+}
+
+// Threads that hold a cache and do nothing with it until they are told to go on.
+class IdleHolders {
+ public:
+  explicit IdleHolders(unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+      threads_.emplace_back([this] {
+        allocate_and_release(1);
+        idle_++;
+        while (!go_on_) support::rest();
+        allocate_and_release(10'000);
+        idle_--;
+        while (!end_) support::rest();
+      });
+    }
+    while (idle_ != count) support::yield();
+  }
+  void go_on() {
+    go_on_ = true;
+    while (idle_ != 0) support::yield();
+  }
+  ~IdleHolders() {
+    go_on_ = true;
+    end_ = true;
+  }
+
+ private:
+  std::atomic<unsigned> idle_{0};
+  std::atomic<bool> go_on_{false};
+  std::atomic<bool> end_{false};
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("blocks of all sizes wander between more threads than there are caches", Heap,
+                   threads::Own<Crowded>, threads::Own<Narrow>, threads::Own<CachedPool>) {
+  threads::let_wander<Heap>(4, 18);
+}
+
+TEST_CASE_TEMPLATE("small blocks wander between more threads than there are caches", Heap,
+                   threads::Own<Crowded>, threads::Own<Narrow>) {
+  threads::let_wander<Heap>(5, 9);
+}
+
+TEST_CASE_TEMPLATE("with caches, one thread allocates what another one frees", Heap,
+                   threads::Own<Crowded>, threads::Own<Narrow>) {
+  threads::pass_on<Heap>();
+}
+
+TEST_CASE_TEMPLATE("with caches, blocks outlive the threads that allocated them", Heap,
+                   threads::Own<Crowded>, threads::Own<Narrow>) {
+  threads::outlive<Heap>();
+}
+
+TEST_CASE("a thread with a cache takes no lock") {
+  std::jthread([] {
+    allocate_and_release(1);
+    CHECK(locks_of([] { allocate_and_release(10'000); }) == 0);
+  }).join();
+  threads::expect_nothing_left<Heaps>();
+}
+
+TEST_CASE("threads come and go by the thousand, and leave nothing behind") {
+  std::vector<std::atomic<void*>> left(64);
+  const auto live = [&](unsigned me) {
+    for (unsigned i = 0; i < 20; i++) {
+      void* const block = Heaps::allocate(8 + (me * 37 + i * 91) % 3'000);
+      Heaps::deallocate(left[(me + i) % left.size()].exchange(block));
+    }
+  };
+  std::vector<std::jthread> generation;
+  for (unsigned i = 0; i < 2'000; i++) {
+    generation.emplace_back(live, i);
+    if (generation.size() == 8) generation.clear();
+  }
+  generation.clear();
+  const rsb_stats stats = Heaps::stats();
+  CHECK(stats.cached_bytes <= 2 * rsb::CacheOptions{}.bytes);
+  for (std::atomic<void*>& block : left) Heaps::deallocate(block);
+  threads::expect_nothing_left<Heaps>();
+}
+
+TEST_CASE("a thread that ends gives its cache to the next one") {
+  for (unsigned i = 0; i < 10; i++) {
+    size_t locks = 0;
+    std::jthread([&] {
+      allocate_and_release(1);
+      locks = locks_of([] { allocate_and_release(1'000); });
+    }).join();
+    CHECK(locks == 0);
+  }
+  threads::expect_nothing_left<Heaps>();
+}
+
+TEST_CASE("idle holders lose their caches to an active thread, and come by others later") {
+  IdleHolders idle(2);
+  std::jthread([] {
+    allocate_and_release(1);
+    CHECK(locks_of([] { allocate_and_release(100); }) >= 100);
+    allocate_and_release(4'000);
+    CHECK(locks_of([] { allocate_and_release(1'000); }) == 0);
+  }).join();
+  idle.go_on();
+  threads::expect_nothing_left<Heaps>();
+}
+
+TEST_CASE("holders that are at work keep their caches") {
+  std::atomic<bool> end{false};
+  std::atomic<unsigned> ready{0};
+  std::atomic<unsigned> without_lock{0};
+  {
+    std::vector<std::jthread> holders;
+    for (unsigned i = 0; i < 2; i++) {
+      holders.emplace_back([&] {
+        allocate_and_release(1);
+        ready++;
+        while (!end) allocate_and_release(10);
+      });
+    }
+    while (ready != 2) support::yield();
+    allocate_and_release(1);
+    for (unsigned i = 0; i < 20; i++) {
+      without_lock += locks_of([] { allocate_and_release(100); }) == 0;
+      support::yield();
+    }
+    end = true;
+  }
+  threads::expect_nothing_left<Heaps>();
+}
+
+namespace {
+
+std::atomic<unsigned> released_at_end{0};
+
+struct AtEnd {
+  void* block = nullptr;
+  ~AtEnd() {
+    if (block == nullptr) return;
+    Heaps::deallocate(block);
+    Heaps::deallocate(Heaps::allocate(100));
+    released_at_end++;
+  }
+};
+thread_local AtEnd early;
+
+}  // namespace
+
+TEST_CASE("a thread may release and allocate in its own exit hooks, early and late ones") {
+  static pthread_key_t late;
+  static const auto create = [] {
+    return pthread_key_create(&late, [](void* block) {
+      // Once more, for the round after that in which the cache is given back.
+      static thread_local bool again = false;
+      if (!again) {
+        again = true;
+        pthread_setspecific(late, block);
+        return;
+      }
+      Heaps::deallocate(block);
+      Heaps::deallocate(Heaps::allocate(100));
+      released_at_end++;
+    });
+  }();
+  REQUIRE(create == 0);
+  for (unsigned i = 0; i < 50; i++) {
+    std::jthread([] {
+      early.block = Heaps::allocate(64);
+      pthread_setspecific(late, Heaps::allocate(64));
+    }).join();
+  }
+  CHECK(released_at_end == 100);
+  threads::expect_nothing_left<Heaps>();
+}
+
+TEST_CASE("threads that allocate once and sleep hold little") {
+  constexpr unsigned count = 200;
+  std::atomic<bool> end{false};
+  std::atomic<unsigned> asleep{0};
+  std::vector<std::jthread> sleepers;
+  for (unsigned i = 0; i < count; i++) {
+    sleepers.emplace_back([&, i] {
+      void* const block = Heaps::allocate(1 + i * 40);
+      asleep++;
+      while (!end) support::rest();
+      Heaps::deallocate(block);
+    });
+  }
+  while (asleep != count) support::yield();
+  const rsb_stats stats = Heaps::stats();
+  CHECK(stats.live_blocks == count);
+  CHECK(stats.cached_bytes <= 2 * rsb::CacheOptions{}.bytes);
+  end = true;
+  sleepers.clear();
+  threads::expect_nothing_left<Heaps>();
+}
+
+TEST_CASE("an allocation gets what lies in the caches of idle threads") {
+  using Pool = threads::Own<CachedPool>;
+  std::atomic<bool> end{false};
+  std::atomic<bool> ready{false};
+  std::jthread holder([&] {
+    for (int round = 0; round < 5; round++) {  // so that its magazines grow
+      void* blocks[100];
+      for (void*& block : blocks) block = Pool::allocate(1024);
+      for (void* block : blocks) Pool::deallocate(block);
+    }
+    ready = true;
+    while (!end) support::rest();
+  });
+  while (!ready) support::yield();
+  CHECK(Pool::stats().cached_bytes > 0);
+  const size_t cached = Pool::stats().cached_bytes;
+  void* first = nullptr;  // of a list
+  size_t count = 0;
+  while (void* const block = Pool::allocate(512)) {
+    *static_cast<void**>(block) = first;
+    first = block;
+    count++;
+  }
+  CHECK(cached > 512);
+  CHECK(Pool::stats().cached_bytes == 0);
+  CHECK(Pool::stats().live_blocks == count);
+  while (first != nullptr) {
+    void* const block = first;
+    first = *static_cast<void**>(block);
+    Pool::deallocate(block);
+  }
+  end = true;
+  holder.join();
+  threads::expect_nothing_left<Pool>();
+}
