@@ -64,6 +64,15 @@ struct Narrow {
                                             .batch_bytes = 512};
 };
 
+// As where no thread can be told of what another one has stored: nobody's cache can be taken.
+struct DeafSeats : rsb::platform::ThreadSeats<DeafSeats> {
+  static unsigned caches() noexcept { return 3; }
+  static bool heavy_barrier() noexcept { return false; }
+};
+struct Deaf : Narrow {
+  using Seats = DeafSeats;
+};
+
 // A pool has nowhere to acquire caches from: they lie in the heap object.
 struct PoolSeats : rsb::platform::ThreadSeats<PoolSeats> {
   static constexpr unsigned most_caches = 3;
@@ -126,7 +135,8 @@ class IdleHolders {
 }  // namespace
 
 TEST_CASE_TEMPLATE("blocks of all sizes wander between more threads than there are caches", Heap,
-                   threads::Own<Crowded>, threads::Own<Narrow>, threads::Own<CachedPool>) {
+                   threads::Own<Crowded>, threads::Own<Narrow>, threads::Own<Deaf>,
+                   threads::Own<CachedPool>) {
   threads::let_wander<Heap>(4, 18);
 }
 
