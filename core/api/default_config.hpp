@@ -3,21 +3,10 @@
 // struct.
 #pragma once
 
-#include "rsb/options.hpp"
-#include "rsb/platform.hpp"
+#include "platform_config.hpp"
 
 namespace rsb {
 
-struct Instance {
-  using Pages = platform::Pages;
-  using Lock = platform::Lock;
-  static constexpr Options options = [] {
-    Options o = platform::options;
-    o.checks = Checks::RSB_CHECKS;
-    return o;
-  }();
-  // Called, without the lock, whenever an allocation fails.
-  static void exhausted() noexcept { platform::exhausted(); }
-};
+struct Instance : PlatformConfig {};
 
 }  // namespace rsb
