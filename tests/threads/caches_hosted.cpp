@@ -8,7 +8,7 @@
 
 #include "rsb/cached_inspector.hpp"
 #include "rsb/thread_seats.hpp"
-#include "threads/heaps.hpp"
+#include "threads/heaps_hosted.hpp"
 
 using threads::Tally;
 
@@ -47,16 +47,7 @@ struct Narrow {
   using Pages = rsb::platform::Pages;
   using Lock = rsb::platform::Lock;
   using Seats = NarrowSeats;
-  static constexpr rsb::Options options{
-      .page_size = 4 * rsb::KiB,
-      .span_size = 16 * rsb::KiB,
-      .acquire_size = 128 * rsb::KiB,
-      .acquire_alignment = 4 * rsb::KiB,
-      .keep_free = 256 * rsb::KiB,
-      .discard_size = 8 * rsb::KiB,
-      .radix_leaf_bits = 10,
-      .radix_inner_bits = 14,
-  };
+  static constexpr rsb::Options options = threads::Restless::options;
   static constexpr rsb::CacheOptions caches{.bytes = 4 * rsb::KiB,
                                             .most_bytes = 8 * rsb::KiB,
                                             .magazine = 16,

@@ -3,8 +3,13 @@
 #include "rsb/bits.hpp"
 #include "rsb/rsb.h"
 #include "support/built_instance.hpp"
+#include "support/taken_blocks.hpp"
 
 using namespace rsb;
+using support::blocks;
+using support::count;
+using support::lies_in;
+using support::release_all;
 using support::stats;
 
 namespace {
@@ -15,25 +20,8 @@ char tiny[100];  // too small: passed over
 char late[64 * KiB];
 alignas(4 * KiB) char pages[10][8 * KiB];  // each with a page to give, and not a span
 
-bool lies_in(const void* p, const char* pool, size_t bytes) {
-  return bytes_from(pool, p) < bytes;
-}
-
-// Takes blocks of a span until there are none; how many of them lie in the pool.
-void* blocks[64];
-size_t count = 0;
-size_t take_all(const char* pool, size_t bytes) {
-  size_t inside = 0;
-  while (count < 64 && (blocks[count] = rsb_malloc(4 * KiB)) != nullptr) {
-    support::fill(blocks[count], 4 * KiB, 0xff);
-    inside += lies_in(blocks[count], pool, bytes);
-    count++;
-  }
-  return inside;
-}
-void release_all() {
-  while (count != 0) rsb_free(blocks[--count]);
-}
+// Blocks of a span.
+constexpr auto take_all = support::take_all<4 * KiB>;
 
 }  // namespace
 

@@ -5,9 +5,14 @@
 #include "rsb/bits.hpp"
 #include "rsb/rsb.h"
 #include "support/built_instance.hpp"
+#include "support/taken_blocks.hpp"
 
 using namespace rsb;
+using support::blocks;
+using support::count;
+using support::lies_in;
 using support::opaque;
+using support::release_all;
 using support::stats;
 
 // What rsb::libc defines elsewhere.
@@ -22,26 +27,8 @@ char first[16 * KiB];
 char second[8 * KiB];
 char late[8 * KiB];
 
-bool lies_in(const void* p, const char* pool, size_t bytes) {
-  return bytes_from(pool, p) < bytes;
-}
-
-void* blocks[64];
-size_t count = 0;
-
-// Takes blocks of 1 KiB until there are none; how many of them lie in the pool.
-size_t take_all(const char* pool, size_t bytes) {
-  size_t inside = 0;
-  while (count < 64 && (blocks[count] = rsb_malloc(1 * KiB)) != nullptr) {
-    support::fill(blocks[count], 1 * KiB, 0xff);
-    inside += lies_in(blocks[count], pool, bytes);
-    count++;
-  }
-  return inside;
-}
-void release_all() {
-  while (count != 0) rsb_free(blocks[--count]);
-}
+// Blocks of 1 KiB.
+constexpr auto take_all = support::take_all<1 * KiB>;
 
 size_t freed = 0;
 int free_one(size_t) {
