@@ -265,8 +265,8 @@ class CachedHeap : Heap<Config> {
   // ---- Slow paths: entered with the seat inside ----
 
   [[gnu::noinline]] void* allocate_slowly(SizeClass c) noexcept {
-    Seat& seat = seats_.mine();
-    seat.leave();
+    seats_.mine().leave();
+    Seat& seat = own_seat();
     if (!has_cache(seat)) return allocate_alone(c);
 
     void* slots[cache_options.batch];
@@ -291,8 +291,8 @@ class CachedHeap : Heap<Config> {
   }
 
   [[gnu::noinline]] void deallocate_slowly(void* block, SizeClass c) noexcept {
-    Seat& seat = seats_.mine();
-    seat.leave();
+    seats_.mine().leave();
+    Seat& seat = own_seat();
     if (!has_cache(seat)) return Base::deallocate(block);
 
     void* slots[2 * cache_options.batch + 1];
@@ -337,8 +337,9 @@ class CachedHeap : Heap<Config> {
     if (flush_all()) {
       if (void* const block = allocate(Insist::no)) return block;
     }
-    Seat& seat = seats_.mine();
+    Seat& seat = own_seat();
     const Seat::Membership before = seat.membership;
+    if (before == Seat::Membership::apart) return allocate(Insist::yes);
     seat.membership = Seat::Membership::apart;
     set_.give_back(seat);
     void* const block = allocate(Insist::yes);
@@ -495,6 +496,15 @@ class CachedHeap : Heap<Config> {
 
   // ---- Claiming ----
 
+  // mine() is for those who only enter it.
+  Seat& own_seat() noexcept {
+    if constexpr (requires { seats_.own(); }) {
+      return seats_.own();
+    } else {
+      return seats_.mine();
+    }
+  }
+
   // Whether the thread has a cache now; if not, it may have to wait until one has looked into it.
   bool has_cache(Seat& seat) noexcept {
     if (seat.cache() != nullptr) return true;
@@ -506,6 +516,7 @@ class CachedHeap : Heap<Config> {
   }
 
   [[gnu::noinline, gnu::cold]] bool claim(Seat& seat) noexcept {
+    if (seat.membership == Seat::Membership::apart) return false;  // it may be many threads' seat
     if (seat.membership == Seat::Membership::none) join(seat);
     if (seat.membership == Seat::Membership::member && set_.claim(seat) != nullptr) return true;
     seat.patience = Set::patience;

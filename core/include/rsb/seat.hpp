@@ -136,6 +136,12 @@ concept Seats = requires(S seats, Seat& seat, ThreadEnd end, void* heap) {
   noexcept->SameAs<unsigned>;
 };
 
+// Optional: own() is for platforms on which a thread comes to a seat of its own only in time. Then
+//   mine() may be one seat for all threads that have none, which is `apart`: they all enter and
+//   leave it, and it never has a cache. own() is the calling thread's own, which it gets now; or
+//   that shared one, if it can or shall get none. Called while the heap has no lock; may not
+//   allocate from the heap.
+//
 // Optional: S::SetLock is the lock of the set of caches, if not the same type as the heap's.
 //
 // Optional: S::most_caches says at compile time how many caches there are; they then lie in the
