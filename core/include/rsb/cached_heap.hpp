@@ -166,11 +166,22 @@ class CachedHeap : Heap<Config> {
 
   // The calling thread's cache is as good as unclaimed from now on, until it allocates or releases
   // again: for a thread that will not for long.
-  [[gnu::cold]] void give_back_cache() noexcept { set_.give_back(seats_.mine()); }
+  [[gnu::cold]] void give_back_cache() noexcept { set_.give_back_own(seats_); }
+
+  // The same for a CPU, below CpuSeats' number of them, which has gone offline; by whoever takes it
+  // down. One that is not, is waited for if it is at work on its cache, and claims another when it
+  // allocates or releases again. Constant time.
+  //
+  // What lies in a cache that was given back stays there for whoever claims it next, or until all
+  // are emptied.
+  [[gnu::cold]] void give_back_cache(unsigned cpu) noexcept requires PinnedSeats<TheSeats> {
+    set_.take_back(seats_.of(cpu));
+  }
 
   // Around fork: before, then one of the others. The heap's own lock is taken after the first, and
   // given up before the others.
   void before_fork() noexcept {
+    static_assert(!PinnedSeats<TheSeats>, "processes fork, and their seats are threads'");
     bool may_wait = true;
     if constexpr (KnowsHolder<typename Config::Lock>) {
       may_wait = !this->pages_.lock_.is_held_by_this_thread();
@@ -190,14 +201,34 @@ class CachedHeap : Heap<Config> {
   using Seizure = typename Set::Seizure;
   using LockGuard = typename Base::LockGuard;
 
+  // The calling thread at work on its cache, for a scope: it neither waits nor calls anything
+  // there. To find its seat is part of it: a thread may have another one the next time
+  // (PinnedSeats).
+  class Visit {
+   public:
+    [[gnu::always_inline]] explicit Visit(TheSeats& seats) noexcept
+        : pinned_(seats), seat_(seats.mine()), cache_(seat_.template enter<TheSeats>()) {}
+    [[gnu::always_inline]] ~Visit() { seat_.leave(); }
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+
+    // Null: it has none.
+    TheCache* cache() const noexcept { return static_cast<TheCache*>(cache_); }
+
+   private:
+    Pinned<TheSeats> pinned_;
+    Seat& seat_;
+    void* const cache_;
+  };
+
   // ---- Fast paths ----
 
   [[gnu::always_inline]] void* allocate_slot(SizeClass c) noexcept {
-    Seat& seat = seats_.mine();
-    if (void* const cache = seat.enter<TheSeats>()) [[likely]] {
-      if (void* const slot = static_cast<TheCache*>(cache)->magazines[c].pop()) [[likely]] {
-        seat.leave();
-        return slot;
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) [[likely]] {
+        if (void* const slot = cache->magazines[c].pop()) [[likely]]
+          return slot;
       }
     }
     return allocate_slowly(c);
@@ -209,11 +240,11 @@ class CachedHeap : Heap<Config> {
     if (!seems_slot(span, block)) [[unlikely]]
       return deallocate_doubtful(block);
     const SizeClass c = span->size_class;
-    Seat& seat = seats_.mine();
-    if (void* const cache = seat.enter<TheSeats>()) [[likely]] {
-      if (static_cast<TheCache*>(cache)->magazines[c].push(block)) [[likely]] {
-        seat.leave();
-        return;
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) [[likely]] {
+        if (cache->magazines[c].push(block)) [[likely]]
+          return;
       }
     }
     deallocate_slowly(block, c);
@@ -262,89 +293,83 @@ class CachedHeap : Heap<Config> {
     return is_slot(span, block) ? span->size_class : Classes::none;
   }
 
-  // ---- Slow paths: entered with the seat inside ----
+  // ---- Slow paths ----
 
   [[gnu::noinline]] void* allocate_slowly(SizeClass c) noexcept {
-    Seat& seat = seats_.mine();
-    seat.leave();
-    if (!has_cache(seat)) return allocate_alone(c);
+    if (!has_cache()) return allocate_alone(c);
 
     void* slots[cache_options.batch];
     size_t surplus = 0;
     size_t wanted = 1;
-    if (TheCache* const cache = enter(seat)) {
-      Magazine& m = cache->magazines[c];
-      if (void* const slot = m.pop()) {  // it had only been seized, or comes from another thread
-        seat.leave();
-        return slot;
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) {
+        Magazine& m = cache->magazines[c];
+        if (void* const slot = m.pop()) return slot;  // only seized, or comes from another thread
+        surplus = cache->found_empty(c, set_.budget, slots);
+        wanted = larger(smaller(TheCache::batch(c), m.capacity()), 1);
       }
-      surplus = cache->found_empty(c, set_.budget, slots);
-      wanted = larger(smaller(TheCache::batch(c), m.capacity()), 1);
     }
-    seat.leave();
     give_slots(slots, surplus);
 
     const size_t got = Base::allocate_slots(c, slots, wanted);
     if (got == 0) return allocate_alone(c);
-    put(seat, c, slots + 1, got - 1);
+    put(c, slots + 1, got - 1);
     return slots[0];
   }
 
   [[gnu::noinline]] void deallocate_slowly(void* block, SizeClass c) noexcept {
-    Seat& seat = seats_.mine();
-    seat.leave();
-    if (!has_cache(seat)) return Base::deallocate(block);
+    if (!has_cache()) return Base::deallocate(block);
 
     void* slots[2 * cache_options.batch + 1];
     size_t surplus = 0;
     bool is_second = false;
-    if (TheCache* const cache = enter(seat)) {
-      Magazine& m = cache->magazines[c];
-      is_second = m.top() == block;
-      if (!is_second && m.is_full()) {
-        surplus = cache->found_full(c, set_.budget, slots);
-        if (m.is_full()) surplus += m.take(slots + surplus, TheCache::batch(c));
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) {
+        Magazine& m = cache->magazines[c];
+        is_second = m.top() == block;
+        if (!is_second && m.is_full()) {
+          surplus = cache->found_full(c, set_.budget, slots);
+          if (m.is_full()) surplus += m.take(slots + surplus, TheCache::batch(c));
+        }
+        if (!is_second && !m.push(block)) slots[surplus++] = block;  // no room for a single one
+      } else {
+        slots[surplus++] = block;
       }
-      if (!is_second && !m.push(block)) slots[surplus++] = block;  // no room for a single one
-    } else {
-      slots[surplus++] = block;
     }
-    seat.leave();
     if (is_second) raise(Fault::double_free, block);
     give_slots(slots, surplus);
   }
 
   // From the heap.
   [[gnu::noinline]] void* allocate_alone(SizeClass c) noexcept {
-    return by_all_means([&](Insist insist) {
+    return by_all_means(options.span_size, [&] {
       this->pages_.lock_.lock();
-      return Base::allocate_slot_locked(c, insist);
+      return Base::allocate_slot_locked(c, Insist::no);
     });
   }
 
   [[gnu::noinline]] void* allocate_pages(size_t size, size_t alignment, Fill fill) noexcept {
     if (size > max_object_bytes) return Base::allocate_large(size, alignment, fill);
-    return by_all_means(
-        [&](Insist insist) { return Base::allocate_large(size, alignment, fill, insist); });
+    return by_all_means(size,
+                        [&] { return Base::allocate_large(size, alignment, fill, Insist::no); });
   }
 
-  // What lies in caches, before the heap asks its user for memory. What the user's handler then
-  // releases must come to the heap, not to this thread's cache.
+  // What lies in caches, before the user is asked for memory: `bytes`. And again after that: what
+  // the user's handler releases goes to caches.
   template <class Allocate>
-  void* by_all_means(Allocate allocate) noexcept {
-    if (void* const block = allocate(Insist::no)) [[likely]]
-      return block;
-    if (flush_all()) {
-      if (void* const block = allocate(Insist::no)) return block;
-    }
-    Seat& seat = seats_.mine();
-    const Seat::Membership before = seat.membership;
-    seat.membership = Seat::Membership::apart;
-    set_.give_back(seat);
-    void* const block = allocate(Insist::yes);
-    seat.membership = before;
-    seat.patience = 0;
-    return block;
+  void* by_all_means(size_t bytes, Allocate allocate) noexcept {
+    do {
+      if (void* const block = allocate()) [[likely]]
+        return block;
+      if (flush_all()) {
+        if (void* const block = allocate()) return block;
+      }
+    } while (Base::ask_handler(bytes));
+    LockGuard guard(this->pages_.lock_);
+    this->pages_.give_up(guard);
+    return nullptr;
   }
 
   [[gnu::noinline]] void* reallocate_to(void* block, size_t size, size_t alignment,
@@ -355,8 +380,9 @@ class CachedHeap : Heap<Config> {
       if (c != Classes::none) return move_to(block, from, size, alignment, c);
     }
     if (size > max_object_bytes) return Base::reallocate_to(block, size, alignment, c);
-    return by_all_means(
-        [&](Insist insist) { return Base::reallocate_to(block, size, alignment, c, insist); });
+    const size_t bytes = c == Classes::none ? size : options.span_size;
+    return by_all_means(bytes,
+                        [&] { return Base::reallocate_to(block, size, alignment, c, Insist::no); });
   }
 
   // Both are of a bin.
@@ -380,34 +406,34 @@ class CachedHeap : Heap<Config> {
   // That it was released is seen, so far, if it was the last of its class.
   void refuse_if_on_top(const void* block, SizeClass c) noexcept {
     if constexpr (!checked) return;
-    Seat& seat = seats_.mine();
     bool is_free = false;
-    if (TheCache* const cache = enter(seat)) is_free = cache->magazines[c].top() == block;
-    seat.leave();
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) is_free = cache->magazines[c].top() == block;
+    }
     if (is_free) raise(Fault::double_free, block);
   }
 
   // Null: there is none at once.
   void* allocate_if_easy(SizeClass c) noexcept {
-    Seat& seat = seats_.mine();
     void* slot = nullptr;
-    if (TheCache* const cache = enter(seat)) slot = cache->magazines[c].pop();
-    seat.leave();
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) slot = cache->magazines[c].pop();
+    }
     if (slot == nullptr) Base::allocate_slots(c, &slot, 1);
     return slot;
   }
 
   // ---- Between caches and heap ----
 
-  static TheCache* enter(Seat& seat) noexcept {
-    return static_cast<TheCache*>(seat.enter<TheSeats>());
-  }
-
   // Into the thread's magazine, and what there is no room for, back.
-  void put(Seat& seat, SizeClass c, void** slots, size_t count) noexcept {
+  void put(SizeClass c, void** slots, size_t count) noexcept {
     size_t put = 0;
-    if (TheCache* const cache = enter(seat)) put = cache->magazines[c].put(slots, count);
-    seat.leave();
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) put = cache->magazines[c].put(slots, count);
+    }
     if (put != count) give_slots(slots + put, count - put);
   }
 
@@ -434,7 +460,7 @@ class CachedHeap : Heap<Config> {
   class Emptied {
    public:
     explicit Emptied(CachedHeap& heap) noexcept
-        : heap_(heap), caches_(heap.set_.take_all(heap.seats_.mine())) {
+        : heap_(heap), caches_(heap.set_.take_all(heap.seats_)) {
       for (TheCache* cache = caches_; cache != nullptr; cache = cache->next) {
         flush(*cache);
         heap.set_.budget.give(cache->borrowed());
@@ -496,20 +522,31 @@ class CachedHeap : Heap<Config> {
   // ---- Claiming ----
 
   // Whether the thread has a cache now; if not, it may have to wait until one has looked into it.
-  bool has_cache(Seat& seat) noexcept {
-    if (seat.cache() != nullptr) return true;
-    if (seat.patience != 0) {
-      seat.patience--;
-      return false;
+  bool has_cache() noexcept {
+    {
+      const Pinned pinned(seats_);
+      Seat& seat = seats_.mine();
+      if (seat.cache() != nullptr) return true;
+      if (seat.patience != 0) {
+        seat.patience--;
+        return false;
+      }
     }
-    return claim(seat);
+    return claim();
   }
 
-  [[gnu::noinline, gnu::cold]] bool claim(Seat& seat) noexcept {
-    if (seat.membership == Seat::Membership::none) join(seat);
-    if (seat.membership == Seat::Membership::member && set_.claim(seat) != nullptr) return true;
-    seat.patience = Set::patience;
-    return false;
+  [[gnu::noinline, gnu::cold]] bool claim() noexcept {
+    if constexpr (PinnedSeats<TheSeats>) {
+      make_caches();  // in the heap object; and CPUs have nothing to join for
+    } else {
+      Seat& seat = seats_.mine();
+      if (seat.membership == Seat::Membership::none) join(seat);
+      if (seat.membership != Seat::Membership::member) {
+        seat.patience = Set::patience;
+        return false;
+      }
+    }
+    return set_.claim(seats_);
   }
 
   // Once a thread, without a lock: what is called here may allocate from this heap.
