@@ -22,7 +22,7 @@
 //
 // Checks. Pointers that are foreign, misaligned or interior, wrong sizes, and second releases of
 // what the heap has back, are caught at once. A second release of what lies in a cache is caught at
-// once if it lies on top of its magazine in the calling thread's cache; else when a batch brings
+// once if it lies on top of its magazine in the cache that the call finds; else when a batch brings
 // the second one back to the heap. Until then the block may be handed out twice.
 //
 // Shortcomings. Slots in a cache count as used where spans are concerned: caches keep up to
@@ -30,7 +30,8 @@
 // statistics but used_bytes and cached_*.
 //
 // Whose calls: any thread's, and handlers' only of functions named _nowait, as for Heap. (Those
-// know nothing of caches.) The lock is the heap's for batches, and one of its type for the set.
+// know nothing of caches.) The lock is the heap's for batches, and one of its type for the set,
+// unless the seats say otherwise. In a preemptible kernel: see CpuSeats.
 #pragma once
 
 #include "rsb/cache_set.hpp"
