@@ -214,7 +214,9 @@ concept PreemptibleCpus = requires {
 };
 
 // One seat for each CPU of a preemptible kernel, whose numbers are below `cpus`. The heap may be
-// called with preemption on or off; the page source is called as the heap was.
+// called with preemption on or off; the page source is called as the heap was. The heap's lock must
+// be one whose holder is not preempted, as SetLock or InterruptSpinLock: it is waited for with
+// preemption off, too, on the holder's CPU perhaps.
 //
 // Interrupt handlers call functions named _nowait only, and so does who holds what a handler waits
 // for (a spinlock taken with interrupts masked): a CPU whose caches are being seized is waited for,
