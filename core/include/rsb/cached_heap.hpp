@@ -23,14 +23,15 @@
 // Checks. The same as Heap's, at the same moments: a slot in a cache is marked as free slots are
 // (span.hpp), and nothing else is written to it. That its first bytes were written to is seen when
 // it is handed out again, or goes back to the heap. Of blocks of 4 bytes, a second release is seen
-// while the first is among the last 16 of this thread, or of the span.
+// while the first is among the last 16 in the cache that the call finds, or of the span.
 //
 // Shortcomings. Slots in a cache count as used where spans are concerned: caches keep up to
 // CacheOptions::bytes each, on average, from being given back. What is cached is counted in no
 // statistics but used_bytes and cached_*.
 //
 // Whose calls: any thread's, and handlers' only of functions named _nowait, as for Heap. (Those
-// know nothing of caches.) The lock is the heap's for batches, and one of its type for the set.
+// know nothing of caches.) The lock is the heap's for batches, and one of its type for the set,
+// unless the seats say otherwise. In a preemptible kernel: see CpuSeats.
 #pragma once
 
 #include "rsb/cache_set.hpp"
@@ -168,11 +169,22 @@ class CachedHeap : Heap<Config> {
 
   // The calling thread's cache is as good as unclaimed from now on, until it allocates or releases
   // again: for a thread that will not for long.
-  [[gnu::cold]] void give_back_cache() noexcept { set_.give_back(seats_.mine()); }
+  [[gnu::cold]] void give_back_cache() noexcept { set_.give_back_own(seats_); }
+
+  // The same for a CPU, below CpuSeats' number of them, which has gone offline; by whoever takes it
+  // down. One that is not, is waited for if it is at work on its cache, and claims another when it
+  // allocates or releases again. Constant time.
+  //
+  // What lies in a cache that was given back stays there for whoever claims it next, or until all
+  // are emptied.
+  [[gnu::cold]] void give_back_cache(unsigned cpu) noexcept requires PinnedSeats<TheSeats> {
+    set_.take_back(seats_.of(cpu));
+  }
 
   // Around fork: before, then one of the others. The heap's own lock is taken after the first, and
   // given up before the others.
   void before_fork() noexcept {
+    static_assert(!PinnedSeats<TheSeats>, "processes fork, and their seats are threads'");
     bool may_wait = true;
     if constexpr (KnowsHolder<typename Config::Lock>) {
       may_wait = !this->pages_.lock_.is_held_by_this_thread();
@@ -192,17 +204,36 @@ class CachedHeap : Heap<Config> {
   using Seizure = typename Set::Seizure;
   using LockGuard = typename Base::LockGuard;
 
+  // The calling thread at work on its cache, for a scope: it neither waits nor calls anything
+  // there. To find its seat is part of it: a thread may have another one the next time
+  // (PinnedSeats).
+  class Visit {
+   public:
+    [[gnu::always_inline]] explicit Visit(TheSeats& seats) noexcept
+        : pinned_(seats), seat_(seats.mine()), cache_(seat_.template enter<TheSeats>()) {}
+    [[gnu::always_inline]] ~Visit() { seat_.leave(); }
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+
+    // Null: it has none.
+    TheCache* cache() const noexcept { return static_cast<TheCache*>(cache_); }
+
+   private:
+    Pinned<TheSeats> pinned_;
+    Seat& seat_;
+    void* const cache_;
+  };
+
   // ---- Fast paths ----
 
   [[gnu::always_inline]] void* allocate_slot(SizeClass c) noexcept {
-    Seat& seat = seats_.mine();
-    if (void* const cache = seat.enter<TheSeats>()) [[likely]] {
-      if (void* const slot = static_cast<TheCache*>(cache)->magazines[c].pop()) [[likely]] {
-        seat.leave();
-        return unmarked(slot, c);
-      }
+    void* slot = nullptr;
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) [[likely]]
+        slot = cache->magazines[c].pop();
     }
-    return allocate_slowly(c);
+    return slot != nullptr ? unmarked(slot, c) : allocate_slowly(c);
   }
 
   // The span is that of the block's page.
@@ -212,12 +243,12 @@ class CachedHeap : Heap<Config> {
       return deallocate_doubtful(block);
     const SizeClass c = span->size_class;
     Base::mark_as_cached(span, block);
-    Seat& seat = seats_.mine();
-    if (void* const cache = seat.enter<TheSeats>()) [[likely]] {
-      Magazine& m = static_cast<TheCache*>(cache)->magazines[size_t{c}];
-      if (m.push(block)) [[likely]] {
-        seat.leave();
-        return;
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) [[likely]] {
+        Magazine& m = cache->magazines[size_t{c}];
+        if (m.push(block)) [[likely]]
+          return;
       }
     }
     deallocate_slowly(block, c);
@@ -292,96 +323,95 @@ class CachedHeap : Heap<Config> {
   void refuse_if_recent(const Span* span, const void* block) noexcept {
     if (!checked || span->slot_units > 1) return;
     if (!span->looks_free(block, Base::offset_in_span(span, block))) return;
-    Seat& seat = seats_.mine();
     bool is_free = false;
-    if (TheCache* const cache = enter(seat)) {
-      is_free = cache->magazines[span->size_class].has_among_last(Span::recent, block);
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) {
+        is_free = cache->magazines[span->size_class].has_among_last(Span::recent, block);
+      }
     }
-    seat.leave();
     if (is_free) raise(Fault::double_free, block);
   }
 
-  // ---- Slow paths: entered with the seat inside ----
+  // ---- Slow paths ----
 
   [[gnu::noinline]] void* allocate_slowly(SizeClass c) noexcept {
-    Seat& seat = seats_.mine();
-    seat.leave();
-    if (!has_cache(seat)) return allocate_alone(c);
+    if (!has_cache()) return allocate_alone(c);
 
     void* slots[cache_options.batch];
     size_t surplus = 0;
     size_t wanted = 1;
-    if (TheCache* const cache = enter(seat)) {
-      Magazine& m = cache->magazines[c];
-      if (void* const slot = m.pop()) {  // it had only been seized, or comes from another thread
-        seat.leave();
-        return unmarked(slot, c);
+    void* found = nullptr;
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) {
+        Magazine& m = cache->magazines[c];
+        found = m.pop();  // the cache was only seized, or comes from another thread
+        if (found == nullptr) {
+          surplus = cache->found_empty(c, set_.budget, slots);
+          wanted = larger(smaller(TheCache::batch(c), m.capacity()), 1);
+        }
       }
-      surplus = cache->found_empty(c, set_.budget, slots);
-      wanted = larger(smaller(TheCache::batch(c), m.capacity()), 1);
     }
-    seat.leave();
+    if (found != nullptr) return unmarked(found, c);
     give_slots(slots, surplus);
 
     const size_t got = Base::allocate_slots(c, slots, wanted);
     if (got == 0) return allocate_alone(c);
-    put(seat, c, slots + 1, got - 1);
+    put(c, slots + 1, got - 1);
     return unmarked(slots[0], c);
   }
 
   // The block is marked already.
   [[gnu::noinline]] void deallocate_slowly(void* block, SizeClass c) noexcept {
-    Seat& seat = seats_.mine();
-    seat.leave();
-    if (!has_cache(seat)) return Base::deallocate(unmarked(block, c));
+    if (!has_cache()) return Base::deallocate(unmarked(block, c));
 
     void* slots[2 * cache_options.batch + 1];
     size_t surplus = 0;
-    if (TheCache* const cache = enter(seat)) {
-      Magazine& m = cache->magazines[c];
-      if (m.is_full()) {
-        surplus = cache->found_full(c, set_.budget, slots);
-        if (m.is_full()) surplus += m.take(slots + surplus, TheCache::batch(c));
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) {
+        Magazine& m = cache->magazines[c];
+        if (m.is_full()) {
+          surplus = cache->found_full(c, set_.budget, slots);
+          if (m.is_full()) surplus += m.take(slots + surplus, TheCache::batch(c));
+        }
+        if (!m.push(block)) slots[surplus++] = block;  // no room for a single one
+      } else {
+        slots[surplus++] = block;
       }
-      if (!m.push(block)) slots[surplus++] = block;  // no room for a single one
-    } else {
-      slots[surplus++] = block;
     }
-    seat.leave();
     give_slots(slots, surplus);
   }
 
   // From the heap.
   [[gnu::noinline]] void* allocate_alone(SizeClass c) noexcept {
-    return by_all_means([&](Insist insist) {
+    return by_all_means(options.span_size, [&] {
       this->pages_.lock_.lock();
-      return Base::allocate_slot_locked(c, insist);
+      return Base::allocate_slot_locked(c, Insist::no);
     });
   }
 
   [[gnu::noinline]] void* allocate_pages(size_t size, size_t alignment, Fill fill) noexcept {
     if (size > max_object_bytes) return Base::allocate_large(size, alignment, fill);
-    return by_all_means(
-        [&](Insist insist) { return Base::allocate_large(size, alignment, fill, insist); });
+    return by_all_means(size,
+                        [&] { return Base::allocate_large(size, alignment, fill, Insist::no); });
   }
 
-  // What lies in caches, before the heap asks its user for memory. What the user's handler then
-  // releases must come to the heap, not to this thread's cache.
+  // What lies in caches, before the user is asked for memory: `bytes`. And again after that: what
+  // the user's handler releases goes to caches.
   template <class Allocate>
-  void* by_all_means(Allocate allocate) noexcept {
-    if (void* const block = allocate(Insist::no)) [[likely]]
-      return block;
-    if (flush_all()) {
-      if (void* const block = allocate(Insist::no)) return block;
-    }
-    Seat& seat = seats_.mine();
-    const Seat::Membership before = seat.membership;
-    seat.membership = Seat::Membership::apart;
-    set_.give_back(seat);
-    void* const block = allocate(Insist::yes);
-    seat.membership = before;
-    seat.patience = 0;
-    return block;
+  void* by_all_means(size_t bytes, Allocate allocate) noexcept {
+    do {
+      if (void* const block = allocate()) [[likely]]
+        return block;
+      if (flush_all()) {
+        if (void* const block = allocate()) return block;
+      }
+    } while (Base::ask_handler(bytes));
+    LockGuard guard(this->pages_.lock_);
+    this->pages_.give_up(guard);
+    return nullptr;
   }
 
   [[gnu::noinline]] void* reallocate_to(void* block, size_t size, size_t alignment,
@@ -391,8 +421,9 @@ class CachedHeap : Heap<Config> {
       if (c != Classes::none) return move_to(block, span->size_class, size, alignment, c);
     }
     if (size > max_object_bytes) return Base::reallocate_to(block, size, alignment, c);
-    return by_all_means(
-        [&](Insist insist) { return Base::reallocate_to(block, size, alignment, c, insist); });
+    const size_t bytes = c == Classes::none ? size : options.span_size;
+    return by_all_means(bytes,
+                        [&] { return Base::reallocate_to(block, size, alignment, c, Insist::no); });
   }
 
   // Both are of a bin.
@@ -415,25 +446,24 @@ class CachedHeap : Heap<Config> {
 
   // Null: there is none at once.
   void* allocate_if_easy(SizeClass c) noexcept {
-    Seat& seat = seats_.mine();
     void* slot = nullptr;
-    if (TheCache* const cache = enter(seat)) slot = cache->magazines[c].pop();
-    seat.leave();
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) slot = cache->magazines[c].pop();
+    }
     if (slot == nullptr && Base::allocate_slots(c, &slot, 1) == 0) return nullptr;
     return unmarked(slot, c);
   }
 
   // ---- Between caches and heap ----
 
-  static TheCache* enter(Seat& seat) noexcept {
-    return static_cast<TheCache*>(seat.enter<TheSeats>());
-  }
-
   // Into the thread's magazine, and what there is no room for, back.
-  void put(Seat& seat, SizeClass c, void** slots, size_t count) noexcept {
+  void put(SizeClass c, void** slots, size_t count) noexcept {
     size_t put = 0;
-    if (TheCache* const cache = enter(seat)) put = cache->magazines[c].put(slots, count);
-    seat.leave();
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) put = cache->magazines[c].put(slots, count);
+    }
     if (put != count) give_slots(slots + put, count - put);
   }
 
@@ -446,9 +476,10 @@ class CachedHeap : Heap<Config> {
 
   // From a magazine or a batch, to where it remains free.
   [[noreturn, gnu::cold, gnu::noinline]] void refuse_overwritten(void* slot, SizeClass c) noexcept {
-    Seat& seat = seats_.mine();
-    if (TheCache* const cache = enter(seat)) cache->magazines[c].put(&slot, 1);
-    seat.leave();
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) cache->magazines[c].put(&slot, 1);
+    }
     raise(Fault::overwritten_link, slot);
   }
 
@@ -476,7 +507,7 @@ class CachedHeap : Heap<Config> {
   class Emptied {
    public:
     explicit Emptied(CachedHeap& heap) noexcept
-        : heap_(heap), caches_(heap.set_.take_all(heap.seats_.mine())) {
+        : heap_(heap), caches_(heap.set_.take_all(heap.seats_)) {
       for (TheCache* cache = caches_; cache != nullptr; cache = cache->next) {
         flush(*cache);
         heap.set_.budget.give(cache->borrowed());
@@ -538,20 +569,31 @@ class CachedHeap : Heap<Config> {
   // ---- Claiming ----
 
   // Whether the thread has a cache now; if not, it may have to wait until one has looked into it.
-  bool has_cache(Seat& seat) noexcept {
-    if (seat.cache() != nullptr) return true;
-    if (seat.patience != 0) {
-      seat.patience--;
-      return false;
+  bool has_cache() noexcept {
+    {
+      const Pinned pinned(seats_);
+      Seat& seat = seats_.mine();
+      if (seat.cache() != nullptr) return true;
+      if (seat.patience != 0) {
+        seat.patience--;
+        return false;
+      }
     }
-    return claim(seat);
+    return claim();
   }
 
-  [[gnu::noinline, gnu::cold]] bool claim(Seat& seat) noexcept {
-    if (seat.membership == Seat::Membership::none) join(seat);
-    if (seat.membership == Seat::Membership::member && set_.claim(seat) != nullptr) return true;
-    seat.patience = Set::patience;
-    return false;
+  [[gnu::noinline, gnu::cold]] bool claim() noexcept {
+    if constexpr (PinnedSeats<TheSeats>) {
+      make_caches();  // in the heap object; and CPUs have nothing to join for
+    } else {
+      Seat& seat = seats_.mine();
+      if (seat.membership == Seat::Membership::none) join(seat);
+      if (seat.membership != Seat::Membership::member) {
+        seat.patience = Set::patience;
+        return false;
+      }
+    }
+    return set_.claim(seats_);
   }
 
   // Once a thread, without a lock: what is called here may allocate from this heap.

@@ -22,7 +22,7 @@ class CachedHeapInspector {
   explicit CachedHeapInspector(TheHeap& heap) noexcept : heap_(heap) {}
 
   [[gnu::cold]] Stats stats() noexcept {
-    Seizure all(heap_.set_, heap_.seats_.mine());
+    Seizure all(heap_.set_, heap_.seats_);
     Stats s = inspect(base()).stats();
     all.for_each([&](const TheCache& cache) {
       s.cached_blocks += cache.count();
@@ -35,7 +35,7 @@ class CachedHeapInspector {
   }
 
   [[gnu::cold]] BinStats bin_stats(size_t bin) noexcept {
-    Seizure all(heap_.set_, heap_.seats_.mine());
+    Seizure all(heap_.set_, heap_.seats_);
     BinStats s = inspect(base()).bin_stats(bin);
     all.for_each([&](const TheCache& cache) {
       s.live -= cache.magazines[bin].count();
@@ -75,7 +75,7 @@ class CachedHeapInspector {
   Heap<Config>& base() noexcept { return heap_; }
 
   bool are_caches_sound() noexcept {
-    Seizure all(heap_.set_, heap_.seats_.mine());
+    Seizure all(heap_.set_, heap_.seats_);
     return all.for_each([&](const TheCache& cache) { return is_sound(cache); });
   }
 

@@ -759,12 +759,18 @@ class Heap {
     }
     if (reclaim_empty_span(guard) || pages_.trim(guard) != 0) return true;
     if (insist == Insist::no) return false;
-    if (OutOfMemoryHandler const handler = __atomic_load_n(&out_of_memory_, __ATOMIC_ACQUIRE)) {
+    {
       Unlocked unlocked(guard);
-      if (handler(bytes) != 0) return true;
+      if (ask_handler(bytes)) return true;
     }
     pages_.give_up(guard);
     return false;
+  }
+
+  // Without the lock. True: the user's handler says that it has released something.
+  [[gnu::cold]] bool ask_handler(size_t bytes) noexcept {
+    OutOfMemoryHandler const handler = __atomic_load_n(&out_of_memory_, __ATOMIC_ACQUIRE);
+    return handler != nullptr && handler(bytes) != 0;
   }
 
   // The current span of a bin is kept even when it is empty. True: one was given up, and then the
