@@ -257,7 +257,7 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
  private:
   // Whether a slot that has been handed out at least once begins there. No lock needed: who has
   // been handed it sees it so.
-  bool is_carved(size_t offset) const noexcept {
+  [[gnu::always_inline]] bool is_carved(size_t offset) const noexcept {
     const bool at_slot = static_cast<uint32_t>(offset) * reciprocal < reciprocal;
     return at_slot && offset / 4 < __atomic_load_n(&fresh, __ATOMIC_RELAXED);
   }
