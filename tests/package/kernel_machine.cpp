@@ -1,14 +1,25 @@
-// The kernel around examples/kernel: its buddy allocator and its interrupts, and a boot.
+// The kernel around examples/kernel: its buddy allocator, its interrupts and its scheduler, and a
+// boot. CACHED: with a cache for each CPU.
 #include <stdio.h>
 
-#include "kernel_heap.hpp"
-#include "rsb/inspector.hpp"
+#include "rsb/cached_inspector.hpp"
 #include "support/buddy.hpp"
+#ifdef CACHED
+#include "cached_kernel_heap.hpp"
+using TheKernel = CachedKernel;
+#else
+#include "kernel_heap.hpp"
+using TheKernel = Kernel;
+#endif
+
+extern constinit rsb::HeapOf<TheKernel> kernel_heap;
 
 void heap_begin(void* boot_memory, size_t bytes);
 void heap_know_memory(char* direct_map, size_t pages, void* descriptors);
 void heap_use_buddy();
 bool heap_leave_boot_memory(void* boot_memory, size_t bytes);
+void* kmalloc(size_t bytes);
+void kfree(void* block);
 
 extern "C" void rsb_fault(rsb_fault_kind kind, const void*) {
   printf("fault: %s\n", rsb::fault_name(static_cast<rsb::Fault>(kind)));
@@ -25,6 +36,7 @@ alignas(page << KernelBuddy::max_order) char memory[pages * page];
 
 constinit support::Buddy<page, KernelBuddy::max_order, pages> buddy;
 unsigned long masked = 0;
+unsigned preemption_off = 0;
 bool is_sound = true;
 
 bool require(bool holds, const char* sentence) {
@@ -33,14 +45,81 @@ bool require(bool holds, const char* sentence) {
   return holds;
 }
 
+void require_rest() {
+  require(masked == 0, "the buddy may wait: interrupts are not masked");
+  require(preemption_off == 0, "the buddy may wait: preemption is on");
+}
+
+// A program's worth of small blocks.
+void use_small_blocks() {
+  static void* blocks[256];
+  for (unsigned i = 0; i < 100'000; i++) {
+    void*& block = blocks[(i * 97) % 256];
+    if (block != nullptr) {
+      require(*static_cast<void**>(block) == &block, "a block is one owner's");
+      kfree(block);
+      block = nullptr;
+      continue;
+    }
+    block = kmalloc(8 + i % 1'500);
+    if (require(block != nullptr, "there is memory for small blocks")) {
+      *static_cast<void**>(block) = &block;
+    }
+  }
+  for (void*& block : blocks) {
+    kfree(block);
+    block = nullptr;
+  }
+}
+
+#ifdef CACHED
+constexpr unsigned cpus = CachedKernel::Seats::most_caches;
+unsigned moves = 0;  // from CPU to CPU
+
+// Between any two steps.
+void interrupt() {
+  const unsigned long before = kernel_mask_interrupts();
+  kernel_heap.deallocate_nowait(kernel_heap.allocate_nowait(40));
+  kernel_restore_interrupts(before);
+}
+
+void use_caches() {
+  use_small_blocks();
+  require(moves > 100'000, "threads move from CPU to CPU");
+  require(rsb::inspect(kernel_heap).stats().cached_blocks != 0, "there is something in the caches");
+  for (unsigned cpu = 0; cpu < cpus; cpu++) kernel_heap.give_back_cache(cpu);
+  use_small_blocks();
+  require(preemption_off == 0, "preemption is on when a call returns");
+}
+#else
+void use_caches() {
+  use_small_blocks();
+}
+#endif
+
 }  // namespace
 
+#ifdef CACHED
+unsigned kernel_current_cpu() noexcept {
+  require(preemption_off != 0, "who asks for its CPU stays there");
+  return moves % cpus;
+}
+void kernel_disable_preemption() noexcept {
+  preemption_off++;
+  interrupt();
+}
+void kernel_enable_preemption() noexcept {
+  interrupt();
+  if (--preemption_off == 0) moves++;
+}
+#endif
+
 void* kernel_alloc_pages(unsigned order) noexcept {
-  require(masked == 0, "the buddy may wait: interrupts are not masked");
+  require_rest();
   return buddy.alloc_pages(order);
 }
 void kernel_free_pages(void* block, unsigned order) noexcept {
-  require(masked == 0, "the buddy may wait: interrupts are not masked");
+  require_rest();
   buddy.free_pages(block, order);
 }
 unsigned long kernel_mask_interrupts() noexcept {
@@ -73,6 +152,7 @@ int main() {
   kernel_heap.deallocate(early);
   require(heap_leave_boot_memory(memory, boot_bytes), "the boot's memory is empty");
   buddy.add(memory, boot_bytes);
+  use_caches();
 
   kernel_heap.deallocate(late);
   kernel_heap.deallocate(small);

@@ -12,7 +12,7 @@ namespace property {
 // Whether rapidcheck finds no counterexample.
 template <class Testable>
 bool holds(const char* sentence, Testable&& testable) {
-  setenv("RC_PARAMS", "max_success=2000", 0);
+  setenv("RC_PARAMS", "max_success=" RSB_PROPERTY_CASES, 0);
   return rc::check(sentence, static_cast<Testable&&>(testable));
 }
 

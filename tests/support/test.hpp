@@ -4,7 +4,8 @@
 // KiB of memory for pages: they also run on bare metal.
 #pragma once
 
-#if !defined(__cpp_exceptions)  // bare metal
+#define DOCTEST_CONFIG_SUPER_FAST_ASSERTS  // less code at each assertion: faster to compile
+#if !defined(__cpp_exceptions)             // bare metal
 #define DOCTEST_CONFIG_NO_EXCEPTIONS_BUT_WITH_ALL_ASSERTS
 #define DOCTEST_CONFIG_NO_POSIX_SIGNALS
 #define DOCTEST_CONFIG_NO_MULTITHREADING

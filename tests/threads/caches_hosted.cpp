@@ -286,7 +286,7 @@ TEST_CASE("threads that allocate once and sleep hold little") {
   while (asleep != count) support::yield();
   const rsb_stats stats = Heaps::stats();
   CHECK(stats.live_blocks == count);
-  CHECK(stats.cached_bytes <= 2 * rsb::CacheOptions{}.bytes);
+  CHECK(stats.cached_bytes <= 1 * rsb::MiB);
   end = true;
   sleepers.clear();
   threads::expect_nothing_left<Heaps>();

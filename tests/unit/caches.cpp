@@ -39,10 +39,13 @@ TEST_CASE("a magazine is a stack, and holds as many slots as its capacity") {
   m.set_capacity(3);
   CHECK(m.push(&slots[0]));
   CHECK(m.push(&slots[1]));
-  CHECK_FALSE(m.push(&slots[1]));  // lies on top already
   CHECK(m.push(&slots[2]));
   CHECK_FALSE(m.push(&slots[3]));
   CHECK(m.is_full());
+  CHECK(m.has_among_last(2, &slots[1]));
+  CHECK_FALSE(m.has_among_last(2, &slots[0]));
+  CHECK(m.has_among_last(4, &slots[0]));
+  CHECK_FALSE(m.has_among_last(4, &slots[3]));
   void* out[2];
   CHECK(m.take(out, 2) == 2);
   CHECK(out[0] == &slots[1]);
@@ -161,33 +164,97 @@ TEST_CASE_TEMPLATE("trimming empties the caches", C, SUPPORT_WORLDS) {
   CHECK_SOUND(w);
 }
 
-TEST_CASE("a double free is caught at once while the block lies on top of its magazine") {
+TEST_CASE("what lies in a cache is refused as a free block wherever it lies there") {
   World<support::SmallRadix> w;
   void* const keep = w.heap.allocate(16);
   void* const block = w.heap.allocate(16);
+  void* const other = w.heap.allocate(16);
   w.heap.deallocate(block);
+  w.heap.deallocate(other);
   CHECK(support::fault_of([&] { w.heap.deallocate(block); }) == of(Fault::double_free));
   CHECK(support::fault_address() == block);
   CHECK(support::fault_of([&] { support::drop(w.heap.reallocate(block, 100)); }) ==
         of(Fault::double_free));
   CHECK(support::fault_of([&] { support::drop(w.heap.usable_size(block)); }) ==
         of(Fault::double_free));
+  CHECK_FALSE(support::WatchedLock::is_held());
   w.heap.deallocate(keep);
   CHECK_SOUND(w);
 }
 
-TEST_CASE("a double free is caught when the second one comes back to the heap") {
+TEST_CASE("a second release of four bytes is caught while the first is among the last sixteen") {
   World<support::SmallRadix> w;
-  void* const a = w.heap.allocate(16);
+  void* blocks[Span::recent];
+  for (void*& block : blocks) block = w.heap.allocate(4, 4);
+  for (void* const block : blocks) w.heap.deallocate(block);
+  CHECK(support::fault_of([&] { w.heap.deallocate(blocks[0]); }) == of(Fault::double_free));
+  CHECK(support::fault_of([&] { support::drop(w.heap.usable_size(blocks[0])); }) ==
+        of(Fault::double_free));
+  CHECK_SOUND(w);
+}
+
+TEST_CASE("a write into a block that lies in a cache is caught when the block is handed out") {
+  World<support::SmallRadix> w;
+  for (const size_t size : {4, 8, 24}) {
+    const auto allocate = [&] { return w.heap.allocate(size, size == 4 ? 4 : 8); };
+    for (size_t bit = 0; bit < (size == 4 ? 16 : 64); bit++) {  // of four bytes, `next` is checked
+      char* const block = static_cast<char*>(allocate());
+      w.heap.deallocate(block);
+      const auto flip = [&] {
+        block[bit / 8] = static_cast<char>(block[bit / 8] ^ (1 << bit % 8));
+      };
+      flip();
+      CHECK(support::fault_of([&] { support::drop(allocate()); }) == of(Fault::overwritten_link));
+      CHECK(support::fault_address() == block);
+      CHECK(inspect(w.heap).check() != nullptr);
+      flip();
+      CHECK_SOUND(w);  // empties the cache
+    }
+    char* const block = static_cast<char*>(allocate());
+    char before[24];
+    w.heap.deallocate(block);
+    __builtin_memcpy(before, block, size);
+    __builtin_memset(block, 0, size);
+    CHECK(support::fault_of([&] { support::drop(allocate()); }) == of(Fault::overwritten_link));
+    __builtin_memcpy(block, before, size);
+  }
+}
+
+TEST_CASE("a write into a block that lies in a cache is caught when it comes back to the heap") {
+  World<support::SmallRadix> w;
+  char* const a = static_cast<char*>(w.heap.allocate(16));
   void* const b = w.heap.allocate(16);
   w.heap.deallocate(a);
   w.heap.deallocate(b);
-  w.heap.deallocate(a);
-  CHECK(support::fault_of([&] { w.heap.trim(); }) == of(Fault::double_free));
+  a[3] ^= 1;
+  CHECK(support::fault_of([&] { w.heap.trim(); }) == of(Fault::overwritten_link));
   CHECK(support::fault_address() == a);
   CHECK_FALSE(support::WatchedLock::is_held());
-  CHECK(w.stats().live_blocks == 0);  // all the others have come back
+  CHECK(w.stats().live_blocks == 1);  // all the others have come back
+}
+
+TEST_CASE("check finds a write into a block that lies in a cache") {
+  World<support::SmallRadix> w;
+  char* const block = static_cast<char*>(w.heap.allocate(16));
+  w.heap.deallocate(block);
+  block[5] ^= 1;
+  CHECK(inspect(w.heap).check() != nullptr);
+  CHECK(w.stats().live_blocks == 0);
+  block[5] ^= 1;
   CHECK_SOUND(w);
+}
+
+TEST_CASE(
+    "a block of four bytes that was released twice is caught when it comes back to the heap") {
+  World<support::SmallRadix> w;
+  void* blocks[Span::recent + 1];
+  for (int round = 0; round < 8; round++) {  // until its magazine holds them all
+    for (void*& block : blocks) block = w.heap.allocate(4, 4);
+    for (void* const block : blocks) w.heap.deallocate(block);
+  }
+  w.heap.deallocate(blocks[0]);  // too long ago to be seen now
+  CHECK(support::fault_of([&] { w.heap.trim(); }) == of(Fault::double_free));
+  CHECK(support::fault_address() == blocks[0]);
 }
 
 TEST_CASE("a block that the heap has back is refused at once") {

@@ -53,8 +53,9 @@ TEST_CASE_TEMPLATE("a double free of a small block is caught", C, SUPPORT_CHECKE
     check_refused(w, a, Fault::double_free);  // not only the last one
     check_refused(w, b, Fault::double_free);
     CHECK(support::fault_of([&] { w.heap.deallocate(a, size); }) == of(Fault::double_free));
-    CHECK(w.heap.allocate(size) == b);
-    w.heap.deallocate(b);
+    void* const again = w.heap.allocate(size);
+    if (!support::has_caches) CHECK(again == b);  // they have sent it back to the heap
+    w.heap.deallocate(again);
     w.heap.deallocate(keep);
   }
   CHECK_SOUND(w);
@@ -138,8 +139,12 @@ TEST_CASE_TEMPLATE("a pointer to an empty heap is foreign", C, SUPPORT_CHECKED_W
 TEST_CASE_TEMPLATE("a slot that was never handed out is foreign", C, SUPPORT_CHECKED_WORLDS) {
   World<C> w;
   char* const block = static_cast<char*>(w.heap.allocate(16));
-  check_refused(w, block + 16, Fault::foreign_pointer);
-  check_refused(w, block + 160, Fault::foreign_pointer);
+  if (support::has_caches) {  // they have taken some more, which now count as free
+    CHECK(fault_of_free(w, block + 160) == of(Fault::foreign_pointer));
+  } else {
+    check_refused(w, block + 16, Fault::foreign_pointer);
+    check_refused(w, block + 160, Fault::foreign_pointer);
+  }
   w.heap.deallocate(block);
 }
 

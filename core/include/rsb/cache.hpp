@@ -1,13 +1,13 @@
 // A cache: a magazine for each size class, and how large each of them may be.
 //
-// Theory of operation. A magazine is a stack of pointers to free slots, which are themselves not
-// touched. What fills and empties it in batches is CachedHeap; here is decided how many slots a
-// magazine may hold: its capacity. A magazine begins with a batch, and doubles when it was found
-// both empty and full since it last grew: that is when a larger one would have helped (one that is
-// only ever found empty, or only full, passes blocks through, whatever its size). What all
-// capacities of a cache are worth is limited: each cache is granted a share of its own, and more
-// from a budget that all caches have in common. When there is no more, a magazine grows at the cost
-// of another of the same cache, in turns. (Magazines: Bonwick, Adams, "Magazines and Vmem", 2001.)
+// Theory of operation. A magazine is a stack of pointers to free slots. What fills and empties it
+// in batches is CachedHeap; here is decided how many slots a magazine may hold: its capacity. A
+// magazine begins with a batch, and doubles when it was found both empty and full since it last
+// grew: that is when a larger one would have helped (one that is only ever found empty, or only
+// full, passes blocks through, whatever its size). What all capacities of a cache are worth is
+// limited: each cache is granted a share of its own, and more from a budget that all caches have in
+// common. When there is no more, a magazine grows at the cost of another of the same cache, in
+// turns. (Magazines: Bonwick, Adams, "Magazines and Vmem", 2001.)
 #pragma once
 
 #include "rsb/seat.hpp"
@@ -59,16 +59,21 @@ class Magazine {
     return slot;
   }
 
-  // False: it is full, or the slot lies on top already.
+  // False: it is full.
   [[gnu::always_inline]] bool push(void* slot) noexcept {
-    if (top_ == limit_ || *top_ == slot) [[unlikely]]
+    if (top_ == limit_) [[unlikely]]
       return false;
     *++top_ = slot;
     return true;
   }
 
-  // Null: there is none.
-  void* top() const noexcept { return *top_; }
+  // Whether the slot is one of the last `most` that were pushed.
+  bool has_among_last(size_t most, const void* slot) const noexcept {
+    for (void* const* at = top_; at != bottom_ && most != 0; at--, most--) {
+      if (*at == slot) return true;
+    }
+    return false;
+  }
   bool is_full() const noexcept { return top_ == limit_; }
   size_t count() const noexcept { return static_cast<size_t>(top_ - bottom_); }
   size_t capacity() const noexcept { return static_cast<size_t>(limit_ - bottom_); }
@@ -113,7 +118,8 @@ class alignas(64) Cache {
  public:
   // The most slots of a class that a cache may hold.
   static constexpr size_t most(SizeClass c) {
-    return larger(smaller(options.magazine, options.most_bytes / Classes::layout(c).size), 1);
+    const size_t bytes = smaller(options.magazine_bytes, options.most_bytes);
+    return larger(smaller(options.magazine, bytes / Classes::layout(c).size), 1);
   }
 
   // How many slots of a class pass between a magazine and the heap at a time.

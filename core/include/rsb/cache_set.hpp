@@ -16,6 +16,7 @@
 //
 // One lock, taken before the heap's, and held neither while the page source runs nor while anything
 // waits for it that the page source could wait for. A signal handler may not take it, but to fork.
+// Seats::mine() is the calling thread's for as long as the lock is held, see PinnedSeats.
 #pragma once
 
 #include "rsb/cache.hpp"
@@ -70,30 +71,41 @@ class CacheSet {
 
   // ---- Claiming ----
 
-  // The thread's cache; null: there is none for it now. Constant time.
-  TheCache* claim(Seat& seat) noexcept {
+  // A cache for the calling thread. False: there is none now, and the thread shall be patient.
+  // Constant time.
+  bool claim(TheSeats& seats) noexcept {
     LockGuard guard(lock_);
-    if (TheCache* const own = cache_of(seat)) return own;  // it was only seized
-    if (are_withheld_) return nullptr;
-    TheCache* cache = unclaimed_;
-    if (cache != nullptr) {
-      unclaimed_ = cache->next;
-    } else {
-      cache = take_over_idle();
-      if (cache == nullptr) return nullptr;
+    Seat& seat = seats.mine();
+    if (seat.cache() != nullptr) return true;  // it was only seized
+    TheCache* const cache = are_withheld_ ? nullptr : take_unclaimed_or_idle();
+    if (cache == nullptr) {
+      seat.patience = patience;
+      return false;
     }
     if (!cache->has_begun) cache->begin();
     cache->owner = &seat;
     seat.set_cache(cache);
-    return cache;
+    return true;
   }
 
-  // The thread does without from now on. Constant time.
+  // The thread whose seat it is, the calling one, does without from now on. Constant time.
   void give_back(Seat& seat) noexcept {
+    LockGuard guard(lock_);
+    give_back_locked(seat);
+  }
+  void give_back_own(TheSeats& seats) noexcept {
+    LockGuard guard(lock_);
+    give_back_locked(seats.mine());
+  }
+
+  // The same for another one's, which is waited for if it is just at work; it may claim another.
+  void take_back(Seat& seat) noexcept {
     LockGuard guard(lock_);
     TheCache* const cache = cache_of(seat);
     if (cache == nullptr) return;
     seat.set_cache(nullptr);
+    if (!TheSeats::heavy_barrier()) return seat.set_cache(cache);
+    wait_until_outside(seat);
     put_back(cache);
   }
 
@@ -102,9 +114,9 @@ class CacheSet {
   // Holds the lock, and all caches still, for a scope. Threads that want theirs wait.
   class Seizure {
    public:
-    Seizure(CacheSet& set, Seat& own) noexcept : set_(set) {
+    Seizure(CacheSet& set, TheSeats& seats) noexcept : set_(set) {
       set_.lock_.lock();
-      set_.seize(own);
+      set_.seize(seats.mine());
     }
     ~Seizure() {
       set_.release();
@@ -131,8 +143,9 @@ class CacheSet {
 
   // All caches that there is something in, one behind the other, for the calling thread to do with
   // as it likes. Who had one is without until it claims another.
-  [[nodiscard]] TheCache* take_all(Seat& own) noexcept {
+  [[nodiscard]] TheCache* take_all(TheSeats& seats) noexcept {
     LockGuard guard(lock_);
+    Seat& own = seats.mine();
     seize(own);
     TheCache* taken = nullptr;
     unclaimed_ = nullptr;
@@ -255,10 +268,24 @@ class CacheSet {
     }
   }
 
+  void give_back_locked(Seat& seat) noexcept {
+    TheCache* const cache = cache_of(seat);
+    if (cache == nullptr) return;
+    seat.set_cache(nullptr);
+    put_back(cache);
+  }
+
   void put_back(TheCache* cache) noexcept {
     cache->owner = nullptr;
     cache->next = unclaimed_;
     unclaimed_ = cache;
+  }
+
+  TheCache* take_unclaimed_or_idle() noexcept {
+    TheCache* const cache = unclaimed_;
+    if (cache == nullptr) return take_over_idle();
+    unclaimed_ = cache->next;
+    return cache;
   }
 
   // Null: none that was looked at is idle.

@@ -10,27 +10,28 @@
 //   constinit rsb::CachedHeap<Config> heap;
 //
 // Theory of operation. A thread takes slots from the magazines of its cache (cache.hpp), and puts
-// those it releases there, whoever has allocated them. No lock, no atomic read-modify-write, and
-// the slots are not written to. An empty or full magazine is filled or emptied in part, by a batch
-// for which the heap's lock is taken once. Blocks above the span size, whole pages, and threads
-// that have no cache (cache_set.hpp) go to the heap itself. An allocation returns null only when
-// all caches have been emptied.
+// those it releases there, whoever has allocated them. No lock, no atomic read-modify-write. An
+// empty or full magazine is filled or emptied in part, by a batch for which the heap's lock is
+// taken once. Blocks above the span size, whole pages, and threads that have no cache
+// (cache_set.hpp) go to the heap itself. An allocation returns null only when all caches have been
+// emptied.
 //
-// Cost. Some 20 instructions while a magazine serves. A batch costs what as many calls of the heap
-// cost, but for their locks. walk(), check(), trim(), remove_region() and an allocation that
-// finds no memory empty all caches.
+// Cost. Some 30 instructions for an allocation and 50 for a release while a magazine serves. A
+// batch costs what as many calls of the heap cost, but for their locks. walk(), check(), trim(),
+// remove_region() and an allocation that finds no memory empty all caches.
 //
-// Checks. Pointers that are foreign, misaligned or interior, wrong sizes, and second releases of
-// what the heap has back, are caught at once. A second release of what lies in a cache is caught at
-// once if it lies on top of its magazine in the calling thread's cache; else when a batch brings
-// the second one back to the heap. Until then the block may be handed out twice.
+// Checks. The same as Heap's, at the same moments: a slot in a cache is marked as free slots are
+// (span.hpp), and nothing else is written to it. That its first bytes were written to is seen when
+// it is handed out again, or goes back to the heap. Of blocks of 4 bytes, a second release is seen
+// while the first is among the last 16 in the cache that the call finds, or of the span.
 //
 // Shortcomings. Slots in a cache count as used where spans are concerned: caches keep up to
 // CacheOptions::bytes each, on average, from being given back. What is cached is counted in no
 // statistics but used_bytes and cached_*.
 //
 // Whose calls: any thread's, and handlers' only of functions named _nowait, as for Heap. (Those
-// know nothing of caches.) The lock is the heap's for batches, and one of its type for the set.
+// know nothing of caches.) The lock is the heap's for batches, and one of its type for the set,
+// unless the seats say otherwise. In a preemptible kernel: see CpuSeats.
 #pragma once
 
 #include "rsb/cache_set.hpp"
@@ -70,7 +71,9 @@ class CachedHeap : Heap<Config> {
   [[nodiscard, gnu::always_inline]] void* allocate(size_t size) noexcept {
     if (size > Classes::largest) [[unlikely]]
       return allocate_pages(size, page, Fill::none);
-    return allocate_slot(Classes::of(size));
+    const SizeClass c = Classes::of(size);
+    if (c < Classes::of(0)) __builtin_unreachable();  // spares a question about 4-byte slots
+    return allocate_slot(c);
   }
 
   [[nodiscard]] void* allocate(size_t size, size_t alignment) noexcept {
@@ -126,10 +129,10 @@ class CachedHeap : Heap<Config> {
 
   size_t usable_size(const void* block) noexcept {
     if (block == nullptr) return 0;
-    const SizeClass c = class_of(block);
-    if (c == Classes::none) return Base::usable_size(block);
-    refuse_if_on_top(block, c);
-    return Classes::layout(c).size;
+    const Span* const span = span_of_slot(block);
+    if (span == nullptr) return Base::usable_size(block);
+    refuse_if_recent(span, block);
+    return span->slot_bytes();
   }
 
   using Base::lock;
@@ -166,11 +169,22 @@ class CachedHeap : Heap<Config> {
 
   // The calling thread's cache is as good as unclaimed from now on, until it allocates or releases
   // again: for a thread that will not for long.
-  [[gnu::cold]] void give_back_cache() noexcept { set_.give_back(seats_.mine()); }
+  [[gnu::cold]] void give_back_cache() noexcept { set_.give_back_own(seats_); }
+
+  // The same for a CPU, below CpuSeats' number of them, which has gone offline; by whoever takes it
+  // down. One that is not, is waited for if it is at work on its cache, and claims another when it
+  // allocates or releases again. Constant time.
+  //
+  // What lies in a cache that was given back stays there for whoever claims it next, or until all
+  // are emptied.
+  [[gnu::cold]] void give_back_cache(unsigned cpu) noexcept requires PinnedSeats<TheSeats> {
+    set_.take_back(seats_.of(cpu));
+  }
 
   // Around fork: before, then one of the others. The heap's own lock is taken after the first, and
   // given up before the others.
   void before_fork() noexcept {
+    static_assert(!PinnedSeats<TheSeats>, "processes fork, and their seats are threads'");
     bool may_wait = true;
     if constexpr (KnowsHolder<typename Config::Lock>) {
       may_wait = !this->pages_.lock_.is_held_by_this_thread();
@@ -190,17 +204,36 @@ class CachedHeap : Heap<Config> {
   using Seizure = typename Set::Seizure;
   using LockGuard = typename Base::LockGuard;
 
+  // The calling thread at work on its cache, for a scope: it neither waits nor calls anything
+  // there. To find its seat is part of it: a thread may have another one the next time
+  // (PinnedSeats).
+  class Visit {
+   public:
+    [[gnu::always_inline]] explicit Visit(TheSeats& seats) noexcept
+        : pinned_(seats), seat_(seats.mine()), cache_(seat_.template enter<TheSeats>()) {}
+    [[gnu::always_inline]] ~Visit() { seat_.leave(); }
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+
+    // Null: it has none.
+    TheCache* cache() const noexcept { return static_cast<TheCache*>(cache_); }
+
+   private:
+    Pinned<TheSeats> pinned_;
+    Seat& seat_;
+    void* const cache_;
+  };
+
   // ---- Fast paths ----
 
   [[gnu::always_inline]] void* allocate_slot(SizeClass c) noexcept {
-    Seat& seat = seats_.mine();
-    if (void* const cache = seat.enter<TheSeats>()) [[likely]] {
-      if (void* const slot = static_cast<TheCache*>(cache)->magazines[c].pop()) [[likely]] {
-        seat.leave();
-        return slot;
-      }
+    void* slot = nullptr;
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) [[likely]]
+        slot = cache->magazines[c].pop();
     }
-    return allocate_slowly(c);
+    return slot != nullptr ? unmarked(slot, c) : allocate_slowly(c);
   }
 
   // The span is that of the block's page.
@@ -209,21 +242,36 @@ class CachedHeap : Heap<Config> {
     if (!seems_slot(span, block)) [[unlikely]]
       return deallocate_doubtful(block);
     const SizeClass c = span->size_class;
-    Seat& seat = seats_.mine();
-    if (void* const cache = seat.enter<TheSeats>()) [[likely]] {
-      if (static_cast<TheCache*>(cache)->magazines[c].push(block)) [[likely]] {
-        seat.leave();
-        return;
+    Base::mark_as_cached(span, block);
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) [[likely]] {
+        Magazine& m = cache->magazines[size_t{c}];
+        if (m.push(block)) [[likely]]
+          return;
       }
     }
     deallocate_slowly(block, c);
   }
 
+  // The slot, from a magazine or a batch, for the program: marked no more.
+  [[gnu::always_inline]] void* unmarked(void* slot, SizeClass c) noexcept {
+    static_assert(Classes::layout(0).units == 1 && Classes::layout(1).units > 1);
+    if constexpr (checked) {
+      const bool is_whole = c != 0 ? Span::unmark(slot) : Span::unmark_least(slot);
+      if (!is_whole) [[unlikely]]
+        refuse_overwritten(slot, c);
+    }
+    return slot;
+  }
+
   // What is no slot, or does not look like one at first sight, or lies far from most others.
   [[gnu::noinline]] void deallocate_doubtful(void* block) noexcept {
-    const SizeClass c = class_of(block);
-    if (c == Classes::none) return Base::deallocate(block);
-    deallocate_slowly(block, c);
+    Span* const span = span_of_slot(block);
+    if (span == nullptr) return Base::deallocate(block);
+    refuse_if_recent(span, block);
+    Base::mark_as_cached(span, block);
+    deallocate_slowly(block, span->size_class);
   }
 
   void deallocate_sized(void* block, size_t size, SizeClass c) noexcept {
@@ -254,110 +302,128 @@ class CachedHeap : Heap<Config> {
            span->may_be_slot(block, Base::offset_in_span(span, block));
   }
 
-  // none: the block is none of a bin's, or none at all.
-  SizeClass class_of(const void* block) noexcept {
+  // Null: the block is no live one of a bin's.
+  Span* span_of_slot(const void* block) noexcept {
     Span* span = this->pages_.map().find(block);
-    if (span == nullptr) return Classes::none;
+    if (span == nullptr) return nullptr;
     span = head_of_slot(span);
-    return is_slot(span, block) ? span->size_class : Classes::none;
+    return is_slot(span, block) ? span : nullptr;
   }
 
-  // ---- Slow paths: entered with the seat inside ----
+  // Whether what lies in a magazine of this class is a slot of it, and was not written to.
+  bool belongs_in_cache(const void* slot, SizeClass c) noexcept {
+    Span* span = this->pages_.map().find(slot);
+    if (span == nullptr) return false;
+    span = head_of_slot(span);
+    if (!Span::is_span(span->kind_without_lock()) || span->size_class != c) return false;
+    return !checked || span->is_marked_as_cached(slot, Base::offset_in_span(span, slot));
+  }
+
+  // A slot of four bytes has no room for a mark that would tell without fail.
+  void refuse_if_recent(const Span* span, const void* block) noexcept {
+    if (!checked || span->slot_units > 1) return;
+    if (!span->looks_free(block, Base::offset_in_span(span, block))) return;
+    bool is_free = false;
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) {
+        is_free = cache->magazines[span->size_class].has_among_last(Span::recent, block);
+      }
+    }
+    if (is_free) raise(Fault::double_free, block);
+  }
+
+  // ---- Slow paths ----
 
   [[gnu::noinline]] void* allocate_slowly(SizeClass c) noexcept {
-    seats_.mine().leave();
-    Seat& seat = own_seat();
-    if (!has_cache(seat)) return allocate_alone(c);
+    if (!has_cache()) return allocate_alone(c);
 
     void* slots[cache_options.batch];
     size_t surplus = 0;
     size_t wanted = 1;
-    if (TheCache* const cache = enter(seat)) {
-      Magazine& m = cache->magazines[c];
-      if (void* const slot = m.pop()) {  // it had only been seized, or comes from another thread
-        seat.leave();
-        return slot;
+    void* found = nullptr;
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) {
+        Magazine& m = cache->magazines[c];
+        found = m.pop();  // the cache was only seized, or comes from another thread
+        if (found == nullptr) {
+          surplus = cache->found_empty(c, set_.budget, slots);
+          wanted = larger(smaller(TheCache::batch(c), m.capacity()), 1);
+        }
       }
-      surplus = cache->found_empty(c, set_.budget, slots);
-      wanted = larger(smaller(TheCache::batch(c), m.capacity()), 1);
     }
-    seat.leave();
+    if (found != nullptr) return unmarked(found, c);
     give_slots(slots, surplus);
 
     const size_t got = Base::allocate_slots(c, slots, wanted);
     if (got == 0) return allocate_alone(c);
-    put(seat, c, slots + 1, got - 1);
-    return slots[0];
+    put(c, slots + 1, got - 1);
+    return unmarked(slots[0], c);
   }
 
+  // The block is marked already.
   [[gnu::noinline]] void deallocate_slowly(void* block, SizeClass c) noexcept {
-    seats_.mine().leave();
-    Seat& seat = own_seat();
-    if (!has_cache(seat)) return Base::deallocate(block);
+    if (!has_cache()) return Base::deallocate(unmarked(block, c));
 
     void* slots[2 * cache_options.batch + 1];
     size_t surplus = 0;
-    bool is_second = false;
-    if (TheCache* const cache = enter(seat)) {
-      Magazine& m = cache->magazines[c];
-      is_second = m.top() == block;
-      if (!is_second && m.is_full()) {
-        surplus = cache->found_full(c, set_.budget, slots);
-        if (m.is_full()) surplus += m.take(slots + surplus, TheCache::batch(c));
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) {
+        Magazine& m = cache->magazines[c];
+        if (m.is_full()) {
+          surplus = cache->found_full(c, set_.budget, slots);
+          if (m.is_full()) surplus += m.take(slots + surplus, TheCache::batch(c));
+        }
+        if (!m.push(block)) slots[surplus++] = block;  // no room for a single one
+      } else {
+        slots[surplus++] = block;
       }
-      if (!is_second && !m.push(block)) slots[surplus++] = block;  // no room for a single one
-    } else {
-      slots[surplus++] = block;
     }
-    seat.leave();
-    if (is_second) raise(Fault::double_free, block);
     give_slots(slots, surplus);
   }
 
   // From the heap.
   [[gnu::noinline]] void* allocate_alone(SizeClass c) noexcept {
-    return by_all_means([&](Insist insist) {
+    return by_all_means(options.span_size, [&] {
       this->pages_.lock_.lock();
-      return Base::allocate_slot_locked(c, insist);
+      return Base::allocate_slot_locked(c, Insist::no);
     });
   }
 
   [[gnu::noinline]] void* allocate_pages(size_t size, size_t alignment, Fill fill) noexcept {
     if (size > max_object_bytes) return Base::allocate_large(size, alignment, fill);
-    return by_all_means(
-        [&](Insist insist) { return Base::allocate_large(size, alignment, fill, insist); });
+    return by_all_means(size,
+                        [&] { return Base::allocate_large(size, alignment, fill, Insist::no); });
   }
 
-  // What lies in caches, before the heap asks its user for memory. What the user's handler then
-  // releases must come to the heap, not to this thread's cache.
+  // What lies in caches, before the user is asked for memory: `bytes`. And again after that: what
+  // the user's handler releases goes to caches.
   template <class Allocate>
-  void* by_all_means(Allocate allocate) noexcept {
-    if (void* const block = allocate(Insist::no)) [[likely]]
-      return block;
-    if (flush_all()) {
-      if (void* const block = allocate(Insist::no)) return block;
-    }
-    Seat& seat = own_seat();
-    const Seat::Membership before = seat.membership;
-    if (before == Seat::Membership::apart) return allocate(Insist::yes);
-    seat.membership = Seat::Membership::apart;
-    set_.give_back(seat);
-    void* const block = allocate(Insist::yes);
-    seat.membership = before;
-    seat.patience = 0;
-    return block;
+  void* by_all_means(size_t bytes, Allocate allocate) noexcept {
+    do {
+      if (void* const block = allocate()) [[likely]]
+        return block;
+      if (flush_all()) {
+        if (void* const block = allocate()) return block;
+      }
+    } while (Base::ask_handler(bytes));
+    LockGuard guard(this->pages_.lock_);
+    this->pages_.give_up(guard);
+    return nullptr;
   }
 
   [[gnu::noinline]] void* reallocate_to(void* block, size_t size, size_t alignment,
                                         SizeClass c) noexcept {
-    const SizeClass from = class_of(block);
-    if (from != Classes::none) {
-      refuse_if_on_top(block, from);
-      if (c != Classes::none) return move_to(block, from, size, alignment, c);
+    if (const Span* const span = span_of_slot(block)) {
+      refuse_if_recent(span, block);
+      if (c != Classes::none) return move_to(block, span->size_class, size, alignment, c);
     }
     if (size > max_object_bytes) return Base::reallocate_to(block, size, alignment, c);
-    return by_all_means(
-        [&](Insist insist) { return Base::reallocate_to(block, size, alignment, c, insist); });
+    const size_t bytes = c == Classes::none ? size : options.span_size;
+    return by_all_means(bytes,
+                        [&] { return Base::reallocate_to(block, size, alignment, c, Insist::no); });
   }
 
   // Both are of a bin.
@@ -378,49 +444,55 @@ class CachedHeap : Heap<Config> {
     return copy;
   }
 
-  // That it was released is seen, so far, if it was the last of its class.
-  void refuse_if_on_top(const void* block, SizeClass c) noexcept {
-    if constexpr (!checked) return;
-    Seat& seat = seats_.mine();
-    bool is_free = false;
-    if (TheCache* const cache = enter(seat)) is_free = cache->magazines[c].top() == block;
-    seat.leave();
-    if (is_free) raise(Fault::double_free, block);
-  }
-
   // Null: there is none at once.
   void* allocate_if_easy(SizeClass c) noexcept {
-    Seat& seat = seats_.mine();
     void* slot = nullptr;
-    if (TheCache* const cache = enter(seat)) slot = cache->magazines[c].pop();
-    seat.leave();
-    if (slot == nullptr) Base::allocate_slots(c, &slot, 1);
-    return slot;
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) slot = cache->magazines[c].pop();
+    }
+    if (slot == nullptr && Base::allocate_slots(c, &slot, 1) == 0) return nullptr;
+    return unmarked(slot, c);
   }
 
   // ---- Between caches and heap ----
 
-  static TheCache* enter(Seat& seat) noexcept {
-    return static_cast<TheCache*>(seat.enter<TheSeats>());
-  }
-
   // Into the thread's magazine, and what there is no room for, back.
-  void put(Seat& seat, SizeClass c, void** slots, size_t count) noexcept {
+  void put(SizeClass c, void** slots, size_t count) noexcept {
     size_t put = 0;
-    if (TheCache* const cache = enter(seat)) put = cache->magazines[c].put(slots, count);
-    seat.leave();
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) put = cache->magazines[c].put(slots, count);
+    }
     if (put != count) give_slots(slots + put, count - put);
   }
 
-  // To the heap. One that is not live is a fault, after all others have been given.
+  // To the heap. One that it refuses is a fault, after all others have been given.
   void give_slots(void** slots, size_t count) noexcept {
     if (count == 0) return;
-    if (void* const refused = give_live_slots(slots, count)) [[unlikely]]
-      Base::deallocate(refused);
+    if (void* const refused = give_whole_slots(slots, count)) [[unlikely]]
+      refuse(refused);
   }
 
-  // Returns one that is not live; null if all are.
-  [[nodiscard]] void* give_live_slots(void** slots, size_t count) noexcept {
+  // From a magazine or a batch, to where it remains free.
+  [[noreturn, gnu::cold, gnu::noinline]] void refuse_overwritten(void* slot, SizeClass c) noexcept {
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) cache->magazines[c].put(&slot, 1);
+    }
+    raise(Fault::overwritten_link, slot);
+  }
+
+  // What the heap did not take back: written to since it was released, or released twice.
+  [[noreturn, gnu::cold, gnu::noinline]] void refuse(void* slot) noexcept {
+    Span* const span = head_of_slot(this->pages_.map().find(slot));
+    const bool is_whole = Span::is_span(span->kind_without_lock()) &&
+                          span->looks_free(slot, Base::offset_in_span(span, slot));
+    raise(is_whole ? Fault::double_free : Fault::overwritten_link, slot);
+  }
+
+  // Returns one that it refuses; null: none.
+  [[nodiscard]] void* give_whole_slots(void** slots, size_t count) noexcept {
     void* refused = nullptr;
     for (;;) {
       const size_t given = Base::deallocate_slots(slots, count);
@@ -435,7 +507,7 @@ class CachedHeap : Heap<Config> {
   class Emptied {
    public:
     explicit Emptied(CachedHeap& heap) noexcept
-        : heap_(heap), caches_(heap.set_.take_all(heap.seats_.mine())) {
+        : heap_(heap), caches_(heap.set_.take_all(heap.seats_)) {
       for (TheCache* cache = caches_; cache != nullptr; cache = cache->next) {
         flush(*cache);
         heap.set_.budget.give(cache->borrowed());
@@ -447,7 +519,7 @@ class CachedHeap : Heap<Config> {
     Emptied& operator=(const Emptied&) = delete;
 
     bool any() const noexcept { return any_; }           // whether there was something in them
-    void* refused() const noexcept { return refused_; }  // one that was not live; or null
+    void* refused() const noexcept { return refused_; }  // one that was not whole; or null
 
    private:
     void flush(TheCache& cache) noexcept {
@@ -455,7 +527,7 @@ class CachedHeap : Heap<Config> {
         void* slots[cache_options.batch];
         while (const size_t count = m.take(slots, cache_options.batch)) {
           any_ = true;
-          if (void* const slot = heap_.give_live_slots(slots, count)) refused_ = slot;
+          if (void* const slot = heap_.give_whole_slots(slots, count)) refused_ = slot;
         }
       }
     }
@@ -476,7 +548,7 @@ class CachedHeap : Heap<Config> {
       any = emptied.any();
       refused = emptied.refused();
     }
-    if (refused != nullptr) Base::deallocate(refused);
+    if (refused != nullptr) refuse(refused);
     return any;
   }
 
@@ -506,21 +578,32 @@ class CachedHeap : Heap<Config> {
   }
 
   // Whether the thread has a cache now; if not, it may have to wait until one has looked into it.
-  bool has_cache(Seat& seat) noexcept {
-    if (seat.cache() != nullptr) return true;
-    if (seat.patience != 0) {
-      seat.patience--;
-      return false;
+  bool has_cache() noexcept {
+    {
+      const Pinned pinned(seats_);
+      Seat& seat = own_seat();
+      if (seat.cache() != nullptr) return true;
+      if (seat.patience != 0) {
+        seat.patience--;
+        return false;
+      }
     }
-    return claim(seat);
+    return claim();
   }
 
-  [[gnu::noinline, gnu::cold]] bool claim(Seat& seat) noexcept {
-    if (seat.membership == Seat::Membership::apart) return false;  // it may be many threads' seat
-    if (seat.membership == Seat::Membership::none) join(seat);
-    if (seat.membership == Seat::Membership::member && set_.claim(seat) != nullptr) return true;
-    seat.patience = Set::patience;
-    return false;
+  [[gnu::noinline, gnu::cold]] bool claim() noexcept {
+    if constexpr (PinnedSeats<TheSeats>) {
+      make_caches();  // in the heap object; and CPUs have nothing to join for
+    } else {
+      Seat& seat = own_seat();
+      if (seat.membership == Seat::Membership::apart) return false;  // it may be many threads' seat
+      if (seat.membership == Seat::Membership::none) join(seat);
+      if (seat.membership != Seat::Membership::member) {
+        seat.patience = Set::patience;
+        return false;
+      }
+    }
+    return set_.claim(seats_);
   }
 
   // Once a thread, without a lock: what is called here may allocate from this heap.

@@ -22,7 +22,7 @@ class CachedHeapInspector {
   explicit CachedHeapInspector(TheHeap& heap) noexcept : heap_(heap) {}
 
   [[gnu::cold]] Stats stats() noexcept {
-    Seizure all(heap_.set_, heap_.seats_.mine());
+    Seizure all(heap_.set_, heap_.seats_);
     Stats s = inspect(base()).stats();
     all.for_each([&](const TheCache& cache) {
       s.cached_blocks += cache.count();
@@ -35,7 +35,7 @@ class CachedHeapInspector {
   }
 
   [[gnu::cold]] BinStats bin_stats(size_t bin) noexcept {
-    Seizure all(heap_.set_, heap_.seats_.mine());
+    Seizure all(heap_.set_, heap_.seats_);
     BinStats s = inspect(base()).bin_stats(bin);
     all.for_each([&](const TheCache& cache) {
       s.live -= cache.magazines[bin].count();
@@ -45,27 +45,27 @@ class CachedHeapInspector {
   }
 
   [[gnu::cold]] RegionStats region_stats(void* base_of_region, size_t bytes) noexcept {
-    heap_.flush_all();  // a block that was released twice is a fault, and comes before all else
+    heap_.flush_all();  // what was written to while free is a fault, and comes before all else
     const Emptied emptied(heap_);
     return inspect(base()).region_stats(base_of_region, bytes);
   }
 
   template <class Visitor>
   [[gnu::cold]] bool walk(Visitor&& visit) noexcept {
-    heap_.flush_all();  // a block that was released twice is a fault, and comes before all else
+    heap_.flush_all();  // what was written to while free is a fault, and comes before all else
     const Emptied emptied(heap_);
     return inspect(base()).walk(visit);
   }
 
   template <class Visitor>
   [[gnu::cold]] bool walk_runs(Visitor&& visit) noexcept {
-    heap_.flush_all();  // a block that was released twice is a fault, and comes before all else
+    heap_.flush_all();  // what was written to while free is a fault, and comes before all else
     const Emptied emptied(heap_);
     return inspect(base()).walk_runs(visit);
   }
 
   [[gnu::cold]] const char* check() noexcept {
-    if (!are_caches_sound()) return "a cache holds slots of its classes only, and not too many";
+    if (!are_caches_sound()) return "a cache holds whole free slots of its classes, not too many";
     const Emptied emptied(heap_);
     if (emptied.refused() != nullptr) return "no slot is free twice";
     return inspect(base()).check();
@@ -75,7 +75,7 @@ class CachedHeapInspector {
   Heap<Config>& base() noexcept { return heap_; }
 
   bool are_caches_sound() noexcept {
-    Seizure all(heap_.set_, heap_.seats_.mine());
+    Seizure all(heap_.set_, heap_.seats_);
     return all.for_each([&](const TheCache& cache) { return is_sound(cache); });
   }
 
@@ -86,7 +86,7 @@ class CachedHeapInspector {
       if (m.count() > m.capacity()) return false;
       bytes += m.capacity() * Classes::layout(c).size;
       for (void* const* slot = m.begin(); slot != m.end(); slot++) {
-        if (heap_.class_of(*slot) != c) return false;
+        if (!heap_.belongs_in_cache(*slot, c)) return false;
       }
     }
     return bytes <= cache.granted();

@@ -133,8 +133,8 @@ class Heap {
   //
   // What is seen to be no live block is a fault at once: the hook is then called in the handler,
   // perhaps with the lock held by what was interrupted, and must not jump out. What is seen only
-  // later (a second release by other means, or one that happens at the same time; a slot never
-  // handed out) is a fault of the call that takes the block over.
+  // later (a second release by other means, or one that happens at the same time) is a fault of the
+  // call that takes the block over.
   [[gnu::noinline]] void deallocate_nowait(void* block) noexcept {
     static_assert(options.deferred_batch != 0,
                   "deallocate_nowait needs an Options::deferred_batch other than 0");
@@ -338,6 +338,11 @@ class Heap {
 
   // ---- Many slots of one class at once: for caches ----
 
+  // Slots on their way to caches, in them and from them are marked, see Span.
+  static void mark_as_cached(const Span* span, void* slot) noexcept {
+    if constexpr (checked) span->mark_as_cached(slot, offset_in_span(span, slot));
+  }
+
   // Up to `most` slots into slots[], of what can be had without giving up the lock; returns how
   // many.
   [[gnu::noinline]] size_t allocate_slots(SizeClass c, void** slots, size_t most) noexcept {
@@ -350,14 +355,14 @@ class Heap {
       Span* const span = bin.current();
       if (span == nullptr || !span->has_slot()) {
         if (!advance(bin, c)) break;
-      } else if (span->has_fresh() && !span->has_free()) {
-        slots[count++] = span->template carve<options.checks>();
-      } else {
-        void* const slot = span->template pop<options.checks>();
-        if (slot == nullptr) [[unlikely]]
-          break;  // overwritten: a fault of who asks for this slot alone
-        slots[count++] = slot;
+        continue;
       }
+      void* const slot = span->has_free() ? span->template pop<options.checks>()
+                                          : span->template carve<options.checks>();
+      if (slot == nullptr) [[unlikely]]
+        break;  // overwritten: a fault of who asks for this slot alone
+      mark_as_cached(span, slot);
+      slots[count++] = slot;
     }
     pages_.top_up(guard);
     return count;
@@ -377,7 +382,7 @@ class Heap {
   }
 
   // Releases slots of any classes, one after the other; returns how many, which is fewer than
-  // `count` if the next one is not live.
+  // `count` if the next one is not marked as it was, or has come back already.
   [[gnu::noinline]] size_t deallocate_slots(void* const* slots, size_t count) noexcept {
     // So that nobody waits for the lock while this one waits for memory.
     for (size_t i = 0; i < count; i++) {
@@ -388,7 +393,7 @@ class Heap {
     for (size_t i = 0; i < count; i++) {
       Span* const span = head_of(pages_.map().find(slots[i]));
       if constexpr (checked) {
-        if (!span->is_span() || !span->is_in_use(slots[i], offset_in_span(span, slots[i]))) {
+        if (!span->is_span() || !span->may_leave_cache(slots[i], offset_in_span(span, slots[i]))) {
           return i;
         }
       }
@@ -754,12 +759,18 @@ class Heap {
     }
     if (reclaim_empty_span(guard) || pages_.trim(guard) != 0) return true;
     if (insist == Insist::no) return false;
-    if (OutOfMemoryHandler const handler = __atomic_load_n(&out_of_memory_, __ATOMIC_ACQUIRE)) {
+    {
       Unlocked unlocked(guard);
-      if (handler(bytes) != 0) return true;
+      if (ask_handler(bytes)) return true;
     }
     pages_.give_up(guard);
     return false;
+  }
+
+  // Without the lock. True: the user's handler says that it has released something.
+  [[gnu::cold]] bool ask_handler(size_t bytes) noexcept {
+    OutOfMemoryHandler const handler = __atomic_load_n(&out_of_memory_, __ATOMIC_ACQUIRE);
+    return handler != nullptr && handler(bytes) != 0;
   }
 
   // The current span of a bin is kept even when it is empty. True: one was given up, and then the

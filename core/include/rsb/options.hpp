@@ -67,11 +67,13 @@ struct Options {
 //   static constexpr rsb::CacheOptions caches{.bytes = 16 * rsb::KiB};
 struct CacheOptions {
   // What the slots in all caches are worth, at most, divided by the number of caches.
-  size_t bytes = 256 * KiB;
+  size_t bytes = 1 * MiB;
   // What the slots of one cache are worth, at most.
-  size_t most_bytes = 1 * MiB;
-  // The most slots of one magazine. Each costs a pointer, whether used or not.
+  size_t most_bytes = 4 * MiB;
+  // The most slots of one magazine, and what they are worth, at most. For each there is a pointer
+  // in the cache, whether used or not.
   unsigned magazine = 16384;
+  size_t magazine_bytes = 1 * MiB;
   // The most slots that pass between a magazine and the heap under one turn of the lock, and what
   // they are worth, at most, unless one alone is worth more.
   unsigned batch = 64;

@@ -110,7 +110,7 @@ using ThreadEnd = void (*)(void* heap, Seat& seat);
 //
 // mine(): the calling thread's, or the calling core's where nobody can be moved to another core
 //   between enter() and leave(), nor be interrupted by anybody who calls the same heap (but for its
-//   _nowait functions). Begins as Seat{}.
+//   _nowait functions); see PinnedSeats for where that has to be arranged. Begins as Seat{}.
 // light_barrier(), heavy_barrier(): one thread stores a, calls light_barrier() and loads b; another
 //   one stores b, calls heavy_barrier() and loads a: at least one of them sees what the other has
 //   stored. heavy_barrier() returns false if it could not do its part. The light one is on the path
@@ -151,6 +151,36 @@ concept FixedSeats = Seats<S> && requires {
   requires S::most_caches != 0;
 };
 
+// Optional: seats of CPUs, between which threads move at any time, and which several threads use in
+// turn. From pin() to unpin() the calling thread stays on its CPU, and no other one runs there:
+// only so long is mine() its seat. SetLock pins its holder too. Both nest, and order the compiler's
+// memory accesses. The heap is pinned for some 20 instructions at a time, or a batch; never while
+// it waits for a lock, nor while the page source, the out-of-memory handler or rsb_fault() runs.
+template <class S>
+concept PinnedSeats = FixedSeats<S> && Lock<typename S::SetLock> && requires(S seats) {
+  { seats.pin() }
+  noexcept->SameAs<void>;
+  { seats.unpin() }
+  noexcept->SameAs<void>;
+};
+
+// For a scope, mine() is the calling thread's seat.
+template <Seats S>
+class Pinned {
+ public:
+  [[gnu::always_inline]] explicit Pinned([[maybe_unused]] S& seats) noexcept : seats_(seats) {
+    if constexpr (PinnedSeats<S>) seats_.pin();
+  }
+  [[gnu::always_inline]] ~Pinned() {
+    if constexpr (PinnedSeats<S>) seats_.unpin();
+  }
+  Pinned(const Pinned&) = delete;
+  Pinned& operator=(const Pinned&) = delete;
+
+ private:
+  S& seats_;
+};
+
 // One seat for each core: for bare metal, and for kernels that keep whoever calls the heap on its
 // core. core() returns the calling core's number, below `cores`.
 template <unsigned cores, class Core>
@@ -173,6 +203,78 @@ class CoreSeats {
     Seat seat;
   };
   OwnLine seats_[cores];
+};
+
+// What a kernel says of its CPUs. current_cpu(): the number of the CPU that runs this; called with
+// preemption off only. disable_preemption(): until enable_preemption() is called as often, no other
+// thread runs on this CPU, and this one on no other. Both are called with preemption off, too: by
+// whoever allocates under a spinlock of the kernel.
+template <class K>
+concept PreemptibleCpus = requires {
+  { K::current_cpu() }
+  noexcept->SameAs<unsigned>;
+  { K::disable_preemption() }
+  noexcept->SameAs<void>;
+  { K::enable_preemption() }
+  noexcept->SameAs<void>;
+};
+
+// One seat for each CPU of a preemptible kernel, whose numbers are below `cpus`. The heap may be
+// called with preemption on or off; the page source is called as the heap was. The heap's lock must
+// be one whose holder is not preempted, as SetLock or InterruptSpinLock: it is waited for with
+// preemption off, too, on the holder's CPU perhaps.
+//
+// Interrupt handlers call functions named _nowait only, and so does who holds what a handler waits
+// for (a spinlock taken with interrupts masked): a CPU whose caches are being seized is waited for,
+// and may be in a handler. NMI, too: those functions know nothing of seats, and may come anywhere.
+// Where the two hooks mask interrupts, nested, instead of preemption, both may call all functions.
+//
+// A CPU that goes offline keeps its cache until CachedHeap::give_back_cache(cpu).
+//
+// The barriers are full fences, one for each allocation and release. A kernel that can make all
+// CPUs execute one (by an interrupt between CPUs) hides heavy_barrier() by that in a class derived
+// from this one, and light_barrier() by a fence of the compiler.
+template <unsigned cpus, PreemptibleCpus Kernel>
+class CpuSeats {
+  struct Preemption {
+    struct State {};
+    static State mask() noexcept {
+      pin();
+      return {};
+    }
+    static void restore(State) noexcept { unpin(); }
+  };
+
+ public:
+  using Wait = KeepSpinning;
+  // Who waits for it can be preempted; who holds it, cannot.
+  using SetLock = InterruptSpinLock<Preemption>;
+  static constexpr unsigned most_caches = cpus;
+
+  [[gnu::always_inline]] static void pin() noexcept {
+    Kernel::disable_preemption();
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  }
+  [[gnu::always_inline]] static void unpin() noexcept {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    Kernel::enable_preemption();
+  }
+
+  Seat& mine() noexcept { return of(Kernel::current_cpu()); }
+  Seat& of(unsigned cpu) noexcept { return seats_[cpu].seat; }
+  static void light_barrier() noexcept { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+  static bool heavy_barrier() noexcept {
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return true;
+  }
+  bool at_thread_end(Seat&, ThreadEnd, void*) noexcept { return true; }  // CPUs do not end
+  unsigned caches() const noexcept { return cpus; }
+
+ private:
+  struct alignas(64) OwnLine {
+    Seat seat;
+  };
+  OwnLine seats_[cpus];
 };
 
 // One thread on one core.

@@ -15,6 +15,10 @@
 // erased whenever a slot is handed out, and zeroes are never a right link, so nothing that an
 // earlier life left behind counts.
 //
+// A free slot that lies in a cache (cache.hpp) counts as handed out. It bears the link of a last
+// free slot meanwhile, so that all of this holds for it too, and a mark that only such slots have:
+// whether the two belong together can be said without the span.
+//
 // Shortcomings: the tag finds accidents, and the attacker who cannot read freed memory. Who can
 // read a link can forge one. But a link, forged or not, never leads out of its span.
 #pragma once
@@ -131,7 +135,7 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   void* carve() noexcept {
     char* const result = slot(fresh);
     if constexpr (checks != Checks::off) erase_link(result);
-    fresh = static_cast<SlotOffset>(fresh + slot_units);
+    __atomic_store_n(&fresh, static_cast<SlotOffset>(fresh + slot_units), __ATOMIC_RELAXED);
     uses++;
     return result;
   }
@@ -179,27 +183,68 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     const SlotOffset at = static_cast<SlotOffset>(offset / 4);
     const Link found = load_link(block);
     if (!is_link(at, found)) return true;
-    return slot_units > 1 ? load<uint32_t>(mark_of(block)) != mark(found) : !is_among_recent(at);
+    if (slot_units == 1) return !is_among_recent(at);
+    const uint32_t its_mark = load<uint32_t>(mark_of(block));
+    return its_mark != mark(found) && its_mark != cached_mark(found);
   }
 
-  // Whether a slot may begin at `offset`, and is not free for certain: what can be said without the
-  // heap's lock. The rest of the truth is is_in_use().
+  // The same for a block that others may not release meanwhile, without the heap's lock.
   bool may_be_slot(const void* block, size_t offset) const noexcept {
-    const bool at_slot = static_cast<uint32_t>(offset) * reciprocal < reciprocal;
-    if (!at_slot || offset / 4 >= end || block != base + offset) return false;
+    if (!is_carved(offset) || block != base + offset) return false;
     return !looks_free(block, offset) || is_in_use(block, offset);
   }
 
   // The same for a block that surely lies `offset` bytes into the span; false may be a false alarm,
   // which may_be_slot() settles.
   bool seems_slot(const void* block, size_t offset) const noexcept {
-    const bool at_slot = static_cast<uint32_t>(offset) * reciprocal < reciprocal;
-    return at_slot && offset / 4 < end && !looks_free(block, offset);
+    return is_carved(offset) && !looks_free(block, offset);
   }
 
   // Whether the link in the slot is that of a free one.
   bool looks_free(const void* block, size_t offset) const noexcept {
     return is_link(static_cast<SlotOffset>(offset / 4), load_link(block));
+  }
+
+  // ---- Slots that lie in caches: no lock needed but for may_leave_cache() ----
+
+  // Gives a slot that lies `offset` bytes into the span its link, and the mark where there is room.
+  void mark_as_cached(void* slot, size_t offset) const noexcept {
+    const Link link{no_slot, tag(static_cast<SlotOffset>(offset / 4), no_slot)};
+    if (size_class != 0) {
+      store(slot, with_cached_mark(link));
+    } else {
+      store_link(slot, link);
+    }
+  }
+
+  bool is_marked_as_cached(const void* block, size_t offset) const noexcept {
+    const Link found = load_link(block);
+    if (found.next != no_slot || !is_link(static_cast<SlotOffset>(offset / 4), found)) return false;
+    return slot_units == 1 || load<uint32_t>(mark_of(block)) == cached_mark(found);
+  }
+
+  // Whether the heap may take it back. Not if it was never handed out, or has been written to since
+  // mark_as_cached(); nor if it has come back already, so far as that can be seen of 4 bytes.
+  bool may_leave_cache(const void* block, size_t offset) const noexcept {
+    if (!is_carved(offset) || !is_marked_as_cached(block, offset)) return false;
+    return slot_units > 1 || !is_among_recent(static_cast<SlotOffset>(offset / 4));
+  }
+
+  // False: the slot, of 8 bytes or more or of four, has been written to since mark_as_cached().
+  // Else it bears no link any more.
+  [[gnu::always_inline]] static bool unmark(void* slot) noexcept {
+    const uint64_t found = load<uint64_t>(slot);
+    const uint32_t link = little_endian ? static_cast<uint32_t>(found) : link_in(found);
+    const uint32_t its_mark = static_cast<uint32_t>(little_endian ? found >> 32 : found);
+    if (~hash(link) != its_mark) [[unlikely]]
+      return false;
+    store(slot, uint64_t{0});
+    return true;
+  }
+  static bool unmark_least(void* slot) noexcept {
+    if (load_link(slot).next != no_slot) return false;
+    store(slot, uint32_t{0});
+    return true;
   }
 
   // How many slots back a double free of a 4-byte slot is recognised.
@@ -210,10 +255,11 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   bool has_right_link(SlotOffset at) const noexcept { return is_link(at, load_link(slot(at))); }
 
  private:
-  // Whether a slot that has been handed out at least once begins there.
-  bool is_carved(size_t offset) const noexcept {
+  // Whether a slot that has been handed out at least once begins there. No lock needed: who has
+  // been handed it sees it so.
+  [[gnu::always_inline]] bool is_carved(size_t offset) const noexcept {
     const bool at_slot = static_cast<uint32_t>(offset) * reciprocal < reciprocal;
-    return at_slot && offset / 4 < fresh;
+    return at_slot && offset / 4 < __atomic_load_n(&fresh, __ATOMIC_RELAXED);
   }
 
   [[gnu::cold, gnu::noinline]] bool is_among_recent(SlotOffset at) const noexcept {
@@ -234,8 +280,22 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     return found.tag == tag(at, found.next);
   }
 
-  static uint32_t mark(Link link) noexcept {
-    return (uint32_t{link.tag} << 16 | link.next) * 0x9e3779b1u;  // 2^32 / golden ratio
+  static uint32_t mark(Link link) noexcept { return hash(uint32_t{link.tag} << 16 | link.next); }
+  static uint32_t cached_mark(Link link) noexcept { return ~mark(link); }  // not 0 for zeroes
+  static uint32_t hash(uint32_t link) noexcept {
+    return link * 0x9e3779b1u;  // 2^32 / golden ratio
+  }
+
+  // Link and mark as one word: who reads it at once need not wait until two or three writes have
+  // left the processor.
+  static constexpr bool little_endian = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+  static uint64_t with_cached_mark(Link link) noexcept {
+    const uint64_t its_mark = cached_mark(link);
+    return little_endian ? its_mark << 32 | uint32_t{link.tag} << 16 | link.next
+                         : uint64_t{link.next} << 48 | uint64_t{link.tag} << 32 | its_mark;
+  }
+  static uint32_t link_in(uint64_t word) noexcept {
+    return static_cast<uint32_t>(word >> 48) | static_cast<uint32_t>(word >> 32) << 16;
   }
 
   static void* mark_of(void* block) noexcept { return static_cast<char*>(block) + 4; }

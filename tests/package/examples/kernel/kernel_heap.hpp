@@ -18,28 +18,15 @@ struct KernelBuddy {
   void free_pages(void* block, unsigned order) noexcept { kernel_free_pages(block, order); }
 };
 
-// Keeps out the interrupt handlers of this core, and the other cores.
-class KernelLock {
- public:
-  void lock() noexcept {
-    const unsigned long before = kernel_mask_interrupts();
-    spin_.lock();
-    before_ = before;
-  }
-  void unlock() noexcept {
-    const unsigned long before = before_;
-    spin_.unlock();
-    kernel_restore_interrupts(before);
-  }
-
- private:
-  rsb::SpinLock spin_;
-  unsigned long before_ = 0;
+struct KernelInterrupts {
+  using State = unsigned long;
+  static State mask() noexcept { return kernel_mask_interrupts(); }
+  static void restore(State before) noexcept { kernel_restore_interrupts(before); }
 };
 
 struct Kernel {
   using Pages = rsb::BootThen<rsb::BuddyPages<KernelBuddy>>;
-  using Lock = KernelLock;
+  using Lock = rsb::InterruptSpinLock<KernelInterrupts>;  // keeps handlers and other CPUs out
   static constexpr rsb::Options options{
       .page_size = 4 * rsb::KiB,          // large blocks are multiples of it
       .span_size = 16 * rsb::KiB,         // the largest bin
@@ -50,5 +37,3 @@ struct Kernel {
       .map = rsb::Map::flat,
   };
 };
-
-extern constinit rsb::Heap<Kernel> kernel_heap;

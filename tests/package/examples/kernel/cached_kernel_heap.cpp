@@ -1,0 +1,3 @@
+#include "cached_kernel_heap.hpp"
+
+constinit rsb::CachedHeap<CachedKernel> kernel_heap;
