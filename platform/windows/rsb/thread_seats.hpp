@@ -88,7 +88,10 @@ class Process {
     const char* name;
     const char* release;
     host_of(&name, &release);
-    if (__builtin_strcmp(name, "Linux") != 0) return false;
+    constexpr char linux_name[] = "Linux";
+    for (size_t i = 0; i < sizeof linux_name; i++) {  // strcmp would be the C runtime's
+      if (name[i] != linux_name[i]) return false;
+    }
     unsigned a = 0x80000000, b, c = 0, d;
     asm("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
     if (a < 0x80000008) return true;
