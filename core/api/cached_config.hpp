@@ -8,6 +8,7 @@ namespace rsb {
 
 struct Instance : PlatformConfig {
   using Seats = platform::ThreadSeats<Instance>;
+  static constexpr CacheOptions caches = platform::caches;
 };
 
 }  // namespace rsb

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "rsb/cached_inspector.hpp"
+#include "rsb/rsb.h"
 #include "rsb/thread_seats.hpp"
 #include "support/parallel.hpp"
 #include "support/test.hpp"
@@ -180,6 +181,16 @@ TEST_CASE("seats serve also where the first 64 slots are others'") {
   }
   for (const DWORD other : others) TlsFree(other);
   CHECK(LateHeap::stats().live_blocks == 0);
+}
+
+TEST_CASE("the built instance's caches commit less than what they may hold") {
+  rsb_free(rsb_malloc(64));
+  rsb_stats stats;
+  rsb_get_stats(&stats);
+  const size_t may_hold = rsb::platform::ThreadSeats<TwoSeats>::caches() * rsb::MiB;
+  constexpr size_t page_map = 2 * rsb::MiB;
+  CHECK(stats.metadata_bytes > page_map);
+  CHECK(stats.metadata_bytes <= may_hold * 3 / 4 + page_map);
 }
 
 // The pattern that both barriers are for: each stores, and looks for the other's. Without the heavy

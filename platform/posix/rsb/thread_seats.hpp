@@ -42,6 +42,9 @@ struct Barriers {
 };
 #endif
 
+// The built instance's. Of a cache's memory only what has been in use counts.
+inline constexpr CacheOptions caches{};
+
 // Satisfies rsb::Seats. Tag: any type that belongs to one heap object, since a thread has one seat
 // for each Tag.
 template <class Tag>
