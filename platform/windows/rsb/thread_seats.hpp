@@ -41,18 +41,20 @@ class Process {
   }
 
   // Makes all threads of the process see what the calling one has stored, as if each had executed
-  // a full barrier. A few microseconds; under Wine, some ten. False: it could not.
+  // a full barrier. Under Wine two calls of mprotect(2), one of which waits for the processors at
+  // work on the process: 60 to 150 microseconds on a virtual machine with two. False: it could not.
   //
-  // Windows has a function for it, of which Wine (8.0 at least) has only the name. There, a page
-  // that has just been written to is made read-only: the kernel must see to it that no processor
-  // goes on writing by what it remembers of the page, so it interrupts those that run the process,
-  // and the interrupt drains their stores. The others have switched to something else, which does
-  // so, too. (Dice, Huang, Yang, "Asymmetric Dekker synchronization", 2001.) That is so for Linux
-  // on x86-64, unless the processor has an instruction by which the kernel makes others forget the
-  // page without an interrupt (INVLPGB, used from Linux 6.15). There, and on other kernels than
-  // Linux, nothing is promised. It can not be told here if x86-64 is emulated on a processor of
-  // another kind, nor if a hypervisor does for Linux what an interrupt would: do without caches
-  // there.
+  // Windows has a function for it. Wine 8.0 has only the name: it makes no system call, and
+  // tests/threads/caches_windows.cpp sees both threads miss the other's store with it. There, a
+  // page that has just been written to is made read-only: the kernel must see to it that no
+  // processor goes on writing by what it remembers of the page, so it interrupts those that run the
+  // process, and the interrupt drains their stores. The others have switched to something else,
+  // which does so, too. (Dice, Huang, Yang, "Asymmetric Dekker synchronization", 2001.) That is so
+  // for Linux on x86-64, unless the processor has an instruction by which the kernel makes others
+  // forget the page without an interrupt (INVLPGB, used from Linux 6.15). There, and on other
+  // kernels than Linux, nothing is promised. It can not be told here if x86-64 is emulated on a
+  // processor of another kind, nor if a hypervisor does for Linux what an interrupt would: do
+  // without caches there.
   [[gnu::noinline]] static bool heavy_barrier() noexcept {
     const KeepLastError keep_last_error;
     switch (__atomic_load_n(&host_, __ATOMIC_ACQUIRE)) {
