@@ -17,7 +17,7 @@ extern "C" [[gnu::weak]] const char* rsb_check(void);
 
 namespace {
 
-constexpr int forks = 150;
+constexpr int forks = 100;
 constexpr int hammering_threads = 2;
 
 std::atomic<bool> stop{false};

@@ -156,7 +156,7 @@ TEST_CASE("realloc copies when the system cannot move pages") {
     memset(block, 'x', size);
     // Blocks behind it, so that it cannot grow where it is.
     void* const other = rsb_malloc(size);
-    for (; size < size_t{200} << 20; size *= 2) {
+    for (; size < size_t{40} << 20; size *= 2) {
       errno = 4711;
       block = static_cast<char*>(rsb_realloc(block, 2 * size));
       REQUIRE(block != nullptr);

@@ -179,25 +179,17 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
 
   // The same for certain; see the top of this file for what that means. Constant time.
   bool is_in_use(const void* block, size_t offset) const noexcept {
-    if (!is_carved(offset) || block != base + offset) return false;
-    const SlotOffset at = static_cast<SlotOffset>(offset / 4);
-    const Link found = load_link(block);
-    if (!is_link(at, found)) return true;
-    if (slot_units == 1) return !is_among_recent(at);
-    const uint32_t its_mark = load<uint32_t>(mark_of(block));
-    return its_mark != mark(found) && its_mark != cached_mark(found);
+    return is_carved(offset) && block == base + offset && !is_free(block, offset);
   }
 
-  // The same for a block that others may not release meanwhile, without the heap's lock.
+  // As is_in_use(), but without the heap's lock.
   bool may_be_slot(const void* block, size_t offset) const noexcept {
-    if (!is_carved(offset) || block != base + offset) return false;
-    return !looks_free(block, offset) || is_in_use(block, offset);
+    return is_carved_without_lock(offset) && block == base + offset && !is_free(block, offset);
   }
 
-  // The same for a block that surely lies `offset` bytes into the span; false may be a false alarm,
-  // which may_be_slot() settles.
+  // As may_be_in_use(), but without the heap's lock.
   bool seems_slot(const void* block, size_t offset) const noexcept {
-    return is_carved(offset) && !looks_free(block, offset);
+    return is_carved_without_lock(offset) && !looks_free(block, offset);
   }
 
   // Whether the link in the slot is that of a free one.
@@ -255,11 +247,25 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   bool has_right_link(SlotOffset at) const noexcept { return is_link(at, load_link(slot(at))); }
 
  private:
-  // Whether a slot that has been handed out at least once begins there. No lock needed: who has
-  // been handed it sees it so.
-  [[gnu::always_inline]] bool is_carved(size_t offset) const noexcept {
+  // Whether a slot that has been handed out at least once begins there. Who has been handed it sees
+  // it so without the lock, too.
+  bool is_carved(size_t offset) const noexcept { return is_slot_below(fresh, offset); }
+  bool is_carved_without_lock(size_t offset) const noexcept {
+    return is_slot_below(__atomic_load_n(&fresh, __ATOMIC_RELAXED), offset);
+  }
+  [[gnu::always_inline]] bool is_slot_below(SlotOffset limit, size_t offset) const noexcept {
     const bool at_slot = static_cast<uint32_t>(offset) * reciprocal < reciprocal;
-    return at_slot && offset / 4 < __atomic_load_n(&fresh, __ATOMIC_RELAXED);
+    return at_slot && offset / 4 < limit;
+  }
+
+  // Of a slot: whether it bears a link, and the mark that goes with it.
+  bool is_free(const void* block, size_t offset) const noexcept {
+    const SlotOffset at = static_cast<SlotOffset>(offset / 4);
+    const Link found = load_link(block);
+    if (!is_link(at, found)) return false;
+    if (slot_units == 1) return is_among_recent(at);
+    const uint32_t its_mark = load<uint32_t>(mark_of(block));
+    return its_mark == mark(found) || its_mark == cached_mark(found);
   }
 
   [[gnu::cold, gnu::noinline]] bool is_among_recent(SlotOffset at) const noexcept {
