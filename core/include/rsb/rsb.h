@@ -43,7 +43,7 @@ extern "C" {
 /* ---- The standard family (C 2023, 7.24.3; POSIX.1-2024; glibc), prefixed ----------------------
  *
  * Blocks are aligned to 8 at least (4 on 32-bit targets) and to 16 from 16 bytes up; of a small
- * heap on a 32-bit target, all to 8. A size of 0 gives a unique pointer. Sizes above PTRDIFF_MAX,
+ * heap on 32-bit Arm, all to 8. A size of 0 gives a unique pointer. Sizes above PTRDIFF_MAX,
  * and products that overflow, give null.
  */
 
@@ -163,7 +163,7 @@ typedef struct rsb_stats {
   size_t kept_bytes; /* of those, bytes that were used and not discarded since: they hold memory */
   size_t acquired_bytes; /* used_bytes + free_bytes: what the page source and regions gave */
   size_t peak_acquired_bytes;
-  size_t metadata_bytes; /* acquired besides, for the page map (address space; touched as needed) */
+  size_t metadata_bytes; /* acquired besides, for page map and caches; touched as needed */
   size_t acquisitions;   /* successful calls of the page source, map included */
   size_t releases;       /* acquisitions given back */
   size_t failures;       /* allocations that returned null */

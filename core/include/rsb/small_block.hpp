@@ -26,8 +26,9 @@ struct [[gnu::may_alias]] SmallLinks {
 
 class [[gnu::may_alias]] SmallBlock {
  public:
-  // What malloc has to align to: 8 bytes on 32-bit machines, 16 on 64-bit ones.
-  static constexpr size_t granule = 2 * sizeof(void*);
+  // What malloc and new have to align to, since compilers rely on it: 16 bytes; 8 on 32-bit Arm.
+  static constexpr size_t granule =
+      larger(2 * sizeof(void*), size_t{__STDCPP_DEFAULT_NEW_ALIGNMENT__});
   static constexpr size_t word_bytes = sizeof(uint32_t);
   // Room for a word, links, and the size again.
   static constexpr size_t least = align_up(word_bytes + sizeof(SmallLinks) + 4, granule);
