@@ -30,10 +30,14 @@ void exercise(W& w, size_t size, size_t count) {
 }  // namespace
 
 TEST_CASE("a magazine is a stack, and holds as many slots as its capacity") {
+  void* nothing = nullptr;
   void* room[4];
   char slots[4];
   Magazine m;
-  m.begin(room);
+  m.begin(&nothing);
+  CHECK(m.pop() == nullptr);
+  CHECK_FALSE(m.push(&slots[0]));
+  m.place(room);
   CHECK(m.pop() == nullptr);
   CHECK_FALSE(m.push(&slots[0]));
   m.set_capacity(3);

@@ -44,11 +44,17 @@ class Magazine {
  public:
   constexpr Magazine() noexcept = default;
 
-  // `slots` has room for a null in front and as many slots as the magazine will ever hold.
-  void begin(void** slots) noexcept {
+  // Without room for any slot. `nothing` is null for good.
+  void begin(void** nothing) noexcept {
+    bottom_ = top_ = limit_ = nothing;
+    was_empty = was_full = false;
+  }
+
+  // For one without room: there is some, for a null in front and as many slots as the magazine will
+  // ever hold.
+  void place(void** slots) noexcept {
     slots[0] = nullptr;
     bottom_ = top_ = limit_ = slots;
-    was_empty = was_full = false;
   }
 
   // Null: there is none.
@@ -135,11 +141,7 @@ class alignas(64) Cache {
 
   // Before the first use; afterwards, forgets all that it holds and has borrowed.
   void begin() noexcept {
-    void** slots = slots_;
-    for (SizeClass c = 0; c < Classes::count; c++) {
-      magazines[c].begin(slots);
-      slots += most(c) + 1;
-    }
+    for (Magazine& m : magazines) m.begin(&nothing_);
     granted_ = spare_ = own_share;
     has_begun = true;
   }
@@ -205,6 +207,8 @@ class alignas(64) Cache {
       if (needed > spare_ && may_fit) taken = shrink_another(c, out);
     }
     const size_t after = smaller(wanted, before + spare_ / size_of(c));
+    // Only now: a cache's memory is not touched before it is used.
+    if (before == 0 && after != 0) m.place(slots_ + first_slots.of[c]);
     spare_ -= (after - before) * size_of(c);
     m.set_capacity(after);
     return taken;
@@ -228,16 +232,23 @@ class alignas(64) Cache {
     return 0;
   }
 
-  static constexpr size_t all_slots() {
-    size_t sum = 0;
-    for (SizeClass c = 0; c < Classes::count; c++) sum += most(c) + 1;
-    return sum;
-  }
+  // Where in slots_ the magazine of each class is; and behind the last one.
+  struct FirstSlots {
+    uint32_t of[Classes::count + 1] = {};
+  };
+  static constexpr FirstSlots first_slots = [] {
+    FirstSlots first;
+    for (SizeClass c = 0; c < Classes::count; c++) {
+      first.of[c + 1] = first.of[c] + static_cast<uint32_t>(most(c) + 1);
+    }
+    return first;
+  }();
 
   size_t granted_ = 0;
   size_t spare_ = 0;  // of that, bytes that no magazine's capacity stands for
   SizeClass victim_ = 0;
-  void* slots_[all_slots()] = {};
+  void* nothing_ = nullptr;
+  void* slots_[first_slots.of[Classes::count]] = {};
 };
 
 }  // namespace rsb
