@@ -189,7 +189,8 @@ class CoreSeats {
   using Wait = KeepSpinning;
   static constexpr unsigned most_caches = cores;
 
-  Seat& mine() noexcept { return seats_[Core::core()].seat; }
+  Seat& mine() noexcept { return of(Core::core()); }
+  Seat& of(unsigned core) noexcept { return seats_[core].seat; }
   static void light_barrier() noexcept { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
   static bool heavy_barrier() noexcept {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -219,6 +220,11 @@ concept PreemptibleCpus = requires {
   noexcept->SameAs<void>;
 };
 
+template <PreemptibleCpus Kernel>
+struct CurrentCpu {
+  static unsigned core() noexcept { return Kernel::current_cpu(); }
+};
+
 // One seat for each CPU of a preemptible kernel, whose numbers are below `cpus`. The heap may be
 // called with preemption on or off; the page source is called as the heap was. The heap's lock must
 // be one whose holder is not preempted, as SetLock or InterruptSpinLock: it is waited for with
@@ -235,7 +241,7 @@ concept PreemptibleCpus = requires {
 // CPUs execute one (by an interrupt between CPUs) hides heavy_barrier() by that in a class derived
 // from this one, and light_barrier() by a fence of the compiler.
 template <unsigned cpus, PreemptibleCpus Kernel>
-class CpuSeats {
+class CpuSeats : public CoreSeats<cpus, CurrentCpu<Kernel>> {
   struct Preemption {
     struct State {};
     static State mask() noexcept {
@@ -246,10 +252,8 @@ class CpuSeats {
   };
 
  public:
-  using Wait = KeepSpinning;
   // Who waits for it can be preempted; who holds it, cannot.
   using SetLock = InterruptSpinLock<Preemption>;
-  static constexpr unsigned most_caches = cpus;
 
   [[gnu::always_inline]] static void pin() noexcept {
     Kernel::disable_preemption();
@@ -259,22 +263,6 @@ class CpuSeats {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     Kernel::enable_preemption();
   }
-
-  Seat& mine() noexcept { return of(Kernel::current_cpu()); }
-  Seat& of(unsigned cpu) noexcept { return seats_[cpu].seat; }
-  static void light_barrier() noexcept { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-  static bool heavy_barrier() noexcept {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    return true;
-  }
-  bool at_thread_end(Seat&, ThreadEnd, void*) noexcept { return true; }  // CPUs do not end
-  unsigned caches() const noexcept { return cpus; }
-
- private:
-  struct alignas(64) OwnLine {
-    Seat seat;
-  };
-  OwnLine seats_[cpus];
 };
 
 // One thread on one core.
