@@ -1,7 +1,7 @@
 // The prefixed C names, and the built instance itself. Contracts: rsb/rsb.h.
 #include "instance.hpp"
 #include "rsb/cached_inspector.hpp"
-#include "rsb/error_number.hpp"
+#include "rsb/internal/machine/error_number.hpp"
 #include "rsb/small_inspector.hpp"
 
 namespace rsb {

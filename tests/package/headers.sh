@@ -17,8 +17,8 @@ alone() {
 
 for standard in c99 c11 c2x; do alone rsb.h "$cc" -x c -std=$standard; done
 for standard in c++11 c++17; do alone rsb.h "$cxx" -x c++ -std=$standard; done
-for path in "$include"/rsb/*; do
-  header=${path##*/}
+for path in "$include"/rsb/*.h* "$include"/rsb/internal/*/*.hpp; do
+  header=${path#"$include"/rsb/}
   case $header in
     memory_resource.hpp) alone "$header" "$cxx" -x c++ -std=c++20 ;;
     *) alone "$header" "$cxx" -x c++ -std=c++20 -nostdinc++ ;;

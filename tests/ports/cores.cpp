@@ -5,7 +5,7 @@
 
 #include <atomic>
 
-#include "rsb/bits.hpp"
+#include "rsb/internal/machine/bits.hpp"
 #include "support/parallel.hpp"
 #include "support/test.hpp"
 

@@ -1,7 +1,7 @@
 // The built heap as a port configures it, and its end.
 #include <errno.h>
 
-#include "rsb/bits.hpp"
+#include "rsb/internal/machine/bits.hpp"
 #include "support/built_instance.hpp"
 
 using rsb::KiB;

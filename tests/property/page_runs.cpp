@@ -1,5 +1,6 @@
-// rsb/page_runs.hpp against a naive model: an array that says of each page whose it is.
-#include "rsb/page_runs.hpp"
+// rsb/page_runs.hpp against a naive model: an array that says of each page whose it
+// is.
+#include "rsb/internal/pages/page_runs.hpp"
 
 #include "property/check.hpp"
 #include "support/worlds.hpp"

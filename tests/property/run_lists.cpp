@@ -1,5 +1,6 @@
-// rsb/run_lists.hpp against a naive model: a set of runs that is searched from end to end.
-#include "rsb/run_lists.hpp"
+// rsb/run_lists.hpp against a naive model: a set of runs that is searched from end
+// to end.
+#include "rsb/internal/pages/run_lists.hpp"
 
 #include <algorithm>
 

@@ -2,7 +2,7 @@
 // blocks of one size, sees which pools it has.
 #pragma once
 
-#include "rsb/bits.hpp"
+#include "rsb/internal/machine/bits.hpp"
 #include "rsb/rsb.h"
 #include "support/test.hpp"
 

@@ -4,7 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "rsb/bits.hpp"
+#include "rsb/internal/machine/bits.hpp"
 #include "support/virtual_memory.hpp"
 
 namespace {

@@ -1,7 +1,7 @@
 // rsb/allocator.hpp: the standard's allocator requirements. In containers: allocator_hosted.cpp.
 #include "rsb/allocator.hpp"
 
-#include "rsb/bits.hpp"
+#include "rsb/internal/machine/bits.hpp"
 #include "support/built_instance.hpp"
 
 using rsb::Allocator;

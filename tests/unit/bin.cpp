@@ -1,5 +1,5 @@
 // rsb/bin.hpp: the spans of one size class.
-#include "rsb/bin.hpp"
+#include "rsb/internal/bins/bin.hpp"
 
 #include "support/test.hpp"
 

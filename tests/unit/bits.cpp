@@ -1,5 +1,5 @@
 // rsb/bits.hpp: arithmetic on sizes and addresses.
-#include "rsb/bits.hpp"
+#include "rsb/internal/machine/bits.hpp"
 
 #include "support/test.hpp"
 

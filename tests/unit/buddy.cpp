@@ -1,7 +1,7 @@
 // support/buddy.hpp: the tests' stand-in of a kernel's buddy allocator notices what is wrong.
 #include "support/buddy.hpp"
 
-#include "rsb/bits.hpp"
+#include "rsb/internal/machine/bits.hpp"
 #include "support/test.hpp"
 #include "support/worlds.hpp"
 

@@ -2,7 +2,7 @@
 // system.
 #include "rsb/rsb.h"
 
-#include "rsb/bits.hpp"
+#include "rsb/internal/machine/bits.hpp"
 #include "support/built_instance.hpp"
 
 using rsb::is_aligned;

@@ -1,7 +1,7 @@
 // rsb/rsb.h on a system with errno and virtual memory.
 #include <errno.h>
 
-#include "rsb/bits.hpp"
+#include "rsb/internal/machine/bits.hpp"
 #include "rsb/rsb.h"
 #include "support/built_instance.hpp"
 #include "support/virtual_memory.hpp"

@@ -1,5 +1,5 @@
 // rsb/deferred_frees.hpp
-#include "rsb/deferred_frees.hpp"
+#include "rsb/internal/blocks/deferred_frees.hpp"
 
 #include "support/test.hpp"
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "rsb/bits.hpp"
+#include "rsb/internal/machine/bits.hpp"
 #include "rsb/rsb.h"
 #include "support/test.hpp"
 #include "support/virtual_memory.hpp"

@@ -1,5 +1,5 @@
 // rsb/page_map.hpp: from an address to its descriptor.
-#include "rsb/page_map.hpp"
+#include "rsb/internal/pages/page_map.hpp"
 
 #include "support/test.hpp"
 #include "support/worlds.hpp"

@@ -1,5 +1,6 @@
-// rsb/page_runs.hpp: runs of pages without a source. Compared with a naive model in tests/property.
-#include "rsb/page_runs.hpp"
+// rsb/page_runs.hpp: runs of pages without a source. Compared with a naive model in
+// tests/property.
+#include "rsb/internal/pages/page_runs.hpp"
 
 #include "support/test.hpp"
 #include "support/worlds.hpp"

@@ -1,6 +1,6 @@
 // platform/static-pool: the built instance over memory handed over by address. This program is
 // compiled with the platform's headers and core/api/c_api.cpp of its own.
-#include "rsb/bits.hpp"
+#include "rsb/internal/machine/bits.hpp"
 #include "rsb/rsb.h"
 #include "support/built_instance.hpp"
 #include "support/taken_blocks.hpp"

@@ -1,6 +1,6 @@
 // platform/user: the built instance over two functions that the user defines. This program is
 // compiled with the platform's headers and core/api/c_api.cpp of its own.
-#include "rsb/bits.hpp"
+#include "rsb/internal/machine/bits.hpp"
 #include "rsb/rsb.h"
 #include "support/built_instance.hpp"
 #include "support/scripted_pages.hpp"

@@ -1,5 +1,6 @@
-// rsb/run_lists.hpp: free runs by length. Compared with a naive model in tests/property.
-#include "rsb/run_lists.hpp"
+// rsb/run_lists.hpp: free runs by length. Compared with a naive model in
+// tests/property.
+#include "rsb/internal/pages/run_lists.hpp"
 
 #include "support/test.hpp"
 

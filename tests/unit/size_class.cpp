@@ -1,5 +1,5 @@
 // rsb/size_class.hpp: which slot serves which request.
-#include "rsb/size_class.hpp"
+#include "rsb/internal/blocks/size_class.hpp"
 
 #include "support/test.hpp"
 

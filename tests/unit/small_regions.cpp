@@ -2,7 +2,7 @@
 // with core/api/c_api.cpp of its own.
 #include <errno.h>
 
-#include "rsb/bits.hpp"
+#include "rsb/internal/machine/bits.hpp"
 #include "rsb/rsb.h"
 #include "support/built_instance.hpp"
 #include "support/taken_blocks.hpp"

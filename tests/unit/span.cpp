@@ -1,5 +1,5 @@
 // rsb/span.hpp: the free list of a span.
-#include "rsb/span.hpp"
+#include "rsb/internal/pages/span.hpp"
 
 #include "support/test.hpp"
 #include "support/worlds.hpp"

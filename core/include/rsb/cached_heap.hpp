@@ -35,8 +35,8 @@
 // unless the seats say otherwise. In a preemptible kernel: see CpuSeats.
 #pragma once
 
-#include "rsb/cache_set.hpp"
 #include "rsb/heap.hpp"
+#include "rsb/internal/caches/cache_set.hpp"
 
 namespace rsb {
 

@@ -33,9 +33,9 @@
 // allocation returns null only after all of it has been taken over.
 #pragma once
 
-#include "rsb/bin.hpp"
+#include "rsb/internal/bins/bin.hpp"
+#include "rsb/internal/blocks/request.hpp"
 #include "rsb/page_allocator.hpp"
-#include "rsb/request.hpp"
 
 namespace rsb {
 

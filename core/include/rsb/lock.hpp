@@ -3,7 +3,7 @@
 #pragma once
 
 #include "rsb/arch.hpp"
-#include "rsb/bits.hpp"
+#include "rsb/internal/machine/bits.hpp"
 
 namespace rsb {
 

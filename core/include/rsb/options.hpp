@@ -1,7 +1,7 @@
 // The values that configure a heap, and the one place that validates them.
 #pragma once
 
-#include "rsb/bits.hpp"
+#include "rsb/internal/machine/bits.hpp"
 
 namespace rsb {
 

@@ -18,8 +18,8 @@
 #pragma once
 
 #include "rsb/fault.hpp"
+#include "rsb/internal/pages/page_runs.hpp"
 #include "rsb/lock.hpp"
-#include "rsb/page_runs.hpp"
 #include "rsb/page_source.hpp"
 
 namespace rsb {

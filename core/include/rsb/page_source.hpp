@@ -1,7 +1,7 @@
 // Where pages come from: the one thing that a heap needs of its host.
 #pragma once
 
-#include "rsb/bits.hpp"
+#include "rsb/internal/machine/bits.hpp"
 
 namespace rsb {
 

@@ -51,14 +51,14 @@
 // anything where a request is met.
 #pragma once
 
-#include "rsb/deferred_frees.hpp"
 #include "rsb/fault.hpp"
+#include "rsb/internal/blocks/deferred_frees.hpp"
+#include "rsb/internal/blocks/request.hpp"
+#include "rsb/internal/small/small_block.hpp"
+#include "rsb/internal/small/small_pages.hpp"
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
 #include "rsb/page_source.hpp"
-#include "rsb/request.hpp"
-#include "rsb/small_block.hpp"
-#include "rsb/small_pages.hpp"
 
 namespace rsb {
 

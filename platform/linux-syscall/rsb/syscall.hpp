@@ -1,7 +1,7 @@
 // Linux system calls without a C library. Returns what the kernel returns: a value, or -errno.
 #pragma once
 
-#include "rsb/bits.hpp"
+#include "rsb/internal/machine/bits.hpp"
 
 namespace rsb::platform {
 

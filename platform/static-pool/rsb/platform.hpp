@@ -2,7 +2,7 @@
 // rsb_regions[]. No page source beyond that.
 #pragma once
 
-#include "rsb/error_number.hpp"
+#include "rsb/internal/machine/error_number.hpp"
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
 #include "rsb/page_source.hpp"

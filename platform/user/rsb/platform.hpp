@@ -2,7 +2,7 @@
 // rsb/rsb.h. For kernels, firmware and everything else.
 #pragma once
 
-#include "rsb/error_number.hpp"
+#include "rsb/internal/machine/error_number.hpp"
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
 #include "rsb/rsb.h"

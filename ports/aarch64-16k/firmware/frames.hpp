@@ -1,7 +1,7 @@
 // The machine's memory, in frames of 16 KiB: where this firmware's heap gets its pages from.
 #pragma once
 
-#include "rsb/bits.hpp"
+#include "rsb/internal/machine/bits.hpp"
 #include "rsb/lock.hpp"
 
 namespace firmware {

@@ -1,9 +1,11 @@
 // Runs of pages: taken, given back, split and merged, each in constant time. Not synchronised and
 // without a page source: PageAllocator adds both.
+//
+// Room pages: for the rooms bins and caches, and for the heaps above them.
 #pragma once
 
-#include "rsb/page_map.hpp"
-#include "rsb/run_lists.hpp"
+#include "rsb/internal/pages/page_map.hpp"
+#include "rsb/internal/pages/run_lists.hpp"
 
 namespace rsb {
 

@@ -1,8 +1,10 @@
 // What a request for memory may say besides its size and alignment, and who is asked when it cannot
 // be met. For all heaps.
+//
+// Room blocks: for the rooms pages, bins, caches and small, and for the heaps above them.
 #pragma once
 
-#include "rsb/bits.hpp"
+#include "rsb/internal/machine/bits.hpp"
 
 namespace rsb {
 

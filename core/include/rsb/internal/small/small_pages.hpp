@@ -3,10 +3,12 @@
 //
 // Pages lie at multiples of SmallPage::bytes from the first block's payload, so that a bit for each
 // multiple tells whether a pointer is to a slot.
+//
+// Room small: for SmallHeap alone.
 #pragma once
 
 #include "rsb/fault.hpp"
-#include "rsb/small_block.hpp"
+#include "rsb/internal/small/small_block.hpp"
 
 namespace rsb {
 

@@ -17,9 +17,11 @@
 // One lock, taken before the heap's, and held neither while the page source runs nor while anything
 // waits for it that the page source could wait for. A signal handler may not take it, but to fork.
 // Seats::mine() is the calling thread's for as long as the lock is held, see PinnedSeats.
+//
+// Room caches: for CachedHeap alone.
 #pragma once
 
-#include "rsb/cache.hpp"
+#include "rsb/internal/caches/cache.hpp"
 
 namespace rsb {
 

@@ -4,6 +4,8 @@
 // 4, 8, 16, steps of 16 up to 128, then four steps a doubling up to the span. Above 128 a class is
 // the largest multiple of 16 of which as many fit into the span as of the step, so little or
 // nothing is lost at the end of a span: a 16 KiB span holds five slots of 3,264, not of 3,072.
+//
+// Room blocks: for the rooms pages, bins, caches and small, and for the heaps above them.
 #pragma once
 
 #include "rsb/options.hpp"

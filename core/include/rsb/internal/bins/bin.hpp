@@ -1,7 +1,9 @@
 // The spans of one size class.
+//
+// Room bins: for the room caches, and for the heaps above it.
 #pragma once
 
-#include "rsb/span.hpp"
+#include "rsb/internal/pages/span.hpp"
 
 namespace rsb {
 

@@ -23,9 +23,11 @@
 // lies.
 //
 // Knows neither heap nor lock: any kind of heap can use it.
+//
+// Room blocks: for the rooms pages, bins, caches and small, and for the heaps above them.
 #pragma once
 
-#include "rsb/bits.hpp"
+#include "rsb/internal/machine/bits.hpp"
 
 namespace rsb {
 

@@ -8,10 +8,12 @@
 // limited: each cache is granted a share of its own, and more from a budget that all caches have in
 // common. When there is no more, a magazine grows at the cost of another of the same cache, in
 // turns. (Magazines: Bonwick, Adams, "Magazines and Vmem", 2001.)
+//
+// Room caches: for CachedHeap alone.
 #pragma once
 
+#include "rsb/internal/blocks/size_class.hpp"
 #include "rsb/seat.hpp"
-#include "rsb/size_class.hpp"
 
 namespace rsb {
 

@@ -10,12 +10,14 @@
 //   be
 //                            called under the heap's lock, for the sake of deferred().
 //   deferred(), region_of(p) the blocks that were freed without waiting, see deferred_frees.hpp
+//
+// Room pages: for the rooms bins and caches, and for the heaps above them.
 #pragma once
 
-#include "rsb/deferred_frees.hpp"
+#include "rsb/internal/blocks/deferred_frees.hpp"
+#include "rsb/internal/pages/span.hpp"
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
-#include "rsb/span.hpp"
 
 namespace rsb {
 

@@ -3,10 +3,12 @@
 // dynamic memory allocator for real-time systems", 2004), counted in pages instead of bytes, and
 // twice: runs that hold other than the source's zeroes have memory behind them already, so they are
 // used up before any clean one is touched.
+//
+// Room pages: for the rooms bins and caches, and for the heaps above them.
 #pragma once
 
+#include "rsb/internal/pages/span.hpp"
 #include "rsb/options.hpp"
-#include "rsb/span.hpp"
 
 namespace rsb {
 

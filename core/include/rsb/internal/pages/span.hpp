@@ -21,10 +21,12 @@
 //
 // Shortcomings: the tag finds accidents, and the attacker who cannot read freed memory. Who can
 // read a link can forge one. But a link, forged or not, never leads out of its span.
+//
+// Room pages: for the rooms bins and caches, and for the heaps above them.
 #pragma once
 
+#include "rsb/internal/blocks/size_class.hpp"
 #include "rsb/options.hpp"
-#include "rsb/size_class.hpp"
 
 namespace rsb {
 

@@ -8,6 +8,8 @@
 // Programming", volume 1, 2.5: boundary tags).
 //
 // Two free blocks never lie side by side.
+//
+// Room small: for SmallHeap alone.
 #pragma once
 
 #include <stdint.h>

@@ -1,6 +1,8 @@
 // errno, for platforms that know no C library: that of the program's, if rsb::libc replaces its
 // allocator and knows how to find it (platform/libc). A program without rsb::libc needs no errno,
 // and none is set there.
+//
+// Room machine: anything in this tree may include it.
 #pragma once
 
 // Where the errno of whoever calls is; null unless linked.

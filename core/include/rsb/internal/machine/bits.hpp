@@ -1,4 +1,6 @@
 // Arithmetic on sizes and addresses. Addresses become integers here and nowhere else in core.
+//
+// Room machine: anything in this tree may include it.
 #pragma once
 
 #include <limits.h>
