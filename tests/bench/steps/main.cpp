@@ -11,9 +11,6 @@
 //   rsb_worst_case --most=N  fails above N instructions, not above the target of 250, if the call
 //                            needed something of the page source
 //   rsb_worst_case --where   also which functions the worst calls spend their instructions in
-#include <sys/personality.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -30,6 +27,7 @@
 #include "rsb/rsb.h"
 #include "steps/functions.hpp"
 #include "steps/stepper.hpp"
+#include "support/fixed_addresses.hpp"
 #include "support/mapped_array.hpp"
 #include "support/random.hpp"
 #include "support/verdict.hpp"
@@ -313,19 +311,10 @@ bool prepare() {
   return true;
 }
 
-// Where memory lies decides a branch here and there: starts the program anew with addresses that do
-// not change from run to run. Where that is forbidden, the program runs as it is.
-void fix_addresses(char** arguments) {
-  const int before = personality(0xffffffff);
-  if (before == -1 || (before & ADDR_NO_RANDOMIZE) != 0) return;
-  if (personality(static_cast<unsigned long>(before) | ADDR_NO_RANDOMIZE) == -1) return;
-  execv("/proc/self/exe", arguments);
-}
-
 }  // namespace
 
 int main(int count, char** arguments) {
-  fix_addresses(arguments);
+  bench::fix_addresses(arguments);
   Options options;
   double most = 250;
   for (int i = 1; i < count; ++i) {
