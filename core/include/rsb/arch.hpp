@@ -1,6 +1,7 @@
 // What differs between processors: the one file of core that may ask which one it is compiled for.
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 namespace rsb {
@@ -21,7 +22,11 @@ inline void spin_hint() noexcept {
 
 // Whether the processor finds the highest bit of a word by an instruction; elsewhere the compiler
 // calls a function of its own library for it.
-#if (defined(__arm__) && !defined(__ARM_FEATURE_CLZ)) || (defined(__riscv) && !defined(__riscv_zbb))
+#if (defined(__arm__) &&                                                                           \
+     (!defined(__ARM_FEATURE_CLZ) || (defined(__thumb__) && !defined(__thumb2__)))) ||             \
+    (defined(__riscv) && !defined(__riscv_zbb)) || (defined(__m68k__) && !defined(__mc68020__)) || \
+    (defined(__mips__) && __mips < 32) || defined(__sparc__) || defined(__AVR__) ||                \
+    defined(__MSP430__)
 inline constexpr bool has_bit_scan = false;
 #else
 inline constexpr bool has_bit_scan = true;
@@ -75,13 +80,108 @@ struct CoreInterrupts {
         : "memory");
   }
 };
+#elif defined(__XTENSA__)
+// All levels but NMI, by PS.INTLEVEL. Privileged, as there is nothing else on the smaller ones.
+struct CoreInterrupts {
+  using State = uint32_t;
+
+  static State mask() noexcept {
+    State before;
+    asm volatile("rsil %0, 15" : "=r"(before)::"memory");
+    return before;
+  }
+  static void restore(State before) noexcept {
+    asm volatile("wsr.ps %0\n rsync" ::"r"(before) : "memory");
+  }
+};
+#elif defined(__AVR__)
+// All, by SREG.I.
+struct CoreInterrupts {
+  using State = uint8_t;
+
+  static State mask() noexcept {
+    State before;
+    asm volatile("in %0, 0x3f\n cli" : "=r"(before)::"memory");
+    return before;
+  }
+  static void restore(State before) noexcept {
+    asm volatile("out 0x3f, %0" ::"r"(before) : "memory");
+  }
+};
+#elif defined(__MSP430__)
+// All but NMI, by SR.GIE. What follows a change of it is no instruction that matters.
+struct CoreInterrupts {
+  using State = uint16_t;
+
+  static State mask() noexcept {
+    State before;
+    asm volatile("mov r2, %0\n bic #8, r2\n nop" : "=r"(before)::"memory");
+    return before;
+  }
+  static void restore(State before) noexcept {
+    asm volatile("nop\n mov %0, r2\n nop" ::"r"(before) : "memory");
+  }
+};
 #endif
 
-// What lists without a lock are made of: returns what was there before. Atomic for all cores, and
-// for everything that interrupts this one; but on processors without such instructions (Armv6-M,
-// RISC-V without A) only for one core and what CoreInterrupts can mask, which is not NMI.
-#if (defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M' && !defined(__ARM_FEATURE_LDREX)) || \
-    (defined(__riscv) && !defined(__riscv_atomic))
+// What several threads, or a handler and what it interrupts, access at the same time: words, no
+// wider than a pointer or four bytes. exchange() and compare_exchange() return what was there
+// before. All are atomic for all cores, and for everything that interrupts this one; but on
+// processors without instructions for it (Armv6-M, RISC-V without A, small Xtensas, AVR, MSP430)
+// the exchanges and increment() are so only for one core and what CoreInterrupts can mask, which is
+// not NMI.
+#if ((defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M') || defined(__riscv) || \
+     defined(__XTENSA__) || defined(__AVR__) || defined(__MSP430__)) &&                \
+    __GCC_ATOMIC_INT_LOCK_FREE < 2
+// Without the compiler's __atomic builtins: for some compilers they all are functions of a library,
+// also those that but load or store. Masked is what the processor accesses in several steps.
+#if defined(__AVR__)
+inline constexpr size_t most_bytes_at_once = 1;
+#else
+inline constexpr size_t most_bytes_at_once = sizeof(void*);
+#endif
+
+template <int order>
+inline void fence() noexcept {
+#if defined(__MSP430__)
+  asm volatile("" ::: "memory");  // clang knows no fence there, and there is one core
+#else
+  __atomic_thread_fence(order);
+#endif
+}
+
+template <class Word>
+inline Word load_relaxed(const Word* word) noexcept {
+  if constexpr (sizeof(Word) <= most_bytes_at_once) {
+    return *static_cast<const volatile Word*>(word);
+  } else {
+    const CoreInterrupts::State before = CoreInterrupts::mask();
+    const Word found = *word;
+    CoreInterrupts::restore(before);
+    return found;
+  }
+}
+template <class Word>
+inline void store_relaxed(Word* word, Word desired) noexcept {
+  if constexpr (sizeof(Word) <= most_bytes_at_once) {
+    *static_cast<volatile Word*>(word) = desired;
+  } else {
+    const CoreInterrupts::State before = CoreInterrupts::mask();
+    *word = desired;
+    CoreInterrupts::restore(before);
+  }
+}
+template <class Word>
+inline Word load_acquire(const Word* word) noexcept {
+  const Word found = load_relaxed(word);
+  fence<__ATOMIC_ACQUIRE>();
+  return found;
+}
+template <class Word>
+inline void store_release(Word* word, Word desired) noexcept {
+  fence<__ATOMIC_RELEASE>();
+  store_relaxed(word, desired);
+}
 template <class Word>
 inline Word compare_exchange(Word* word, Word expected, Word desired) noexcept {
   const CoreInterrupts::State before = CoreInterrupts::mask();
@@ -105,6 +205,26 @@ inline void increment(Word* word) noexcept {
   CoreInterrupts::restore(before);
 }
 #else
+template <class Word>
+inline Word load_relaxed(const Word* word) noexcept {
+  Word found;
+  __atomic_load(word, &found, __ATOMIC_RELAXED);
+  return found;
+}
+template <class Word>
+inline Word load_acquire(const Word* word) noexcept {
+  Word found;
+  __atomic_load(word, &found, __ATOMIC_ACQUIRE);
+  return found;
+}
+template <class Word>
+inline void store_relaxed(Word* word, Word desired) noexcept {
+  __atomic_store(word, &desired, __ATOMIC_RELAXED);
+}
+template <class Word>
+inline void store_release(Word* word, Word desired) noexcept {
+  __atomic_store(word, &desired, __ATOMIC_RELEASE);
+}
 template <class Word>
 inline Word compare_exchange(Word* word, Word expected, Word desired) noexcept {
   __atomic_compare_exchange_n(word, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);

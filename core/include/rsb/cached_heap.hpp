@@ -210,8 +210,8 @@ class CachedHeap : Heap<Config> {
   // (PinnedSeats).
   class Visit {
    public:
-    [[gnu::always_inline]] explicit Visit(TheSeats& seats) noexcept
-        : pinned_(seats), seat_(seats.mine()), cache_(seat_.template enter<TheSeats>()) {}
+    [[gnu::always_inline]] explicit Visit(TheSeats& the_seats) noexcept
+        : pinned_(the_seats), seat_(the_seats.mine()), cache_(seat_.template enter<TheSeats>()) {}
     [[gnu::always_inline]] ~Visit() { seat_.leave(); }
     Visit(const Visit&) = delete;
     Visit& operator=(const Visit&) = delete;
@@ -507,11 +507,11 @@ class CachedHeap : Heap<Config> {
   // For a scope, all caches are nobody's, and empty.
   class Emptied {
    public:
-    explicit Emptied(CachedHeap& heap) noexcept
-        : heap_(heap), caches_(heap.set_.take_all(heap.seats_)) {
+    explicit Emptied(CachedHeap& the_heap) noexcept
+        : heap_(the_heap), caches_(the_heap.set_.take_all(the_heap.seats_)) {
       for (TheCache* cache = caches_; cache != nullptr; cache = cache->next) {
         flush(*cache);
-        heap.set_.budget.give(cache->borrowed());
+        the_heap.set_.budget.give(cache->borrowed());
         cache->begin();
       }
     }
@@ -614,9 +614,9 @@ class CachedHeap : Heap<Config> {
       seat.membership = Seat::Membership::none;
       return;
     }
-    const auto end = [](void* heap, Seat& seat_of_thread) {
+    const auto end = [](void* the_heap, Seat& seat_of_thread) {
       seat_of_thread.membership = Seat::Membership::apart;
-      static_cast<CachedHeap*>(heap)->set_.give_back(seat_of_thread);
+      static_cast<CachedHeap*>(the_heap)->set_.give_back(seat_of_thread);
     };
     if (seats_.at_thread_end(seat, end, this)) seat.membership = Seat::Membership::member;
   }

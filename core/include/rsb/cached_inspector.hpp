@@ -19,14 +19,14 @@ class CachedHeapInspector {
  public:
   static constexpr size_t bins = Classes::count;
 
-  explicit CachedHeapInspector(TheHeap& heap) noexcept : heap_(heap) {}
+  explicit CachedHeapInspector(TheHeap& the_heap) noexcept : heap_(the_heap) {}
 
   [[gnu::cold]] Stats stats() noexcept {
     Seizure all(heap_.set_, heap_.seats_);
     Stats s = inspect(base()).stats();
-    all.for_each([&](const TheCache& cache) {
-      s.cached_blocks += cache.count();
-      s.cached_bytes += cache.bytes();
+    all.for_each([&](const TheCache& the_cache) {
+      s.cached_blocks += the_cache.count();
+      s.cached_bytes += the_cache.bytes();
       return true;
     });
     s.live_blocks -= s.cached_blocks;
@@ -37,8 +37,8 @@ class CachedHeapInspector {
   [[gnu::cold]] BinStats bin_stats(size_t bin) noexcept {
     Seizure all(heap_.set_, heap_.seats_);
     BinStats s = inspect(base()).bin_stats(bin);
-    all.for_each([&](const TheCache& cache) {
-      s.live -= cache.magazines[bin].count();
+    all.for_each([&](const TheCache& the_cache) {
+      s.live -= the_cache.magazines[bin].count();
       return true;
     });
     return s;
@@ -76,7 +76,7 @@ class CachedHeapInspector {
 
   bool are_caches_sound() noexcept {
     Seizure all(heap_.set_, heap_.seats_);
-    return all.for_each([&](const TheCache& cache) { return is_sound(cache); });
+    return all.for_each([&](const TheCache& the_cache) { return is_sound(the_cache); });
   }
 
   bool is_sound(const TheCache& cache) noexcept {

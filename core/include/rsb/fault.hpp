@@ -8,6 +8,10 @@ extern "C" [[gnu::weak]] void rsb_fault(rsb_fault_kind, const void*);
 
 namespace rsb {
 
+// rsb_fault, or null. In memory, since a symbol that nobody defines is at address 0: too far for
+// instructions that address relative to themselves, as those of riscv64 (medany) do.
+inline void (*const volatile fault_hook)(rsb_fault_kind, const void*) = rsb_fault;
+
 enum class Fault : int {
   double_free = RSB_DOUBLE_FREE,
   foreign_pointer = RSB_FOREIGN_POINTER,
@@ -47,7 +51,7 @@ constexpr const char* fault_name(Fault fault) noexcept {
 
 // Never called with a lock held, so the hook may print, allocate or jump out.
 [[noreturn, gnu::cold, gnu::noinline]] inline void raise(Fault fault, const void* address) {
-  if (&rsb_fault != nullptr) rsb_fault(static_cast<rsb_fault_kind>(fault), address);
+  if (const auto hook = fault_hook) hook(static_cast<rsb_fault_kind>(fault), address);
   __builtin_trap();
 }
 

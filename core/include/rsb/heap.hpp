@@ -237,7 +237,7 @@ class Heap {
   OutOfMemoryHandler set_out_of_memory_handler(OutOfMemoryHandler handler) noexcept {
     LockGuard guard(pages_.lock_);  // not by an exchange, which not every processor has
     OutOfMemoryHandler const previous = out_of_memory_;
-    __atomic_store_n(&out_of_memory_, handler, __ATOMIC_RELEASE);
+    store_release(&out_of_memory_, handler);
     return previous;
   }
 
@@ -406,7 +406,7 @@ class Heap {
 
   void make_span(Span* span, SizeClass c) noexcept {
     // A linear congruential generator, stirred with where the memory lies; its high bits are good.
-    secret_ = secret_ * 0x2c9277b5u + static_cast<uint32_t>(address_of(span->base) >> 8) + 1;
+    secret_ = secret_ * 0x2c9277b5u + integer_cast<uint32_t>(address_of(span->base) >> 8) + 1;
     span->become_span(c, Classes::layout(c), secret_ >> 16);
     if constexpr (spans_have_tails) set_tails(span, Kind::tail);
   }
@@ -691,7 +691,7 @@ class Heap {
   // A pointer that is wrong in itself is named so; else it is the size.
   [[gnu::cold, gnu::noinline]] void refuse_size(void* block, size_t size) noexcept {
     if (block == nullptr) return;
-    if (size <= usable_size(block) && __atomic_load_n(&shrunk_in_place_, __ATOMIC_RELAXED)) return;
+    if (size <= usable_size(block) && load_relaxed(&shrunk_in_place_)) return;
     raise(Fault::size_mismatch, block);
   }
 
@@ -769,7 +769,7 @@ class Heap {
 
   // Without the lock. True: the user's handler says that it has released something.
   [[gnu::cold]] bool ask_handler(size_t bytes) noexcept {
-    OutOfMemoryHandler const handler = __atomic_load_n(&out_of_memory_, __ATOMIC_ACQUIRE);
+    OutOfMemoryHandler const handler = load_acquire(&out_of_memory_);
     return handler != nullptr && handler(bytes) != 0;
   }
 
@@ -846,7 +846,7 @@ class Heap {
       if (!may_stay) return nullptr;
       // A block can always become smaller: it keeps its place, and its class is larger than its
       // size says.
-      __atomic_store_n(&shrunk_in_place_, true, __ATOMIC_RELAXED);
+      store_relaxed(&shrunk_in_place_, true);
       return block;
     }
     __builtin_memcpy(copy, block, smaller(old_bytes, size));

@@ -46,22 +46,22 @@ class HeapInspector {
  public:
   static constexpr size_t bins = Classes::count;
 
-  explicit HeapInspector(TheHeap& heap) noexcept : heap_(heap) {}
+  explicit HeapInspector(TheHeap& the_heap) noexcept : heap_(the_heap) {}
 
   [[gnu::cold]] Stats stats() noexcept {
     LockGuard guard(heap_.pages_.lock_);
     const Runs& runs = heap_.pages_.runs_;
     Stats s{};
-    for_each_run([&](const Span* run) {
-      if (run->is_span()) {
-        s.live_blocks += run->live();
-        s.live_bytes += run->live() * run->slot_bytes();
-        if (run->has_slot() && !Runs::is_leaving(run)) {
-          s.largest_block_bytes = larger(s.largest_block_bytes, run->slot_bytes());
+    for_each_run([&](const Span* the_run) {
+      if (the_run->is_span()) {
+        s.live_blocks += the_run->live();
+        s.live_bytes += the_run->live() * the_run->slot_bytes();
+        if (the_run->has_slot() && !Runs::is_leaving(the_run)) {
+          s.largest_block_bytes = larger(s.largest_block_bytes, the_run->slot_bytes());
         }
-      } else if (run->kind == Kind::large) {
+      } else if (the_run->kind == Kind::large) {
         s.live_blocks++;
-        s.live_bytes += run->pages * page;
+        s.live_bytes += the_run->pages * page;
       }
       return true;
     });
@@ -110,11 +110,11 @@ class HeapInspector {
     const SlotLayout& layout = Classes::layout(static_cast<SizeClass>(bin));
     BinStats s{};
     s.slot_bytes = layout.size;
-    for_each_run([&](const Span* run) {
-      if (run->is_span() && run->size_class == bin) {
+    for_each_run([&](const Span* the_run) {
+      if (the_run->is_span() && the_run->size_class == bin) {
         s.spans++;
         s.slots += layout.count();
-        s.live += run->live();
+        s.live += the_run->live();
       }
       return true;
     });
@@ -128,9 +128,10 @@ class HeapInspector {
   [[gnu::cold]] bool walk(Visitor&& visit) noexcept {
     LockGuard guard(heap_.pages_.lock_);
     heap_.take_over_all(guard);
-    return for_each_run([&](const Span* run) {
-      if (run->kind == Kind::large) return visit(static_cast<void*>(run->base), run->pages * page);
-      return !run->is_span() || walk_span(run, visit);
+    return for_each_run([&](const Span* the_run) {
+      if (the_run->kind == Kind::large)
+        return visit(static_cast<void*>(the_run->base), the_run->pages * page);
+      return !the_run->is_span() || walk_span(the_run, visit);
     });
   }
 
@@ -140,12 +141,12 @@ class HeapInspector {
   template <class Visitor>
   [[gnu::cold]] bool walk_runs(Visitor&& visit) noexcept {
     LockGuard guard(heap_.pages_.lock_);
-    return for_each_run([&](const Span* run) {
-      const bool is_span = run->is_span();
-      const Use use = use_of(run);
-      const size_t live = is_span ? run->live() : use == Use::large;
-      const size_t bin = is_span ? run->size_class : 0;
-      return visit(Run{run->base, Runs::length(run) * page, use, bin, live});
+    return for_each_run([&](const Span* the_run) {
+      const bool is_span = the_run->is_span();
+      const Use use = use_of(the_run);
+      const size_t live = is_span ? the_run->live() : use == Use::large;
+      const size_t bin = is_span ? the_run->size_class : 0;
+      return visit(Run{the_run->base, Runs::length(the_run) * page, use, bin, live});
     });
   }
 
@@ -157,7 +158,7 @@ class HeapInspector {
     fault_ = nullptr;
     Totals seen;
     const Span* previous = nullptr;
-    for_each_run([&](const Span* run) { return check_run(run, previous, seen); });
+    for_each_run([&](const Span* the_run) { return check_run(the_run, previous, seen); });
     if (fault_ == nullptr) check_bins(seen);
     const Runs& runs = heap_.pages_.runs_;
     require(seen.acquired == runs.acquired_pages(), "acquired pages are counted");

@@ -65,10 +65,10 @@ class BasicSpinLock {
 
   bool try_lock() noexcept { return __atomic_exchange_n(&taken_, 1u, __ATOMIC_ACQUIRE) == 0; }
 
-  void unlock() noexcept { __atomic_store_n(&taken_, 0u, __ATOMIC_RELEASE); }
+  void unlock() noexcept { store_release(&taken_, 0u); }
 
   // A hint: it may be otherwise already.
-  bool is_taken() const noexcept { return __atomic_load_n(&taken_, __ATOMIC_RELAXED) != 0; }
+  bool is_taken() const noexcept { return load_relaxed(&taken_) != 0; }
 
  private:
   [[gnu::noinline, gnu::cold]] void wait() noexcept {
@@ -206,7 +206,7 @@ inline bool take_in_handler(L& lock) noexcept {
 template <class L>
 class Held {
  public:
-  explicit Held(L& lock) noexcept : lock_(lock) {}
+  explicit Held(L& the_lock) noexcept : lock_(the_lock) {}
   ~Held() {
     if (!handed_over_) lock_.unlock();
   }
@@ -225,10 +225,10 @@ class Held {
 template <class L>
 class Guard {
  public:
-  explicit Guard(L& lock) noexcept : lock_(lock) { lock_.lock(); }
+  explicit Guard(L& the_lock) noexcept : lock_(the_lock) { lock_.lock(); }
   // For a lock that the caller holds already.
   enum class Already { held };
-  Guard(L& lock, Already) noexcept : lock_(lock) {}
+  Guard(L& the_lock, Already) noexcept : lock_(the_lock) {}
   ~Guard() { lock_.unlock(); }
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;
@@ -243,7 +243,7 @@ class Guard {
 template <class L>
 class Unlocked {
  public:
-  explicit Unlocked(Guard<L>& guard) noexcept : lock_(guard.lock_) { lock_.unlock(); }
+  explicit Unlocked(Guard<L>& the_guard) noexcept : lock_(the_guard.lock_) { lock_.unlock(); }
   ~Unlocked() { lock_.lock(); }
   Unlocked(const Unlocked&) = delete;
   Unlocked& operator=(const Unlocked&) = delete;

@@ -83,6 +83,7 @@ struct CacheOptions {
 // A base of every heap, so that a wrong option is reported by the name of its field.
 template <Options o>
 struct ValidOptions {
+  static_assert(sizeof(size_t) >= 4, "a general heap needs sizes of 32 bits: see SmallHeap");
   static_assert(is_power_of_two(o.page_size) && o.page_size >= 64,
                 "Options::page_size must be a power of two, 64 bytes or more");
   static_assert(is_power_of_two(o.span_size) && o.span_size >= o.page_size,

@@ -61,16 +61,19 @@ concept SourceKnowsPage = PageSource<S> && requires(S source, size_t bytes) {
 };
 
 // Optional: memory known by address when the program is built. next_region() returns one region
-// after the other, then base = null. Asked under the lock, when the heap has nothing free.
+// after the other, then base = null. Asked under the lock, when the heap has nothing free. To a
+// small heap it may be all that the source has.
 struct Region {
   void* base = nullptr;
   size_t bytes = 0;
 };
 template <class S>
-concept RegionSource = PageSource<S> && requires(S source) {
+concept GivesRegions = requires(S source) {
   { source.next_region() }
   noexcept->SameAs<Region>;
 };
+template <class S>
+concept RegionSource = PageSource<S> && GivesRegions<S>;
 
 // A source that is not there yet: until start() there is nothing, and the heap lives off the
 // regions handed to it. For the time before a system's own page allocator is up. start() may be
@@ -78,10 +81,10 @@ concept RegionSource = PageSource<S> && requires(S source) {
 template <PageSource Source>
 class BootThen : public Source {
  public:
-  void start() noexcept { __atomic_store_n(&is_up_, 1u, __ATOMIC_RELEASE); }
+  void start() noexcept { store_release(&is_up_, 1u); }
 
   void* acquire(size_t bytes, size_t alignment) noexcept {
-    if (__atomic_load_n(&is_up_, __ATOMIC_ACQUIRE) == 0) return nullptr;
+    if (load_acquire(&is_up_) == 0) return nullptr;
     return Source::acquire(bytes, alignment);
   }
 

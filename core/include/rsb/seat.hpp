@@ -22,13 +22,11 @@ class Seat {
   // light_barrier().
   template <class Seats>
   [[gnu::always_inline]] void* enter() noexcept {
-    __atomic_store_n(&doing_, inside, __ATOMIC_RELAXED);
+    store_relaxed(&doing_, inside);
     Seats::light_barrier();
     return cache();
   }
-  [[gnu::always_inline]] void leave() noexcept {
-    __atomic_store_n(&doing_, active, __ATOMIC_RELEASE);
-  }
+  [[gnu::always_inline]] void leave() noexcept { store_release(&doing_, active); }
 
   enum class Membership : uint8_t {
     none,    // has not asked for a cache yet
@@ -46,13 +44,13 @@ class Seat {
   void stop() noexcept {
     if (stops_++ == 0 && doing() == inside) {
       was_inside_ = true;
-      __atomic_store_n(&doing_, stopped, __ATOMIC_RELEASE);
+      store_release(&doing_, stopped);
     }
   }
   void go_on() noexcept {
     if (--stops_ != 0 || !was_inside_) return;
     was_inside_ = false;
-    __atomic_store_n(&doing_, inside, __ATOMIC_RELAXED);
+    store_relaxed(&doing_, inside);
   }
 
   // How this thread's forks, one in the handler of the other, found the set of caches.
@@ -70,8 +68,8 @@ class Seat {
 
   // ---- For the set of caches, under its lock ----
 
-  void* cache() const noexcept { return __atomic_load_n(&cache_, __ATOMIC_ACQUIRE); }
-  void set_cache(void* cache) noexcept { __atomic_store_n(&cache_, cache, __ATOMIC_RELEASE); }
+  void* cache() const noexcept { return load_acquire(&cache_); }
+  void set_cache(void* cache) noexcept { store_release(&cache_, cache); }
 
   bool is_inside() const noexcept { return doing() == inside; }
   bool is_stopped() const noexcept { return doing() == stopped; }
@@ -79,14 +77,11 @@ class Seat {
   // Whether the thread has not been inside since this was last asked.
   bool is_idle() noexcept {
     // The thread's own stores come after this exchange or before it; none is lost.
-    uint32_t expected = active;
-    __atomic_compare_exchange_n(&doing_, &expected, idle, false, __ATOMIC_ACQ_REL,
-                                __ATOMIC_ACQUIRE);
-    return expected == idle;
+    return compare_exchange(&doing_, active, idle) == idle;
   }
 
   // The thread is gone: this process is a fork of its.
-  void lose_thread() noexcept { __atomic_store_n(&doing_, stopped, __ATOMIC_RELEASE); }
+  void lose_thread() noexcept { store_release(&doing_, stopped); }
 
  private:
   static constexpr uint32_t idle = 0;     // not inside since another thread looked
@@ -94,7 +89,7 @@ class Seat {
   static constexpr uint32_t active = 2;   // outside
   static constexpr uint32_t stopped = 3;  // inside, but in a signal handler that waits for others
 
-  uint32_t doing() const noexcept { return __atomic_load_n(&doing_, __ATOMIC_ACQUIRE); }
+  uint32_t doing() const noexcept { return load_acquire(&doing_); }
 
   void* cache_ = nullptr;
   uint32_t doing_ = idle;
@@ -168,7 +163,8 @@ concept PinnedSeats = FixedSeats<S> && Lock<typename S::SetLock> && requires(S s
 template <Seats S>
 class Pinned {
  public:
-  [[gnu::always_inline]] explicit Pinned([[maybe_unused]] S& seats) noexcept : seats_(seats) {
+  [[gnu::always_inline]] explicit Pinned([[maybe_unused]] S& the_seats) noexcept
+      : seats_(the_seats) {
     if constexpr (PinnedSeats<S>) seats_.pin();
   }
   [[gnu::always_inline]] ~Pinned() {

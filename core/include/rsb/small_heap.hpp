@@ -44,7 +44,7 @@
 // lock. What deallocate_nowait() was given is taken over, at most SmallOptions::deferred_batch
 // blocks at a time, by every call that allocates or frees.
 //
-// A configuration may also have Pages, a class with next_region() (rsb::RegionSource): its regions
+// A configuration may also have Pages, a class with next_region() (rsb::GivesRegions): its regions
 // are added one after the other, each when there is no memory for a request. And exhausted(), which
 // is called without the lock when an allocation is about to return null. A heap that has either
 // also has an out-of-memory handler, and counts the allocations that failed. None of this costs
@@ -110,8 +110,10 @@ requires requires {
   typename C::Pages;
 }
 struct SmallRegions<C> {
-  static_assert(RegionSource<typename C::Pages>,
-                "the Pages of a small heap must satisfy RegionSource: it cannot acquire any");
+  static_assert(
+      GivesRegions<typename C::Pages>,
+      "the Pages of a small heap, which acquires none, must have next_region(): noexcept, "
+      "and it returns an rsb::Region");
   Region next() noexcept { return pages.next_region(); }
   typename C::Pages pages;
 };
@@ -263,7 +265,7 @@ class SmallHeap {
     if (copy == nullptr) {
       if (insist == Insist::yes) return nullptr;
       // A block can always become smaller: its slot is larger than its size says.
-      __atomic_store_n(&shrunk_in_place_, true, __ATOMIC_RELAXED);
+      store_relaxed(&shrunk_in_place_, true);
       return block;
     }
     __builtin_memcpy(copy, block, smaller(old_bytes, size));
@@ -354,15 +356,17 @@ class SmallHeap {
   // Lies at the beginning of each later region.
   struct Region {
     Region* next;
-    char* payload;   // of the first block
-    uint32_t bytes;  // of all blocks
+    char* payload;            // of the first block
+    SmallBlock::Bytes bytes;  // of all blocks
   };
 
   // ---- Sizes ----
 
-  static constexpr uint32_t block_bytes(size_t size) noexcept {
+  using Bytes = SmallBlock::Bytes;
+
+  static constexpr Bytes block_bytes(size_t size) noexcept {
     const size_t bytes = align_up(size + SmallBlock::word_bytes, granule);
-    return static_cast<uint32_t>(larger(bytes, SmallBlock::least));
+    return integer_cast<Bytes>(larger(bytes, SmallBlock::least));
   }
 
   // bytes / granule while it is below 16, then eight lists a doubling.
@@ -370,7 +374,7 @@ class SmallHeap {
     const size_t granules = bytes / granule;
     constexpr unsigned bits = sizeof granules * CHAR_BIT;
     const unsigned shift = bits - 4 - leading_zeros(granules | 8);
-    return static_cast<unsigned>(granules >> shift) + 8 * shift;
+    return integer_cast<unsigned>(granules >> shift) + 8 * shift;
   }
 
   // ---- Taking blocks ----
@@ -387,14 +391,14 @@ class SmallHeap {
   }
 
   [[gnu::always_inline]] void* take(size_t size) noexcept {
-    const uint32_t bytes = block_bytes(size);
+    const Bytes bytes = block_bytes(size);
     SmallBlock* const block = best_of_lists(bytes);
     if (block != nullptr) return cut(block, bytes);
     return top_bytes_ >= bytes ? cut_top(bytes, size) : nullptr;
   }
 
   // The theory is above, under "Which block". Null: no list has one.
-  [[gnu::always_inline]] SmallBlock* best_of_lists(uint32_t bytes) noexcept {
+  [[gnu::always_inline]] SmallBlock* best_of_lists(Bytes bytes) noexcept {
     const unsigned list = list_of(bytes);
     unsigned i = list / 32;
     uint32_t bits = bitmap_[i] >> (list % 32);
@@ -416,10 +420,10 @@ class SmallHeap {
     return block;
   }
 
-  [[gnu::always_inline]] void* cut(SmallBlock* block, uint32_t bytes) noexcept {
-    const uint32_t all = block->free_bytes();
+  [[gnu::always_inline]] void* cut(SmallBlock* block, Bytes bytes) noexcept {
+    const Bytes all = block->free_bytes();
     remove(block);
-    const uint32_t rest = all - bytes;
+    const Bytes rest = all - bytes;
     if (rest < SmallBlock::least) {
       block->behind(all)->clear_previous_free();
       bytes = all;
@@ -429,13 +433,13 @@ class SmallHeap {
     return use(block, bytes);
   }
 
-  static void* use(SmallBlock* block, uint32_t bytes) noexcept {
+  static void* use(SmallBlock* block, Bytes bytes) noexcept {
     block->template become_used<options.checks>(bytes | SmallBlock::used);
     return block->payload();
   }
 
   // The top is large enough for the block.
-  [[gnu::noinline]] void* cut_top(uint32_t bytes, size_t size) noexcept {
+  [[gnu::noinline]] void* cut_top(Bytes bytes, size_t size) noexcept {
     if (options.pages && size <= SmallPage::largest_slot) {
       const size_t bin = SmallPages::bin_of(larger(size, 1));
       if (pages_->is_due(bin)) {
@@ -449,7 +453,7 @@ class SmallHeap {
 
   // There is nothing behind the top but the region's end; it looks free, so that what becomes free
   // before it looks whose it is.
-  void move_top(SmallBlock* top, uint32_t bytes) noexcept {
+  void move_top(SmallBlock* top, Bytes bytes) noexcept {
     top_ = top;
     top_bytes_ = bytes;
     top->word() = 0;
@@ -505,10 +509,10 @@ class SmallHeap {
   // Cuts the aligned block out of the one at p, and gives back the rest.
   [[gnu::always_inline]] void* align(void* p, size_t size, size_t alignment) noexcept {
     SmallBlock* block = SmallBlock::of(p);
-    uint32_t bytes = SmallBlock::bytes_in(block->template use_word<options.checks>());
+    Bytes bytes = SmallBlock::bytes_in(block->template use_word<options.checks>());
     if (!is_aligned(p, alignment)) {
       char* const aligned = align_up(static_cast<char*>(p) + SmallBlock::least, alignment);
-      const uint32_t before = static_cast<uint32_t>(bytes_from(p, aligned));
+      const Bytes before = integer_cast<Bytes>(bytes_from(p, aligned));
       bytes -= before;
       use(SmallBlock::of(aligned), bytes);
       release_block(block, before);
@@ -636,7 +640,7 @@ class SmallHeap {
   // Puts a block that was in use into a list, with what is free before and behind it. `word`: its
   // size and flags.
   [[gnu::always_inline]] void merge(SmallBlock* block, uint32_t word) noexcept {
-    uint32_t bytes = SmallBlock::bytes_in(word);
+    Bytes bytes = SmallBlock::bytes_in(word);
     SmallBlock* const next = block->behind(bytes);
     if ((word & SmallBlock::previous_free) != 0) {
       if constexpr (checked) block->word() = 0;  // so that it no longer looks like one in use
@@ -655,13 +659,13 @@ class SmallHeap {
     insert(block, bytes);
   }
 
-  void grow_top(SmallBlock* block, uint32_t bytes) noexcept {
+  void grow_top(SmallBlock* block, Bytes bytes) noexcept {
     move_top(block, top_bytes_ + bytes);
     if constexpr (options.pages) pages_->forget_misses();
   }
 
   // Gives back what a used block has behind its first `wanted` bytes.
-  void shorten(SmallBlock* block, uint32_t bytes, uint32_t wanted) noexcept {
+  void shorten(SmallBlock* block, Bytes bytes, Bytes wanted) noexcept {
     if (bytes - wanted < SmallBlock::least) return;
     const uint32_t flags = block->template use_word<options.checks>() & SmallBlock::previous_free;
     block->template become_used<options.checks>(wanted | SmallBlock::used | flags);
@@ -670,7 +674,7 @@ class SmallHeap {
 
   // ---- Lists ----
 
-  [[gnu::always_inline]] void insert(SmallBlock* block, uint32_t bytes) noexcept {
+  [[gnu::always_inline]] void insert(SmallBlock* block, Bytes bytes) noexcept {
     block->become_free(bytes);
     const unsigned list = list_of(bytes);
     bitmap_[list / 32] |= uint32_t{1} << (list % 32);
@@ -708,9 +712,9 @@ class SmallHeap {
     if (top_bytes_ < gap + SmallPage::bytes) return nullptr;
     SmallBlock* const before = top_;
     move_top(before->behind(gap + SmallPage::bytes),
-             static_cast<uint32_t>(top_bytes_ - gap - SmallPage::bytes));
+             integer_cast<Bytes>(top_bytes_ - gap - SmallPage::bytes));
     const SmallPage page = pages_->open(SmallPages::number_at(offset), bin);
-    if (gap != 0) release_block(before, static_cast<uint32_t>(gap));
+    if (gap != 0) release_block(before, integer_cast<uint32_t>(gap));
     return pages_->take_slot(page, bin);
   }
 
@@ -750,11 +754,11 @@ class SmallHeap {
     }
     const uint32_t word = live_word(p);
     SmallBlock* const block = SmallBlock::of(p);
-    uint32_t bytes = SmallBlock::bytes_in(word);
-    const uint32_t wanted = block_bytes(size);
+    Bytes bytes = SmallBlock::bytes_in(word);
+    const Bytes wanted = block_bytes(size);
     if (wanted > bytes) {
       SmallBlock* const next = block->behind(bytes);
-      const uint32_t missing = wanted - bytes;
+      const Bytes missing = wanted - bytes;
       if (next->is_used()) return false;
       if (next == top_) {
         if (top_bytes_ < missing) return false;
@@ -816,12 +820,13 @@ class SmallHeap {
     limit_ = most - SmallBlock::least;
     if constexpr (defers) {
       // As much before the first region as behind it, if there is as much.
-      constexpr uint64_t half = DeferredFrees::Region::reach / 2 & ~uint64_t{15};
+      constexpr size_t reach = DeferredFrees::Region::reach;
+      constexpr size_t half = reach != SIZE_MAX ? reach / 2 & ~size_t{15} : reach;
       const uintptr_t at = address_of(first);
-      const uintptr_t base = at > half ? at - static_cast<uintptr_t>(half) : granule;
+      const uintptr_t base = at > half ? at - half : granule;
       deferred_.frees.add(deferred_.region, reinterpret_cast<char*>(base));
     }
-    move_top(SmallBlock::of(first), static_cast<uint32_t>(first_bytes_));
+    move_top(SmallBlock::of(first), integer_cast<Bytes>(first_bytes_));
     return first_bytes_;
   }
 
@@ -836,7 +841,7 @@ class SmallHeap {
     region.payload = align_up(begin + sizeof(Region) + SmallBlock::word_bytes, granule);
     // Behind the blocks is a word that looks used, where nothing can merge with.
     const size_t bytes = smaller(bytes_from(region.payload, end), limit_) & ~(granule - 1);
-    region.bytes = static_cast<uint32_t>(bytes);
+    region.bytes = integer_cast<Bytes>(bytes);
     region.next = later_;
     later_ = &region;
     SmallBlock* const all = SmallBlock::of(region.payload);
@@ -877,7 +882,7 @@ class SmallHeap {
         usable - least < SmallBlock::least) {
       return;
     }
-    if (size <= usable && __atomic_load_n(&shrunk_in_place_, __ATOMIC_RELAXED)) return;
+    if (size <= usable && load_relaxed(&shrunk_in_place_)) return;
     fail(Fault::size_mismatch, p);
   }
 
@@ -889,7 +894,7 @@ class SmallHeap {
   uint32_t bitmap_[most_lists / 32] = {};  // of the lists that are not empty, and the last one
   SmallBlock** lists_ = nullptr;           // by list_of(), and `window` that stay empty
   SmallBlock* top_ = nullptr;              // where nothing of the first region was allocated yet
-  uint32_t top_bytes_ = 0;
+  SmallBlock::Bytes top_bytes_ = 0;
   SmallPages* pages_ = nullptr;
   size_t limit_ = 0;        // from this size on, requests have no list; without memory, all
   char* first_ = nullptr;   // payload of the first region's first block

@@ -73,27 +73,27 @@ class SmallHeapInspector {
  public:
   static constexpr size_t bins = SmallPage::sizes;
 
-  explicit SmallHeapInspector(TheHeap& heap) noexcept : heap_(heap) {}
+  explicit SmallHeapInspector(TheHeap& the_heap) noexcept : heap_(the_heap) {}
 
   [[gnu::cold]] SmallStats stats() noexcept {
     Guard guard(heap_.lock_);
     SmallStats s{};
     if constexpr (TheHeap::has_recourse) s.failures = heap_.recourse_.failures;
     if (heap_.lists_ == nullptr) return s;
-    for_each_block([&](SmallBlock* block, size_t bytes) {
-      s.region_bytes += bytes;
-      if (is_page(block)) {
-        const SmallPage page(block->payload());
-        const size_t live = live_slots(page);
+    for_each_block([&](SmallBlock* the_block, size_t block_bytes) {
+      s.region_bytes += block_bytes;
+      if (is_page(the_block)) {
+        const SmallPage the_page(the_block->payload());
+        const size_t live_here = live_slots(the_page);
         s.pages++;
-        s.free_slot_bytes += (page.slot_count() - live) * page.slot_bytes();
-        s.live_blocks += live;
-        s.live_bytes += live * page.slot_bytes();
-      } else if (block->is_used()) {
+        s.free_slot_bytes += (the_page.slot_count() - live_here) * the_page.slot_bytes();
+        s.live_blocks += live_here;
+        s.live_bytes += live_here * the_page.slot_bytes();
+      } else if (the_block->is_used()) {
         s.live_blocks++;
-        s.live_bytes += bytes - SmallBlock::word_bytes;
+        s.live_bytes += block_bytes - SmallBlock::word_bytes;
       } else {
-        s.free_bytes += bytes;
+        s.free_bytes += block_bytes;
       }
       return true;
     });
@@ -113,12 +113,12 @@ class SmallHeapInspector {
     Guard guard(heap_.lock_);
     rsb_bin_stats s{};
     s.slot_bytes = SmallPage::size(bin);
-    for_each_block([&](SmallBlock* block, size_t) {
-      const SmallPage page(block->payload());
-      if (!is_page(block) || page.slot_bytes() != s.slot_bytes) return true;
+    for_each_block([&](SmallBlock* the_block, size_t) {
+      const SmallPage the_page(the_block->payload());
+      if (!is_page(the_block) || the_page.slot_bytes() != s.slot_bytes) return true;
       s.spans++;
-      s.slots += page.slot_count();
-      s.live += live_slots(page);
+      s.slots += the_page.slot_count();
+      s.live += live_slots(the_page);
       return true;
     });
     return s;
@@ -131,13 +131,15 @@ class SmallHeapInspector {
   [[gnu::cold]] bool walk_pieces(Visitor&& visit) noexcept {
     Guard guard(heap_.lock_);
     if (heap_.lists_ == nullptr) return true;
-    const auto visit_block = [&](SmallBlock* block, size_t bytes) {
-      if (is_page(block)) {
-        const SmallPage page(block->payload());
-        return visit(SmallPiece{block, bytes, SmallUse::page, page.slot_bytes(), live_slots(page)});
+    const auto visit_block = [&](SmallBlock* the_block, size_t block_bytes) {
+      if (is_page(the_block)) {
+        const SmallPage the_page(the_block->payload());
+        return visit(SmallPiece{the_block, block_bytes, SmallUse::page, the_page.slot_bytes(),
+                                live_slots(the_page)});
       }
-      const bool used = block->is_used();
-      return visit(SmallPiece{block, bytes, used ? SmallUse::block : SmallUse::free, 0, used});
+      const bool used = the_block->is_used();
+      return visit(
+          SmallPiece{the_block, block_bytes, used ? SmallUse::block : SmallUse::free, 0, used});
     };
     if (!for_each_block(SmallBlock::of(heap_.first_), heap_.top_, visit_block)) return false;
     if (heap_.top_bytes_ != 0 &&
@@ -153,10 +155,10 @@ class SmallHeapInspector {
   template <class Visitor>
   [[gnu::cold]] bool walk(Visitor&& visit) noexcept {
     Guard guard(heap_.lock_);
-    return for_each_block([&](SmallBlock* block, size_t bytes) {
-      if (is_page(block)) return walk_page(SmallPage(block->payload()), visit);
-      if (!block->is_used()) return true;
-      return visit(static_cast<void*>(block->payload()), bytes - SmallBlock::word_bytes);
+    return for_each_block([&](SmallBlock* the_block, size_t block_bytes) {
+      if (is_page(the_block)) return walk_page(SmallPage(the_block->payload()), visit);
+      if (!the_block->is_used()) return true;
+      return visit(static_cast<void*>(the_block->payload()), block_bytes - SmallBlock::word_bytes);
     });
   }
 
@@ -167,9 +169,9 @@ class SmallHeapInspector {
     if (heap_.lists_ == nullptr) return nullptr;
     Counts seen;
     SmallBlock* previous = nullptr;
-    for_each_block([&](SmallBlock* block, size_t bytes) {
-      check_block(previous, block, bytes, seen);
-      previous = block;
+    for_each_block([&](SmallBlock* the_block, size_t block_bytes) {
+      check_block(previous, the_block, block_bytes, seen);
+      previous = the_block;
       return broken_ == nullptr;
     });
     if (broken_ == nullptr) check_lists(seen);

@@ -1,4 +1,4 @@
-// Fails with: the Pages of a small heap must satisfy RegionSource
+// Fails with: the Pages of a small heap, which acquires none, must have next_region()
 #include "config.hpp"
 #include "rsb/small_heap.hpp"
 

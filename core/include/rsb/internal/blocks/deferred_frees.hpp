@@ -38,8 +38,10 @@ class DeferredFrees {
   // Once added, it stays where it is for good.
   class Region {
    public:
-    // How far a block may lie behind the region's base.
-    static constexpr uint64_t reach = (uint64_t{1} << 33) - 8;
+    // How far a block may lie behind the region's base, at most; SIZE_MAX: anywhere.
+    static constexpr size_t reach = sizeof(size_t) > 4
+                                        ? integer_cast<size_t>((uint64_t{1} << 33) - 8)
+                                        : SIZE_MAX;
 
     constexpr Region() noexcept = default;
 
@@ -69,7 +71,7 @@ class DeferredFrees {
   void push(Region& region, void* block, Room room, LooksFree looks_free) noexcept {
     const uint32_t at = index(region, block);
     increment(&pushed_);
-    uint32_t first = __atomic_load_n(&region.first_, __ATOMIC_RELAXED);
+    uint32_t first = load_relaxed(&region.first_);
     for (;;) {
       uint32_t link = disguised(first << 1);
       store(block, link);
@@ -89,14 +91,14 @@ class DeferredFrees {
 
   // Whether the region is not too large for the block.
   static bool reaches(const Region& region, const void* block) noexcept {
-    return bytes_from(region.base_, block) < Region::reach;
+    return Region::reach == SIZE_MAX || bytes_from(region.base_, block) < Region::reach;
   }
 
   // Whether there may be something to take over.
-  bool any() const noexcept { return __atomic_load_n(&any_, __ATOMIC_RELAXED) != nothing; }
+  bool any() const noexcept { return load_relaxed(&any_) != nothing; }
 
   // How many blocks were pushed and not taken over; those are counted that are just being pushed.
-  size_t count() const noexcept { return __atomic_load_n(&pushed_, __ATOMIC_RELAXED) - taken_; }
+  size_t count() const noexcept { return load_relaxed(&pushed_) - taken_; }
 
   // The following are for the holder of the heap's lock.
 
@@ -109,7 +111,7 @@ class DeferredFrees {
   // left if !any().
   void* pop() noexcept {
     if (rest_ == none && !find_list()) return nullptr;
-    char* const block = region_->base_ + size_t{rest_ - 1} * 4;
+    char* const block = region_->base_ + integer_cast<size_t>(rest_ - 1) * 4;
     rest_ = none;  // unless the link in the block is as it should be
     taken_++;
     return block;
@@ -135,7 +137,7 @@ class DeferredFrees {
     for (unsigned i = 0; i < regions_at_once && cursor_ != nullptr; i++) {
       region_ = cursor_;
       cursor_ = region_->next_;
-      if (__atomic_load_n(&region_->first_, __ATOMIC_RELAXED) == none) continue;
+      if (load_relaxed(&region_->first_) == none) continue;
       rest_ = exchange(&region_->first_, none);
       break;
     }
@@ -149,15 +151,15 @@ class DeferredFrees {
   static constexpr uint32_t going_on = 1;
   static constexpr uint32_t pushed = 2;
 
-  void set_any() noexcept { __atomic_store_n(&any_, pushed, __ATOMIC_RELEASE); }
+  void set_any() noexcept { store_release(&any_, pushed); }
 
   static uint32_t index(const Region& region, const void* block) noexcept {
-    return static_cast<uint32_t>(bytes_from(region.base_, block) / 4) + 1;
+    return integer_cast<uint32_t>(bytes_from(region.base_, block) / 4) + 1;
   }
 
   uint32_t disguised(uint32_t link) const noexcept {
     return link ^
-           static_cast<uint32_t>(address_of(this) >> 4) * 0x9e3779b1u;  // 2^32 / golden ratio
+           integer_cast<uint32_t>(address_of(this) >> 4) * 0x9e3779b1u;  // 2^32 / golden ratio
   }
 
   static uint32_t mark(uint32_t link, uint32_t at) noexcept { return (link ^ ~at) * 0x9e3779b1u; }

@@ -41,11 +41,11 @@ class SizeClasses {
     constexpr void add(size_t size) {
       if (count != 0 && layout[count - 1].size == size) return;
       SlotLayout& l = layout[count++];
-      l.size = static_cast<uint32_t>(size);
+      l.size = integer_cast<uint32_t>(size);
       l.units = static_cast<uint16_t>(size / 4);
       l.end = static_cast<uint16_t>(span / size * l.units);
       l.reciprocal = static_cast<uint32_t>((uint64_t{1} << 32) / size + ((size & (size - 1)) != 0));
-      l.alignment = static_cast<uint32_t>(smaller(size & (~size + 1), options.page_size));
+      l.alignment = integer_cast<uint32_t>(smaller(size & (~size + 1), options.page_size));
     }
   };
 

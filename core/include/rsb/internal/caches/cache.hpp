@@ -25,7 +25,7 @@ class CacheBudget {
   // Up to `bytes` of it; returns how much.
   size_t take(size_t bytes) noexcept {
     for (;;) {
-      const size_t left = __atomic_load_n(&left_, __ATOMIC_RELAXED);
+      const size_t left = load_relaxed(&left_);
       const size_t taken = smaller(bytes, left);
       if (taken == 0 || compare_exchange(&left_, left, left - taken) == left) return taken;
     }
@@ -33,7 +33,7 @@ class CacheBudget {
 
   void give(size_t bytes) noexcept {
     for (;;) {
-      const size_t left = __atomic_load_n(&left_, __ATOMIC_RELAXED);
+      const size_t left = load_relaxed(&left_);
       if (compare_exchange(&left_, left, left + bytes) == left) return;
     }
   }
@@ -239,11 +239,11 @@ class alignas(64) Cache {
     uint32_t of[Classes::count + 1] = {};
   };
   static constexpr FirstSlots first_slots = [] {
-    FirstSlots first;
+    FirstSlots result;
     for (SizeClass c = 0; c < Classes::count; c++) {
-      first.of[c + 1] = first.of[c] + static_cast<uint32_t>(most(c) + 1);
+      result.of[c + 1] = result.of[c] + integer_cast<uint32_t>(most(c) + 1);
     }
-    return first;
+    return result;
   }();
 
   size_t granted_ = 0;

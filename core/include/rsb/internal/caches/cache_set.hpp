@@ -55,7 +55,7 @@ class CacheSet {
 
   // ---- Making ----
 
-  bool is_made() const noexcept { return __atomic_load_n(&caches_, __ATOMIC_ACQUIRE) != nullptr; }
+  bool is_made() const noexcept { return load_acquire(&caches_) != nullptr; }
 
   // Zeroed memory for `count` caches. False: it has some already.
   bool make(TheCache* caches, unsigned count) noexcept {
@@ -63,7 +63,7 @@ class CacheSet {
     if (is_made()) return false;
     budget.give(count * TheCache::common_share);
     for (unsigned i = count; i != 0; i--) put_back(&caches[i - 1]);
-    __atomic_store_n(&caches_, caches, __ATOMIC_RELEASE);
+    store_release(&caches_, caches);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);  // a handler that forks finds all of them or none
     count_ = count;
     return true;
@@ -116,9 +116,9 @@ class CacheSet {
   // Holds the lock, and all caches still, for a scope. Threads that want theirs wait.
   class Seizure {
    public:
-    Seizure(CacheSet& set, TheSeats& seats) noexcept : set_(set) {
+    Seizure(CacheSet& the_set, TheSeats& the_seats) noexcept : set_(the_set) {
       set_.lock_.lock();
-      set_.seize(seats.mine());
+      set_.seize(the_seats.mine());
     }
     ~Seizure() {
       set_.release();

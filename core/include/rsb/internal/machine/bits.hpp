@@ -22,10 +22,20 @@ constexpr bool is_power_of_two(size_t n) noexcept {
   return n != 0 && (n & (n - 1)) == 0;
 }
 
+// static_cast of an integer whose type may be To already, here or on another machine: there
+// compilers would call the cast useless.
+template <class To, class From>
+constexpr To integer_cast(From n) noexcept {
+  return static_cast<To>(n);
+}
+
+// Of unsigned numbers, at least as wide as an int, whichever type they are:
+
 // How many bits there are above the highest set one; n must not be 0.
-constexpr unsigned leading_zeros(size_t n) noexcept {
-  static_assert(sizeof(size_t) <= sizeof(unsigned long long));
-  constexpr unsigned bits = sizeof(size_t) * CHAR_BIT;
+template <class Word>
+constexpr unsigned leading_zeros(Word n) noexcept {
+  static_assert(sizeof(Word) >= sizeof(unsigned) && sizeof(Word) <= sizeof(unsigned long long));
+  constexpr unsigned bits = sizeof(Word) * CHAR_BIT;
   if constexpr (!has_bit_scan) {
     unsigned zeros = bits - 1;
     for (unsigned half = bits / 2; half != 0; half /= 2) {
@@ -34,7 +44,9 @@ constexpr unsigned leading_zeros(size_t n) noexcept {
       zeros -= half;
     }
     return zeros;
-  } else if constexpr (sizeof(size_t) <= sizeof(unsigned long)) {
+  } else if constexpr (sizeof(Word) == sizeof(unsigned)) {
+    return static_cast<unsigned>(__builtin_clz(n));
+  } else if constexpr (sizeof(Word) == sizeof(unsigned long)) {
     return static_cast<unsigned>(__builtin_clzl(n));
   } else {
     return static_cast<unsigned>(__builtin_clzll(n));
@@ -42,16 +54,20 @@ constexpr unsigned leading_zeros(size_t n) noexcept {
 }
 
 // Index of the highest set bit; n must not be 0.
-constexpr unsigned floor_log2(size_t n) noexcept {
-  constexpr unsigned bits = sizeof(size_t) * CHAR_BIT;
+template <class Word>
+constexpr unsigned floor_log2(Word n) noexcept {
+  constexpr unsigned bits = sizeof(Word) * CHAR_BIT;
   return (bits - 1) ^ leading_zeros(n);  // as subtraction, but folds away
 }
 
 // Index of the lowest set bit; n must not be 0.
-constexpr unsigned lowest_bit(size_t n) noexcept {
+template <class Word>
+constexpr unsigned lowest_bit(Word n) noexcept {
   if constexpr (!has_bit_scan) {
     return floor_log2(n & -n);
-  } else if constexpr (sizeof(size_t) <= sizeof(unsigned long)) {
+  } else if constexpr (sizeof(Word) == sizeof(unsigned)) {
+    return static_cast<unsigned>(__builtin_ctz(n));
+  } else if constexpr (sizeof(Word) == sizeof(unsigned long)) {
     return static_cast<unsigned>(__builtin_ctzl(n));
   } else {
     return static_cast<unsigned>(__builtin_ctzll(n));

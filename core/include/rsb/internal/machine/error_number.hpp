@@ -13,8 +13,11 @@ namespace rsb {
 inline constexpr int error_no_memory = 12;  // ENOMEM, everywhere
 inline constexpr int error_invalid = 22;    // EINVAL
 
+// rsb_errno, or null. In memory, for the same reason as fault_hook is (fault.hpp).
+inline int* (*const volatile errno_hook)() noexcept = rsb_errno;
+
 inline void set_errno(int number) noexcept {
-  if (rsb_errno != nullptr) *rsb_errno() = number;
+  if (const auto hook = errno_hook) *hook() = number;
 }
 
 }  // namespace rsb

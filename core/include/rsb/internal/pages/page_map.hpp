@@ -34,8 +34,9 @@ class RadixPageMap {
   // Bytes that one leaf covers, and one of its regions.
   static constexpr uint64_t reach = uint64_t{options.page_size} << leaf_bits;
   static constexpr uint64_t region_reach = uint64_t{1} << 32;
-  static constexpr size_t regions = reach > region_reach ? static_cast<size_t>(reach / region_reach)
-                                                         : 1;
+  static constexpr size_t regions = reach > region_reach
+                                        ? integer_cast<size_t>(reach / region_reach)
+                                        : 1;
 
   struct Leaf {
     Span pages[size_t{1} << leaf_bits];
@@ -59,8 +60,8 @@ class RadixPageMap {
   Span* find_near(const void* p) const noexcept {
     // Nearly all of a process's memory lies below one leaf. Asking whether p does lets the
     // processor guess the answer and go on, where a load from the tree would have to wait for p.
-    if (~(page_number(p) >> leaf_bits) == __atomic_load_n(&home_, __ATOMIC_ACQUIRE)) [[likely]] {
-      void* const leaf = __atomic_load_n(&home_leaf_, __ATOMIC_RELAXED);
+    if (~(page_number(p) >> leaf_bits) == load_acquire(&home_)) [[likely]] {
+      void* const leaf = load_relaxed(&home_leaf_);
       return &static_cast<Leaf*>(leaf)->pages[page_number(p) & mask(leaf_bits)];
     }
     return nullptr;
@@ -87,7 +88,7 @@ class RadixPageMap {
     if (is_leaf) {
       add_regions(*static_cast<Leaf*>(node), hole);
       if (set_once(&home_leaf_, node)) {
-        __atomic_store_n(&home_, ~(page_number(hole) >> leaf_bits), __ATOMIC_RELEASE);
+        store_release(&home_, ~(page_number(hole) >> leaf_bits));
       }
     }
     return true;
@@ -108,9 +109,8 @@ class RadixPageMap {
 
   // Sets a pointer unless somebody else has.
   static bool set_once(void** pointer, void* node) noexcept {
-    void* none = nullptr;
-    return __atomic_compare_exchange_n(pointer, &none, node, false, __ATOMIC_ACQ_REL,
-                                       __ATOMIC_RELAXED);
+    void* const none = nullptr;
+    return compare_exchange(pointer, none, node) == none;
   }
 
   void add_regions(Leaf& leaf, const void* within) noexcept {
@@ -140,16 +140,16 @@ class RadixPageMap {
   }
 
   Leaf* leaf_of(const void* p) const noexcept {
-    void* node = __atomic_load_n(&root_[root_index(p)], __ATOMIC_ACQUIRE);
+    void* node = load_acquire(&root_[root_index(p)]);
     if constexpr (inner_bits != 0) {
       if (node == nullptr) return nullptr;
-      node = __atomic_load_n(&static_cast<Inner*>(node)->leaves[inner_index(p)], __ATOMIC_ACQUIRE);
+      node = load_acquire(&static_cast<Inner*>(node)->leaves[inner_index(p)]);
     }
     return static_cast<Leaf*>(node);
   }
 
   bool has_inner(const void* p) const noexcept {
-    return inner_bits == 0 || __atomic_load_n(&root_[root_index(p)], __ATOMIC_ACQUIRE) != nullptr;
+    return inner_bits == 0 || load_acquire(&root_[root_index(p)]) != nullptr;
   }
 
   void** inner_slot(const void* p) noexcept { return &root_[root_index(p)]; }
@@ -158,7 +158,7 @@ class RadixPageMap {
     if constexpr (inner_bits == 0) {
       return &root_[root_index(p)];
     } else {
-      void* const inner = __atomic_load_n(&root_[root_index(p)], __ATOMIC_ACQUIRE);
+      void* const inner = load_acquire(&root_[root_index(p)]);
       return &static_cast<Inner*>(inner)->leaves[inner_index(p)];
     }
   }
@@ -177,7 +177,7 @@ class RadixPageMap {
 
   // The first leaf ever installed, and the complement of its number: so it is no leaf's at first,
   // and a heap begins as zeroes, which take no space in the program's file.
-  uintptr_t home_ = 0;
+  size_t home_ = 0;
   void* home_leaf_ = nullptr;
   void* root_[size_t{1} << root_bits] = {};
   DeferredFrees deferred_;
@@ -255,7 +255,7 @@ class FlatPageMap {
     Window** link = &first_;
     while (*link != nullptr) link = &(*link)->next;
     deferred_.add(window->deferred, window->base);
-    __atomic_store_n(link, window, __ATOMIC_RELEASE);
+    store_release(link, window);
   }
 
   // A window for a region that lies in none, with descriptors at its front of as many pages as fit
@@ -277,7 +277,7 @@ class FlatPageMap {
     if (layout.pages == 0) return nullptr;
     __builtin_memset(static_cast<void*>(layout.descriptors), 0, layout.pages * sizeof(Span));
     if (is_own(window) && window->base != nullptr) {  // the region was here before
-      __atomic_store_n(&window->pages, layout.pages, __ATOMIC_RELEASE);
+      store_release(&window->pages, layout.pages);
     } else {
       *window = layout;
       add_window(window);
@@ -296,30 +296,24 @@ class FlatPageMap {
                : nullptr;
   }
 
-  void remove_window(Window* window) noexcept {
-    __atomic_store_n(&window->pages, size_t{0}, __ATOMIC_RELEASE);
-  }
+  void remove_window(Window* window) noexcept { store_release(&window->pages, size_t{0}); }
 
   DeferredFrees& deferred() noexcept { return deferred_; }
   const DeferredFrees& deferred() const noexcept { return deferred_; }
 
   // p must be covered.
   DeferredFrees::Region& region_of(const void* p) noexcept {
-    Window* w = __atomic_load_n(&first_, __ATOMIC_ACQUIRE);
+    Window* w = load_acquire(&first_);
     while (bytes_from(w->base, p) >> options.page_shift() >= pages_of(w)) {
-      w = __atomic_load_n(&w->next, __ATOMIC_ACQUIRE);
+      w = load_acquire(&w->next);
     }
     return w->deferred;
   }
 
  private:
-  const Window* first() const noexcept { return __atomic_load_n(&first_, __ATOMIC_ACQUIRE); }
-  static const Window* after(const Window* w) noexcept {
-    return __atomic_load_n(&w->next, __ATOMIC_ACQUIRE);
-  }
-  static size_t pages_of(const Window* w) noexcept {
-    return __atomic_load_n(&w->pages, __ATOMIC_RELAXED);
-  }
+  const Window* first() const noexcept { return load_acquire(&first_); }
+  static const Window* after(const Window* w) noexcept { return load_acquire(&w->next); }
+  static size_t pages_of(const Window* w) noexcept { return load_relaxed(&w->pages); }
 
   static Window layout_of(void* base, size_t bytes) noexcept {
     constexpr size_t page = options.page_size;

@@ -105,7 +105,7 @@ class PageRuns {
   // of keep(), set_aside() and remove().
   [[gnu::always_inline]] Span* merge(Span* run, size_t dirty) noexcept {
     used_pages_ -= run->pages;
-    run->dirty = is_given(run) ? 0 : static_cast<uint32_t>(dirty);  // not the source's to discard
+    run->dirty = is_given(run) ? 0 : integer_cast<uint32_t>(dirty);  // not the source's to discard
     if (Span* const right = free_run_behind(run)) {
       take_out(right);
       right->kind = Kind::none;
@@ -165,7 +165,7 @@ class PageRuns {
     take_out_listed(right);
     keep_front(right, more);
     right->kind = Kind::none;
-    run->pages = static_cast<uint32_t>(pages);
+    run->pages = integer_cast<uint32_t>(pages);
     return true;
   }
 
@@ -228,12 +228,12 @@ class PageRuns {
   Span* split(Span* run, size_t pages) noexcept {
     Span* const rest = at(run, pages);
     rest->base = run->base + pages * page;
-    rest->pages = static_cast<uint32_t>(run->pages - pages);
+    rest->pages = integer_cast<uint32_t>(run->pages - pages);
     rest->border = static_cast<uint8_t>(rest->border | (run->border & border_of_all));
     rest->dirty = run->dirty;
-    run->pages = static_cast<uint32_t>(pages);
+    run->pages = integer_cast<uint32_t>(pages);
     if (run->dirty > pages) {
-      rest->dirty = static_cast<uint32_t>(run->dirty - pages);
+      rest->dirty = integer_cast<uint32_t>(run->dirty - pages);
       run->dirty = run->pages;
     } else if (run->dirty != 0) {
       rest->dirty = 1;
@@ -279,8 +279,8 @@ class PageRuns {
         map_.is_contiguous(base, pages * page) ? border_none : border_scattered;
     run->border = static_cast<uint8_t>(border_begin | given | scattered);
     run->base = base;
-    run->pages = static_cast<uint32_t>(pages);
-    run->dirty = static_cast<uint32_t>(dirty);
+    run->pages = integer_cast<uint32_t>(pages);
+    run->dirty = integer_cast<uint32_t>(dirty);
     Span* const last = last_of(run);
     last->border = static_cast<uint8_t>(last->border | border_end);
     run->next_acquisition = acquisitions_;

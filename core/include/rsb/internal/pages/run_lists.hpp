@@ -103,7 +103,7 @@ class RunLists {
 
   static unsigned list_of(size_t pages) noexcept {
     const unsigned shift = floor_log2(pages | bit(step_bits)) - step_bits;
-    return (shift << step_bits) + static_cast<unsigned>(pages >> shift);
+    return (shift << step_bits) + integer_cast<unsigned>(pages >> shift);
   }
 
   // `words_to_search` has no bit for words behind the set that the list belongs to.

@@ -112,13 +112,9 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   }
 
   // Who holds the heap's lock may read `kind` as it is; see kind_without_lock().
-  void set_kind(Kind k) noexcept { __atomic_store(&kind, &k, __ATOMIC_RELAXED); }
+  void set_kind(Kind k) noexcept { store_relaxed(&kind, k); }
   // For those who know a live block of the run: a span of theirs remains a span.
-  Kind kind_without_lock() const noexcept {
-    Kind k;
-    __atomic_load(&kind, &k, __ATOMIC_RELAXED);
-    return k;
-  }
+  Kind kind_without_lock() const noexcept { return load_relaxed(&kind); }
 
   static bool is_span(Kind kind) noexcept { return kind >= Kind::current && kind <= Kind::full; }
   bool is_span() const noexcept { return is_span(kind); }
@@ -137,7 +133,7 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   void* carve() noexcept {
     char* const result = slot(fresh);
     if constexpr (checks != Checks::off) erase_link(result);
-    __atomic_store_n(&fresh, static_cast<SlotOffset>(fresh + slot_units), __ATOMIC_RELAXED);
+    store_relaxed(&fresh, static_cast<SlotOffset>(fresh + slot_units));
     uses++;
     return result;
   }
@@ -253,10 +249,10 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   // it so without the lock, too.
   bool is_carved(size_t offset) const noexcept { return is_slot_below(fresh, offset); }
   bool is_carved_without_lock(size_t offset) const noexcept {
-    return is_slot_below(__atomic_load_n(&fresh, __ATOMIC_RELAXED), offset);
+    return is_slot_below(load_relaxed(&fresh), offset);
   }
   [[gnu::always_inline]] bool is_slot_below(SlotOffset limit, size_t offset) const noexcept {
-    const bool at_slot = static_cast<uint32_t>(offset) * reciprocal < reciprocal;
+    const bool at_slot = integer_cast<uint32_t>(offset) * reciprocal < reciprocal;
     return at_slot && offset / 4 < limit;
   }
 

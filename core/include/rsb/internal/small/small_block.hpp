@@ -20,6 +20,16 @@ namespace rsb {
 
 class SmallBlock;
 
+// Sizes of blocks: four bytes, or as many as any size has.
+template <size_t bytes_of_size>
+struct SmallBlockBytes {
+  using Type = uint32_t;
+};
+template <>
+struct SmallBlockBytes<2> {
+  using Type = size_t;
+};
+
 // In the payload of a free block.
 struct [[gnu::may_alias]] SmallLinks {
   SmallBlock* next;
@@ -28,13 +38,17 @@ struct [[gnu::may_alias]] SmallLinks {
 
 class [[gnu::may_alias]] SmallBlock {
  public:
-  // What malloc and new have to align to, since compilers rely on it: 16 bytes; 8 on 32-bit Arm.
+  // What malloc and new have to align to, since compilers rely on it: 16 bytes; 8 on 32-bit Arm,
+  // and where it could be less.
   static constexpr size_t granule =
-      larger(2 * sizeof(void*), size_t{__STDCPP_DEFAULT_NEW_ALIGNMENT__});
+      larger(larger(2 * sizeof(void*), size_t{__STDCPP_DEFAULT_NEW_ALIGNMENT__}), 8);
   static constexpr size_t word_bytes = sizeof(uint32_t);
   // Room for a word, links, and the size again.
   static constexpr size_t least = align_up(word_bytes + sizeof(SmallLinks) + 4, granule);
-  static constexpr size_t most = 8 * MiB - granule;
+  static constexpr size_t most = integer_cast<size_t>(
+      sizeof(size_t) > 2 ? (uint32_t{8} << 20) - granule : max_object_bytes + 1 - granule);
+
+  using Bytes = SmallBlockBytes<sizeof(size_t)>::Type;
 
   enum Flags : uint32_t { used = 1, previous_free = 2 };
 
@@ -47,15 +61,17 @@ class [[gnu::may_alias]] SmallBlock {
 
   // ---- Free blocks: the word is the size, without flags ----
 
-  uint32_t free_bytes() const noexcept { return word_; }
+  Bytes free_bytes() const noexcept { return integer_cast<Bytes>(word_); }
   SmallLinks& links() noexcept { return *reinterpret_cast<SmallLinks*>(payload()); }
 
-  void become_free(uint32_t bytes) noexcept {
+  void become_free(Bytes bytes) noexcept {
     word_ = bytes;
     behind(bytes - word_bytes)->word_ = bytes;
   }
   SmallBlock* previous() noexcept { return at(reinterpret_cast<char*>(this) - bytes_before()); }
-  uint32_t bytes_before() noexcept { return at(reinterpret_cast<char*>(this) - word_bytes)->word_; }
+  Bytes bytes_before() noexcept {
+    return at(reinterpret_cast<char*>(this) - word_bytes)->free_bytes();
+  }
 
   // ---- Used blocks ----
 
@@ -70,7 +86,9 @@ class [[gnu::may_alias]] SmallBlock {
   void become_used(uint32_t bytes_and_flags) noexcept {
     word_ = bytes_and_flags ^ tag<checks>();
   }
-  static constexpr uint32_t bytes_in(uint32_t use_word) noexcept { return use_word & size_mask; }
+  static constexpr Bytes bytes_in(uint32_t use_word) noexcept {
+    return integer_cast<Bytes>(use_word & size_mask);
+  }
   static constexpr bool is_tag_right(uint32_t use_word) noexcept {
     return use_word >> tag_shift == 0 && (use_word & used) != 0;
   }
@@ -89,7 +107,7 @@ class [[gnu::may_alias]] SmallBlock {
   template <Checks checks>
   uint32_t tag() const noexcept {
     if constexpr (checks == Checks::off) return 0;
-    return static_cast<uint32_t>(address_of(this) + word_bytes)
+    return integer_cast<uint32_t>(address_of(this) + word_bytes)
            << (tag_shift - floor_log2(granule));
   }
 

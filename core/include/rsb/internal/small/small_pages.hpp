@@ -41,10 +41,10 @@ class SmallPage {
 
   // Makes a page of what was free; all slots are free.
   void begin(size_t slot_bytes) const noexcept {
-    word() = all_free(slot_bytes) | static_cast<uint32_t>(slot_bytes) | SmallBlock::used;
+    word() = all_free(slot_bytes) | integer_cast<uint32_t>(slot_bytes) | SmallBlock::used;
   }
 
-  size_t slot_bytes() const noexcept { return word() & slot_bytes_mask; }
+  size_t slot_bytes() const noexcept { return slot_bytes_in(word()); }
   size_t slot_count() const noexcept { return slot_area / slot_bytes(); }
   bool is_full() const noexcept { return word() < first_bit; }
   bool is_empty() const noexcept { return (word() & free_mask) == all_free(slot_bytes()); }
@@ -69,7 +69,7 @@ class SmallPage {
     const uint32_t w = word();
     const unsigned slot = lowest_bit(w & free_mask);
     word() = w & ~(uint32_t{1} << slot);
-    return slots_ + (slot - first_shift) * (w & slot_bytes_mask);
+    return slots_ + (slot - first_shift) * slot_bytes_in(w);
   }
 
   // Numbers of pages in the same bin, plus one; 0: none.
@@ -82,7 +82,9 @@ class SmallPage {
   static constexpr unsigned first_shift = 8;
   static constexpr uint32_t first_bit = uint32_t{1} << first_shift;
   static constexpr uint32_t free_mask = ~(first_bit - 1);
-  static constexpr uint32_t slot_bytes_mask = 0x78;
+  static constexpr size_t slot_bytes_in(uint32_t word) noexcept {
+    return integer_cast<size_t>(word & 0x78);
+  }
   static_assert(slot_area / 8 <= 32 - first_shift);
 
   static uint32_t all_free(size_t slot_bytes) noexcept {
@@ -127,7 +129,7 @@ class SmallPages {
   // May be called without the heap's lock for the number of what is live.
   [[gnu::always_inline]] bool has(size_t number) const noexcept {
     const size_t bit = number - 1;
-    return (__atomic_load_n(&bits_[bit / 32], __ATOMIC_RELAXED) >> (bit % 32) & 1) != 0;
+    return (load_relaxed(&bits_[bit / 32]) >> (bit % 32) & 1) != 0;
   }
 
   // Where a page's slots are or would be; null for 0.
