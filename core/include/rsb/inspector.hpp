@@ -129,8 +129,9 @@ class HeapInspector {
     LockGuard guard(heap_.pages_.lock_);
     heap_.take_over_all(guard);
     return for_each_run([&](const Span* the_run) {
-      if (the_run->kind == Kind::large)
+      if (the_run->kind == Kind::large) {
         return visit(static_cast<void*>(the_run->base), the_run->pages * page);
+      }
       return !the_run->is_span() || walk_span(the_run, visit);
     });
   }
@@ -144,9 +145,9 @@ class HeapInspector {
     return for_each_run([&](const Span* the_run) {
       const bool is_span = the_run->is_span();
       const Use use = use_of(the_run);
-      const size_t live = is_span ? the_run->live() : use == Use::large;
-      const size_t bin = is_span ? the_run->size_class : 0;
-      return visit(Run{the_run->base, Runs::length(the_run) * page, use, bin, live});
+      const size_t live_here = is_span ? the_run->live() : use == Use::large;
+      const size_t its_bin = is_span ? the_run->size_class : 0;
+      return visit(Run{the_run->base, Runs::length(the_run) * page, use, its_bin, live_here});
     });
   }
 

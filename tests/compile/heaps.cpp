@@ -1,0 +1,72 @@
+// All headers but memory_resource.hpp, which is for hosted programs, and all members of what is in
+// them. See compile.py.
+#include "rsb/allocator.hpp"
+#include "rsb/buddy_pages.hpp"
+#include "rsb/cached_inspector.hpp"
+#include "small_heap.cpp"
+
+namespace {
+
+struct FullPages {
+  static constexpr bool zeroed = true;
+  void* acquire(size_t, size_t) noexcept { return nullptr; }
+  bool release(void*, size_t) noexcept { return true; }
+  bool discard(void*, size_t) noexcept { return true; }
+  bool move(void*, size_t, void*) noexcept { return true; }
+  bool accepts_page(size_t) noexcept { return true; }
+  rsb::Region next_region() noexcept { return {}; }
+};
+
+struct Core {
+  static unsigned core() noexcept { return 0; }
+};
+
+template <rsb::Map map, class Source>
+struct Config {
+  using Pages = Source;
+  using Lock = RSB_LOCK;
+  using Seats = rsb::CoreSeats<2, Core>;
+  static constexpr rsb::Options options{.page_size = 4 * rsb::KiB,
+                                        .span_size = 16 * rsb::KiB,
+                                        .acquire_size = 64 * rsb::KiB,
+                                        .acquire_alignment = 64 * rsb::KiB,
+                                        .reserve_pages = 4,
+                                        .map = map};
+  static constexpr rsb::CacheOptions caches{
+      .bytes = 4 * rsb::KiB, .most_bytes = 4 * rsb::KiB, .magazine = 64};
+  static void exhausted() noexcept {}
+};
+
+struct KernelBuddy {
+  static constexpr size_t page_size = 4 * rsb::KiB;
+  static constexpr unsigned max_order = 10;
+  void* alloc_pages(unsigned) noexcept { return nullptr; }
+  void free_pages(void*, unsigned) noexcept {}
+};
+
+using Radix = Config<rsb::Map::radix, FullPages>;
+using Flat = Config<rsb::Map::flat, FullPages>;
+using Started = rsb::BootThen<rsb::BuddyPages<KernelBuddy>>;
+
+}  // namespace
+
+template class rsb::Heap<Radix>;
+template class rsb::HeapInspector<Radix>;
+template class rsb::CachedHeap<Radix>;
+template class rsb::CachedHeapInspector<Radix>;
+template class rsb::PageAllocator<Flat>;
+template class rsb::Heap<Flat>;
+template class rsb::HeapInspector<Flat>;
+template class rsb::BuddyPages<KernelBuddy>;
+template class rsb::BootThen<rsb::BuddyPages<KernelBuddy>>;
+template class rsb::Allocator<long>;
+
+extern "C" bool use(rsb::CachedHeap<Radix>& cached,
+                    rsb::Heap<Config<rsb::Map::flat, Started>>& started) {
+  rsb::CachedHeapInspector inspector(cached);
+  rsb::HeapInspector other(started);
+  return inspector.walk([](void* at, size_t length) { return at != nullptr && length != 0; }) &&
+         inspector.walk_runs([](const rsb::Run& each) { return each.bytes != 0; }) &&
+         other.walk([](void* at, size_t length) { return at != nullptr && length != 0; }) &&
+         other.walk_runs([](const rsb::Run& each) { return each.bytes != 0; });
+}

@@ -1,0 +1,44 @@
+// All members of SmallHeap and its inspector, also where sizes have 16 bits. See compile.py.
+#include "rsb/small_inspector.hpp"
+
+// Behind the headers, before what they are instantiated for.
+#include "globals.hpp"
+
+namespace {
+
+// As much as a configuration can have, and as little.
+struct Regions {
+  rsb::Region next_region() noexcept { return {}; }
+};
+
+struct Full {
+  using Pages = Regions;
+  using Lock = RSB_LOCK;
+  static constexpr rsb::SmallOptions options{.deferred_batch = 2};
+  static void exhausted() noexcept {}
+};
+
+struct Least {
+  using Lock = rsb::NoLock;
+  static constexpr rsb::SmallOptions options{.checks = rsb::Checks::off, .pages = false};
+};
+
+}  // namespace
+
+template class rsb::SmallHeap<Full>;
+template class rsb::SmallHeapInspector<Full>;
+
+// Not all of its members are for every configuration.
+extern "C" size_t use_least(rsb::SmallHeap<Least>& small, void* memory_of_caller) {
+  small.add_region(memory_of_caller, 4096);
+  void* const p = small.allocate(10);
+  void* const q = small.reallocate(small.allocate(100, 64), 50);
+  small.deallocate(p, 10);
+  small.deallocate(q);
+  if (small.allocate_nowait(7) == nullptr) return 0;
+  rsb::SmallHeapInspector inspector(small);
+  if (inspector.check() != nullptr) return 0;
+  inspector.walk([](void* at, size_t length) { return at != nullptr && length != 0; });
+  inspector.walk_pieces([](const rsb::SmallPiece& piece) { return piece.bytes != 0; });
+  return inspector.stats().largest_request;
+}
