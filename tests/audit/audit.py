@@ -148,14 +148,17 @@ def unexpected_names(symbols, standard_c=STANDARD_C):
 
 
 def shared(arguments):
-    """Problems with what the shared library exports: the names of rsb.h and of libc, no others."""
+    """Problems with what the shared library exports, the names of rsb.h and of libc, no others; and with what it needs:
+    the C library alone."""
     library, header = arguments.files
     text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.DOTALL)
     declared = set(re.findall(r"\b(rsb_\w+)\s*\([^;]*\)[^;()]*;", text)) - USER_DEFINES
     declared = {name for name in declared if not re.search(rf"typedef[^;]*\b{name}\b", text)}
     expected = declared | STANDARD_C | {"rsb_replaces_libc"}
     exported = Symbols(arguments.nm, [library], "--dynamic").defined[library.name]
-    return ([f"exports {name}" for name in sorted(exported - expected)]
+    needed = re.findall(r"^\s*NEEDED\s+(\S+)$", run(arguments.objdump, "--private-headers", library), re.MULTILINE)
+    return ([f"needs {name}" for name in needed if not name.startswith("libc.so")]
+            + [f"exports {name}" for name in sorted(exported - expected)]
             + [f"does not export {name}" for name in sorted(expected - exported)])
 
 

@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <unistd.h>
 #if defined(__linux__)
-#include <linux/membarrier.h>
 #include <sys/syscall.h>
 #endif
 
@@ -24,12 +23,15 @@ struct Barriers {
   // False before Linux 4.14, and where a filter of system calls forbids it.
   [[gnu::noinline]] static bool heavy() noexcept {
     const KeepErrno keep_errno;
-    if (call(MEMBARRIER_CMD_PRIVATE_EXPEDITED)) return true;
-    return call(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) &&
-           call(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+    if (call(private_expedited)) return true;
+    return call(register_private_expedited) && call(private_expedited);
   }
 
  private:
+  // membarrier(2). The header that names them is the kernel's, and not every C library brings it.
+  static constexpr int private_expedited = 1 << 3;
+  static constexpr int register_private_expedited = 1 << 4;
+
   static bool call(int command) noexcept { return syscall(SYS_membarrier, command, 0, 0) == 0; }
 };
 #else
