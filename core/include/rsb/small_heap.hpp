@@ -36,8 +36,8 @@
 //
 // Shortcomings. Of the list that a request's own size falls into only the first block is looked at:
 // another that would do, at most an eighth larger than the request, may be overlooked. Nothing is
-// smaller than 8 bytes. Pages are opened at the top only, so they do not come in other regions, nor
-// where the top is used up.
+// smaller than 8 bytes. Where sizes have 16 bits, a region is used up to 32 KiB. Pages are
+// opened at the top only, so they do not come in other regions, nor where the top is used up.
 //
 // All functions may be called by any number of threads if the lock is a real one, and by interrupt
 // handlers if it masks them; those named _nowait by handlers that can interrupt a holder of the
