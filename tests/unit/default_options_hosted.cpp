@@ -19,10 +19,10 @@ class MappedPages : public support::ZeroedPages {
   bool discard(void* base, size_t bytes) noexcept {
     return may_discard(base, bytes) && support::drop_contents(base, bytes);
   }
-  bool move(void* from, size_t bytes, void* to) noexcept {
-    if (!may_move(from, bytes, to)) return false;
+  Move move(void* from, size_t bytes, void* to) noexcept {
+    if (!may_move(from, bytes, to)) return refusal();
     __builtin_memcpy(to, from, bytes);
-    return support::drop_contents(from, bytes);
+    return support::drop_contents(from, bytes) ? Move::done : Move::refused;
   }
 };
 
@@ -177,6 +177,17 @@ TEST_CASE("a move that the source refuses is a copy") {
   for (const size_t from : {1 * MiB, 17 * MiB}) {
     Mapped m;
     m.source().refuse_next_moves(1);
+    grow(m, from, from * 2);
+    CHECK(m.source().moves() == 0);
+  }
+}
+
+TEST_CASE("a move that loses its target is a copy elsewhere, and the last move") {
+  for (const size_t from : {1 * MiB, 17 * MiB}) {
+    Mapped m;
+    m.source().refuse_next_moves(1, Move::target_lost);
+    grow(m, from, from * 2);
+    CHECK(inspect(m.heap).stats().used_bytes >= from);  // nobody's
     grow(m, from, from * 2);
     CHECK(m.source().moves() == 0);
   }

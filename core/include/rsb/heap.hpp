@@ -836,7 +836,8 @@ class Heap {
       }
     }
     if constexpr (MovingSource<Pages>) {
-      if (old_bytes >= least_to_move && size > old_bytes && size <= max_object_bytes) {
+      if (old_bytes >= least_to_move && size > old_bytes && size <= max_object_bytes &&
+          !__atomic_load_n(&moving_fails_, __ATOMIC_RELAXED)) {
         if (void* const moved = move_pages(span, size, alignment)) return moved;
       }
     }
@@ -881,9 +882,10 @@ class Heap {
       }
       become_large(target);
     }
-    const bool moved = pages_.source_.move(from, pages * page, target->base);
+    const Move moved = pages_.source_.move(from, pages * page, target->base);
     LockGuard guard(pages_.lock_);
-    if (!moved) {
+    if (moved == Move::target_lost) return lose_target(guard, target, pages);
+    if (moved == Move::refused) {
       pages_.give(guard, target, target->dirty);
       return nullptr;
     }
@@ -892,10 +894,19 @@ class Heap {
     return to;
   }
 
+  // The first pages of a target count as used for good; and no more is put at risk.
+  [[gnu::cold]] void* lose_target(LockGuard& guard, Span* target, size_t pages) noexcept {
+    target->kind = Kind::pages;
+    __atomic_store_n(&moving_fails_, true, __ATOMIC_RELAXED);
+    (void)pages_.resize(guard, target, pages);
+    return nullptr;
+  }
+
   PageAllocator<Config> pages_;
   Bin bins_[Classes::count] = {};
   uint32_t secret_ = 0;
   bool shrunk_in_place_ = false;
+  bool moving_fails_ = false;
   OutOfMemoryHandler out_of_memory_ = nullptr;
 };
 

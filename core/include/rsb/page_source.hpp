@@ -44,11 +44,17 @@ concept DiscardingSource = ZeroingSource<S> && requires(S source, void* base, si
 };
 
 // Optional: move(from, bytes, to) makes the contents of pages appear at `to`, other pages acquired
-// from this source, without copying; `from` reads as zero from then on. False: nothing happened.
+// from this source, without copying; `from` reads as zero from then on.
+enum class Move : uint8_t {
+  done,
+  refused,      // nothing happened, but that what `to` held may be gone
+  target_lost,  // `from` is as it was, but the pages at `to` may not be the heap's any more: it
+                // never touches or releases them again
+};
 template <class S>
 concept MovingSource = ZeroingSource<S> && requires(S source, void* base, size_t bytes) {
   { source.move(base, bytes, base) }
-  noexcept->SameAs<bool>;
+  noexcept->SameAs<Move>;
 };
 
 // Optional: accepts_page(bytes) is false when the system's page is larger than the allocator's,

@@ -3,6 +3,7 @@
 
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
+#include "rsb/page_source.hpp"
 #include "rsb/syscall.hpp"
 
 namespace rsb::platform {
@@ -39,23 +40,35 @@ class Pages {
   }
 
   // In two steps. Before Linux 6.17 pages that lie in two mappings (of which one was moved here
-  // before) cannot be moved at once, and a move to a given address has unmapped what was there by
-  // the time it fails. So the first step goes where the kernel likes, and harms nothing when it
-  // fails; what it moved is one mapping.
-  [[gnu::noinline]] bool move(void* from, size_t bytes, void* to) noexcept {
+  // before) cannot be moved at once, and a move to a given address may have unmapped what was there
+  // by the time it fails. So the first step goes where the kernel likes, and harms nothing when it
+  // fails; what it moved is one mapping. When the second fails (there are as many mappings as may
+  // be, a filter of system calls), whether the target is still there cannot be told for certain:
+  // another thread may have mapped something in its place.
+  [[gnu::noinline]] Move move(void* from, size_t bytes, void* to) noexcept {
     constexpr uintptr_t may_move = 1, fixed = 2, dont_unmap = 4;
     const long between =
         system_call(sys_mremap, address_of(from), bytes, bytes, may_move | dont_unmap);
-    if (is_error(between)) return false;
+    if (is_error(between)) return Move::refused;
     const uintptr_t pages = static_cast<uintptr_t>(between);
     const long result =
         system_call(sys_mremap, pages, bytes, bytes, may_move | fixed, address_of(to));
-    // Out of mappings. The target may be gone: without it nothing is right any more.
-    if (is_error(result)) __builtin_trap();
-    return true;
+    if (!is_error(result)) return Move::done;
+    move_back(reinterpret_cast<char*>(between), bytes, static_cast<char*>(from));
+    return Move::target_lost;
   }
 
  private:
+  // To where memory still is: by copying, which nothing can refuse. What has been copied is given
+  // back from its beginning on, for which no further mapping is needed.
+  [[gnu::cold]] static void move_back(char* between, size_t bytes, char* from) noexcept {
+    for (size_t done = 0, step; done < bytes; done += step) {
+      step = smaller(bytes - done, 2 * MiB);
+      __builtin_memcpy(from + done, between + done, step);
+      unmap(between + done, step);
+    }
+  }
+
   static char* map_aligned(size_t bytes, size_t alignment) noexcept {
     char* const direct = map(bytes);
     if (direct == nullptr || is_aligned(direct, alignment)) return direct;

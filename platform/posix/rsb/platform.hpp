@@ -14,6 +14,7 @@
 
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
+#include "rsb/page_source.hpp"
 
 namespace rsb::platform {
 
@@ -60,20 +61,34 @@ class Pages {
 
 #if defined(MREMAP_DONTUNMAP)
   // In two steps. Before Linux 6.17 pages that lie in two mappings (of which one was moved here
-  // before) cannot be moved at once, and a move to a given address has unmapped what was there by
-  // the time it fails. So the first step goes where the kernel likes, and harms nothing when it
-  // fails; what it moved is one mapping.
-  [[gnu::noinline]] bool move(void* from, size_t bytes, void* to) noexcept {
+  // before) cannot be moved at once, and a move to a given address may have unmapped what was there
+  // by the time it fails. So the first step goes where the kernel likes, and harms nothing when it
+  // fails; what it moved is one mapping. When the second fails (there are as many mappings as may
+  // be, a filter of system calls), whether the target is still there cannot be told for certain:
+  // another thread may have mapped something in its place.
+  [[gnu::noinline]] Move move(void* from, size_t bytes, void* to) noexcept {
     const KeepErrno keep_errno;
     void* const between = mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, nullptr);
-    if (between == MAP_FAILED) return false;
-    // Out of mappings. The target may be gone: without it nothing is right any more.
-    if (mremap(between, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to) __builtin_trap();
-    return true;
+    if (between == MAP_FAILED) return Move::refused;
+    if (mremap(between, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to) return Move::done;
+    move_back(static_cast<char*>(between), bytes, static_cast<char*>(from));
+    return Move::target_lost;
   }
 #endif
 
  private:
+#if defined(MREMAP_DONTUNMAP)
+  // To where memory still is: by copying, which nothing can refuse. What has been copied is given
+  // back from its beginning on, for which no further mapping is needed.
+  [[gnu::cold]] static void move_back(char* between, size_t bytes, char* from) noexcept {
+    for (size_t done = 0, step; done < bytes; done += step) {
+      step = smaller(bytes - done, huge_page);
+      __builtin_memcpy(from + done, between + done, step);
+      munmap(between + done, step);
+    }
+  }
+#endif
+
   static constexpr size_t huge_page = 2 * MiB;
 
   // With so much acquired, memory for many small blocks comes in huge pages where the system has
