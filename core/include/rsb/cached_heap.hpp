@@ -382,7 +382,16 @@ class CachedHeap : Heap<Config> {
         slots[surplus++] = block;
       }
     }
+    note_slots();
     give_slots(slots, surplus);
+  }
+
+  // After slots were put into a magazine that had no room, or none left: those of emptied caches
+  // have none, so the first slot to come into one is noted here.
+  void note_slots() noexcept {
+    if (!__atomic_load_n(&hold_slots_, __ATOMIC_RELAXED)) {
+      __atomic_store_n(&hold_slots_, true, __ATOMIC_RELAXED);
+    }
   }
 
   // From the heap.
@@ -406,13 +415,29 @@ class CachedHeap : Heap<Config> {
     do {
       if (void* const block = allocate()) [[likely]]
         return block;
-      if (flush_all()) {
+      if (caches_may_help(bytes) && flush_all()) {
         if (void* const block = allocate()) return block;
       }
     } while (Base::ask_handler(bytes));
     LockGuard guard(this->pages_.lock_);
     this->pages_.give_up(guard);
     return nullptr;
+  }
+
+  // Whether `bytes` bytes may be had once there is nothing in caches any more. A slot may be all
+  // that keeps its span, and a span its acquisition.
+  [[gnu::noinline, gnu::cold]] bool caches_may_help(size_t bytes) noexcept {
+    if (!may_hold_slots()) return false;
+    LockGuard guard(this->pages_.lock_);
+    return this->pages_.may_have(guard, bytes, this->pages_.runs_.acquired_pages() * page);
+  }
+
+  // False: all caches are as empty as flush_all() left them.
+  bool may_hold_slots() noexcept {
+    if (__atomic_load_n(&hold_slots_, __ATOMIC_RELAXED)) return true;
+    const Visit visit(seats_);
+    const TheCache* const cache = visit.cache();
+    return cache != nullptr && cache->count() != 0;
   }
 
   [[gnu::noinline]] void* reallocate_to(void* block, size_t size, size_t alignment,
@@ -465,6 +490,7 @@ class CachedHeap : Heap<Config> {
       const Visit visit(seats_);
       if (TheCache* const cache = visit.cache()) put = cache->magazines[c].put(slots, count);
     }
+    if (put != 0) note_slots();
     if (put != count) give_slots(slots + put, count - put);
   }
 
@@ -544,6 +570,7 @@ class CachedHeap : Heap<Config> {
     if (!set_.is_made()) return false;
     bool any;
     void* refused;
+    __atomic_store_n(&hold_slots_, false, __ATOMIC_RELAXED);
     {
       const Emptied emptied(*this);
       any = emptied.any();
@@ -659,6 +686,7 @@ class CachedHeap : Heap<Config> {
   };
 
   Set set_;
+  bool hold_slots_ = false;  // perhaps: some were put into a cache since all were emptied
   [[no_unique_address]] TheSeats seats_;
   [[no_unique_address]] Storage<FixedSeats<TheSeats>> fixed_;
 };

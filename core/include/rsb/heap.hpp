@@ -757,7 +757,10 @@ class Heap {
       deferred().look_again();
       if (take_over_all(guard)) return true;
     }
-    if (reclaim_empty_span(guard) || pages_.trim(guard) != 0) return true;
+    if (pages_.may_have(guard, bytes, free_bytes()) &&
+        (reclaim_empty_span(guard) || pages_.trim(guard) != 0)) {
+      return true;
+    }
     if (insist == Insist::no) return false;
     {
       Unlocked unlocked(guard);
@@ -765,6 +768,16 @@ class Heap {
     }
     pages_.give_up(guard);
     return false;
+  }
+
+  // What can be given up without asking anybody.
+  [[gnu::cold]] size_t free_bytes() const noexcept {
+    size_t bytes = pages_.runs_.free_pages() * page;
+    for (const Bin& bin : bins_) {
+      const Span* const span = bin.current();
+      if (span != nullptr && span->live() == 0) bytes += options.span_size;
+    }
+    return bytes;
   }
 
   // Without the lock. True: the user's handler says that it has released something.

@@ -464,6 +464,32 @@ class PageAllocator : ValidOptions<Config::options> {
 
   // ---- Shrinking -------------------------------------------------------------------------------
 
+  // From an operating system with 64-bit addresses memory is a number of bytes, and holes of any
+  // length are in plenty. What comes from elsewhere has to lie side by side.
+  static constexpr bool is_number_of_bytes = TrustedSource<Pages> && sizeof(void*) >= 8;
+
+  // Whether the source, which has just refused `bytes`, may have them once up to `returned` bytes
+  // have gone back to it. A request for less tells what it has besides. Where memory lies side by
+  // side, each acquisition that goes back can join what lies before and behind it, and be rounded
+  // up to twice its size.
+  [[gnu::cold, gnu::noinline]] bool may_have(LockGuard& guard, size_t bytes,
+                                             size_t returned) noexcept {
+    if (returned == 0) return false;
+    if (bytes <= returned) return true;
+    size_t besides = bytes - returned;
+    if constexpr (!is_number_of_bytes) besides /= 2 * (acquisitions_ - releases_ + 1);
+    besides = align_up(larger(besides, 1), page);
+    void* probe;
+    {
+      Unlocked unlocked(guard);
+      probe = source_.acquire(besides, page);
+    }
+    if (probe == nullptr) return false;
+    acquisitions_++;
+    release_or_keep(guard, probe, besides);
+    return true;
+  }
+
   // There is more free memory than the options allow: gives back what is worth it.
   [[gnu::noinline]] void shed(LockGuard& guard, Span* run) noexcept {
     if (runs_.is_releasable(run)) {
