@@ -241,6 +241,35 @@ TEST_CASE("free memory stays below the limit, and is kept up to it") {
   CHECK(inspect(m.heap).stats().free_bytes > limit - size);
 }
 
+namespace {
+
+// Memory costs although it is not touched.
+struct EagerPages : MappedPages {
+  bool has_to_spare(size_t) noexcept { return false; }
+};
+using Eager = support::Configuration<Options{}, EagerPages>;
+
+}  // namespace
+
+TEST_CASE("where memory costs untouched, little more is acquired than is used") {
+  void* const base = support::map(mapped_bytes);
+  REQUIRE(base != nullptr);
+  static constinit Heap<Eager> heap;
+  heap.pages().source().leave_contents();
+  heap.pages().source().serve_from(base, mapped_bytes);
+  for (size_t used = 0; used < 100 * MiB;) {
+    void* const block = heap.allocate(1'000);
+    REQUIRE(block != nullptr);
+    used += 1 * KiB;
+    if (used % MiB != 0) continue;
+    const Stats s = inspect(heap).stats();
+    CHECK(s.acquired_bytes <= used + used / 32 + 512 * KiB);
+    CHECK(s.metadata_bytes <= 128 * KiB + used / 50);
+  }
+  CHECK(inspect(heap).check() == nullptr);
+  support::unmap(base, mapped_bytes);
+}
+
 TEST_CASE("ten million bytes in 4-byte objects cost at most 4.1 bytes each") {
   Mapped m;
   constexpr size_t count = 2'500'000;

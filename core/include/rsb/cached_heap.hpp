@@ -658,12 +658,18 @@ class CachedHeap : Heap<Config> {
     }
   }
 
-  // False: there is no memory for them.
+  // False: there is no memory for a single one.
   bool acquire_caches() noexcept {
-    const unsigned count = seats_.caches();
-    const size_t bytes = align_up(count * sizeof(TheCache), page);
-    void* const memory = this->pages_.source_.acquire(bytes, page);
-    if (memory == nullptr) return false;
+    unsigned count = seats_.caches();
+    size_t bytes;
+    void* memory;
+    for (;; count /= 2) {
+      if (count == 0) return false;
+      bytes = align_up(count * sizeof(TheCache), page);
+      if (!may_acquire_caches(bytes)) continue;
+      memory = this->pages_.source_.acquire(bytes, page);
+      if (memory != nullptr) break;
+    }
     if (!is_aligned(memory, page)) raise(Fault::bad_pages, memory);
     if constexpr (!ZeroingSource<Pages>) __builtin_memset(memory, 0, bytes);
     const bool made = set_.make(static_cast<TheCache*>(memory), count);
@@ -675,6 +681,18 @@ class CachedHeap : Heap<Config> {
       this->pages_.release_or_keep(guard, memory, bytes);
     }
     return true;
+  }
+
+  // Whether they would take but a small part of what there is.
+  bool may_acquire_caches([[maybe_unused]] size_t bytes) noexcept {
+    if constexpr (SparingSource<Pages>) {
+      constexpr size_t least_share = 32;
+      size_t all;
+      return !__builtin_mul_overflow(bytes, least_share, &all) &&
+             this->pages_.source_.has_to_spare(all);
+    } else {
+      return true;
+    }
   }
 
   // In the heap object, if their number is fixed.

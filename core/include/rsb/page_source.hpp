@@ -57,6 +57,15 @@ concept MovingSource = ZeroingSource<S> && requires(S source, void* base, size_t
   noexcept->SameAs<Move>;
 };
 
+// Optional: has_to_spare(bytes) says whether so much could be acquired besides, and would cost
+// nothing but addresses before it is touched. Asked before more is acquired than a request needs.
+// Without it, the heap acquires ahead what its options say, and less only when that is refused.
+template <class S>
+concept SparingSource = PageSource<S> && requires(S source, size_t bytes) {
+  { source.has_to_spare(bytes) }
+  noexcept->SameAs<bool>;
+};
+
 // Optional: accepts_page(bytes) is false when the system's page is larger than the allocator's,
 // which would make it discard or release what it must not. Asked before every acquire; a false is a
 // fault.

@@ -35,8 +35,22 @@ class Pages {
   [[gnu::noinline]] bool release(void* base, size_t bytes) noexcept { return unmap(base, bytes); }
 
   [[gnu::noinline]] bool discard(void* base, size_t bytes) noexcept {
-    constexpr uintptr_t dont_need = 4;
-    return system_call(sys_madvise, address_of(base), bytes, dont_need) == 0;
+    constexpr long invalid = -22;
+    constexpr uintptr_t dont_need_locked = 24;  // since Linux 5.18
+    const long result = system_call(sys_madvise, address_of(base), bytes, dont_need);
+    if (result != invalid) return result == 0;
+    return system_call(sys_madvise, address_of(base), bytes, dont_need_locked) == 0;
+  }
+
+  // Locked memory (mlockall) is filled as soon as it is mapped, unless there is no access to it;
+  // and that it is locked shows in what can be advised about it.
+  [[gnu::noinline]] bool has_to_spare(size_t bytes) noexcept {
+    char* const p = map(bytes, 0);
+    if (p == nullptr) return false;
+    const bool has = system_call(sys_madvise, address_of(p), bytes, dont_need) == 0 &&
+                     system_call(sys_mprotect, address_of(p), bytes, read_write) == 0;
+    unmap(p, bytes);
+    return has;
   }
 
   // In two steps. Before Linux 6.17 pages that lie in two mappings (of which one was moved here
@@ -85,11 +99,13 @@ class Pages {
     return aligned;
   }
 
-  static char* map(size_t bytes) noexcept {
-    constexpr uintptr_t read_write = 1 | 2;
+  static constexpr uintptr_t read_write = 1 | 2;
+  static constexpr uintptr_t dont_need = 4;
+
+  static char* map(size_t bytes, uintptr_t access = read_write) noexcept {
     constexpr uintptr_t private_anonymous_noreserve = 0x2 | 0x20 | 0x4000;
     const long result =
-        system_call(sys_mmap, 0, bytes, read_write, private_anonymous_noreserve, ~uintptr_t{0}, 0);
+        system_call(sys_mmap, 0, bytes, access, private_anonymous_noreserve, ~uintptr_t{0}, 0);
     return is_error(result) ? nullptr : reinterpret_cast<char*>(result);
   }
 

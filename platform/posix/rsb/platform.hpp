@@ -56,7 +56,20 @@ class Pages {
 
   [[gnu::noinline]] bool discard(void* base, size_t bytes) noexcept {
     const KeepErrno keep_errno;
-    return madvise(base, bytes, MADV_DONTNEED) == 0;
+    if (madvise(base, bytes, MADV_DONTNEED) == 0) return true;
+    return errno == EINVAL && madvise(base, bytes, dont_need_locked) == 0;
+  }
+
+  // Locked memory (mlockall) is filled as soon as it is mapped, unless there is no access to it;
+  // and that it is locked shows in what can be advised about it.
+  [[gnu::noinline]] bool has_to_spare(size_t bytes) noexcept {
+    const KeepErrno keep_errno;
+    void* const p = mmap(nullptr, bytes, PROT_NONE, map_flags, -1, 0);
+    if (p == MAP_FAILED) return false;
+    const bool has =
+        madvise(p, bytes, MADV_DONTNEED) == 0 && mprotect(p, bytes, PROT_READ | PROT_WRITE) == 0;
+    munmap(p, bytes);
+    return has;
   }
 
 #if defined(MREMAP_DONTUNMAP)
@@ -88,6 +101,11 @@ class Pages {
     }
   }
 #endif
+
+  static constexpr int map_flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+
+  // Since Linux 5.18; not in every C library's headers.
+  static constexpr int dont_need_locked = 24;
 
   static constexpr size_t huge_page = 2 * MiB;
 
@@ -127,8 +145,7 @@ class Pages {
   }
 
   static char* map(size_t bytes) noexcept {
-    void* const p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* const p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, map_flags, -1, 0);
     return p == MAP_FAILED ? nullptr : static_cast<char*>(p);
   }
 

@@ -1,5 +1,5 @@
-// A heap over platform/<name>/rsb/platform.hpp whose moves fail half-way, by the system's own hand:
-// beside platform_moves_hosted.cpp. What a process cannot undo happens in a child of its own.
+// platform/<name>/rsb/platform.hpp where the system refuses something, or locks memory: beside
+// platform_moves_hosted.cpp. What a process cannot undo happens in a child of its own.
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -143,4 +143,39 @@ TEST_CASE("a block that grows keeps its contents at any number of mappings up to
     return 0;
   });
   CHECK(outcome == 0);
+}
+
+TEST_CASE("there are addresses to spare up to what there is, and they are given back") {
+  platform::Pages pages;
+  CHECK(pages.has_to_spare(16 * KiB));
+  CHECK(pages.has_to_spare(1 * GiB));
+  CHECK_FALSE(pages.has_to_spare(support::impossible & ~(16 * KiB - 1)));
+  const support::Scarcity scarcity(64 * MiB);
+  REQUIRE(scarcity.is_in_force());
+  for (int i = 0; i < 10; i++) {
+    CHECK(pages.has_to_spare(48 * MiB));
+    CHECK_FALSE(pages.has_to_spare(128 * MiB));
+  }
+}
+
+TEST_CASE("where memory to come is locked there is none to spare, and none of it is filled") {
+  const int outcome = in_child([] {
+    platform::Pages pages;
+    if (mlockall(MCL_FUTURE) != 0) return 1;
+    if (pages.acquire(16 * KiB, 16 * KiB) == nullptr) return 2;
+    return pages.has_to_spare(16 * KiB) ? 3 : 0;
+  });
+  CHECK(outcome == 0);
+}
+
+TEST_CASE("locked pages are discarded") {
+  platform::Pages pages;
+  char* const base = static_cast<char*>(pages.acquire(64 * KiB, 16 * KiB));
+  REQUIRE(base != nullptr);
+  support::fill(base, 64 * KiB, 0xff);
+  REQUIRE(mlock(base, 48 * KiB) == 0);
+  CHECK(pages.discard(base, 32 * KiB));
+  CHECK(support::holds_only(base, 32 * KiB, 0));
+  CHECK(support::holds_only(base + 32 * KiB, 32 * KiB, 0xff));
+  CHECK(pages.release(base, 64 * KiB));
 }
