@@ -14,7 +14,7 @@
 // empty or full magazine is filled or emptied in part, by a batch for which the heap's lock is
 // taken once. Blocks above the span size, whole pages, and threads that have no cache
 // (cache_set.hpp) go to the heap itself. An allocation returns null only when all caches have been
-// emptied.
+// emptied, unless even all that the heap has would not be enough.
 //
 // Cost. Some 30 instructions for an allocation and 70 for a release (with checks, on x86-64) while
 // a magazine serves, and what it takes to find the seat. A batch costs what as many calls of the

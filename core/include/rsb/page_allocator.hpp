@@ -350,14 +350,15 @@ class PageAllocator : ValidOptions<Config::options> {
                                size_t pages) noexcept {
     if (alignment > options.acquire_alignment) return nullptr;
     for (;;) {
-      const size_t bytes = (options.acquire_size >> halvings_) & ~(page - 1);
+      const uint8_t halvings = halvings_;
+      const size_t bytes = (options.acquire_size >> halvings) & ~(page - 1);
       if (need > bytes / 2) return nullptr;
       if (may_acquire_ahead(guard, bytes)) {
         const size_t natural = size_t{1} << floor_log2(bytes);
         const size_t aligned = larger(alignment, smaller(natural, options.acquire_alignment));
         if (Span* const run = acquire_and_take(guard, bytes, aligned, pages)) return run;
       }
-      halvings_++;
+      if (halvings_ == halvings) halvings_++;  // once for all threads that were refused the same
     }
   }
 
