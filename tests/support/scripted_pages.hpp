@@ -43,10 +43,13 @@ class ScriptedPages {
   // The next acquire() returns this address, whatever there is already.
   void answer_next(void* base) noexcept { answer_next_ = base; }
 
-  // The next `count` calls of release(), discard() and move() return false.
+  // The next `count` calls of release(), discard() and move() fail.
   void refuse_next_releases(size_t count) noexcept { refused_releases_ = count; }
   void refuse_next_discards(size_t count) noexcept { refused_discards_ = count; }
-  void refuse_next_moves(size_t count) noexcept { refused_moves_ = count; }
+  void refuse_next_moves(size_t count, rsb::Move as = rsb::Move::refused) noexcept {
+    refused_moves_ = count;
+    refusal_ = as;
+  }
 
   // ---- What has happened
   // --------------------------------------------------------------------------
@@ -142,6 +145,7 @@ class ScriptedPages {
     moved_++;
     return true;
   }
+  rsb::Move refusal() const noexcept { return refusal_; }
 
  private:
   static constexpr size_t most_held = 256;
@@ -207,6 +211,7 @@ class ScriptedPages {
   size_t refused_releases_ = 0;
   size_t refused_discards_ = 0;
   size_t refused_moves_ = 0;
+  rsb::Move refusal_ = rsb::Move::refused;
 
   size_t calls_ = 0;
   size_t failed_ = 0;
@@ -234,11 +239,11 @@ class ZeroedPages : public ScriptedPages {
     return true;
   }
 
-  bool move(void* from, size_t bytes, void* to) noexcept {
-    if (!may_move(from, bytes, to)) return false;
+  rsb::Move move(void* from, size_t bytes, void* to) noexcept {
+    if (!may_move(from, bytes, to)) return refusal();
     __builtin_memcpy(to, from, bytes);
     __builtin_memset(from, 0, bytes);
-    return true;
+    return rsb::Move::done;
   }
 };
 

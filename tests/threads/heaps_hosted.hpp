@@ -22,6 +22,15 @@ struct Restless {
   };
 };
 
+// The same, but nothing that costs memory untouched may be large: so the map gets many nodes, of
+// all sizes, while other threads look things up.
+struct SparesNothing : rsb::platform::Pages {
+  bool has_to_spare(size_t) noexcept { return false; }
+};
+struct Scarce : Restless {
+  using Pages = SparesNothing;
+};
+
 // Acquires exactly what each request needs, and keeps nothing.
 struct Greedless {
   using Pages = rsb::platform::Pages;

@@ -9,12 +9,14 @@ TEST_CASE_TEMPLATE("small blocks wander between four threads", Heap,
 }
 
 TEST_CASE_TEMPLATE("blocks of all sizes wander between four threads", Heap,
-                   threads::Own<threads::Restless>, threads::Own<threads::Greedless>) {
+                   threads::Own<threads::Restless>, threads::Own<threads::Scarce>,
+                   threads::Own<threads::Greedless>) {
   threads::let_wander<Heap>(4, 18);
 }
 
 TEST_CASE_TEMPLATE("large blocks wander between two threads", Heap, threads::Built,
-                   threads::Own<threads::Restless>, threads::Own<threads::Greedless>) {
+                   threads::Own<threads::Restless>, threads::Own<threads::Scarce>,
+                   threads::Own<threads::Greedless>) {
   threads::let_wander<Heap>(2, 23);
 }
 

@@ -18,11 +18,19 @@ namespace {
 bool unmapping_fails = false;
 bool moving_fails = false;
 int failed_calls = 0;
+int calls = 0;
 
 }  // namespace
 
 // In place of the C library's, which the heap calls.
+extern "C" void* mmap(void* base, size_t bytes, int protection, int flags, int file,
+                      off_t offset) noexcept {
+  calls++;
+  return reinterpret_cast<void*>(syscall(SYS_mmap, base, bytes, protection, flags, file, offset));
+}
+
 extern "C" int munmap(void* base, size_t bytes) noexcept {
+  calls++;
   if (unmapping_fails) {
     failed_calls++;
     errno = ENOMEM;
@@ -32,6 +40,7 @@ extern "C" int munmap(void* base, size_t bytes) noexcept {
 }
 
 extern "C" int madvise(void* base, size_t bytes, int advice) noexcept {
+  calls++;
   if (unmapping_fails) {
     failed_calls++;
     errno = EAGAIN;
@@ -47,6 +56,7 @@ extern "C" void* mremap(void* from, size_t old_bytes, size_t new_bytes, int flag
   va_start(arguments, flags);
   void* const to = va_arg(arguments, void*);
   va_end(arguments);
+  calls++;
   if (moving_fails) {
     failed_calls++;
     syscall(SYS_munmap, to, new_bytes);
@@ -137,6 +147,29 @@ TEST_CASE("every failed allocation sets ENOMEM, overflow included") {
   CHECK(fails([&] { return rsb_realloc(block, most); }));
   CHECK(fails([&] { return rsb_reallocarray(block, most, 16); }));
   rsb_free(block);
+}
+
+TEST_CASE("a request that cannot be met costs the next one no system call") {
+  const size_t size = 40'000;
+  void* small[100];
+  for (void*& block : small) block = rsb_malloc(1'000);
+  rsb_free(rsb_malloc(size));
+  // In a cache, if there are any.
+  for (void* block : small) rsb_free(block);
+  for (int i = 0; i < 100; i++) {
+    volatile size_t all_addresses = size_t{1} << 47;
+    calls = 0;
+    CHECK(rsb_malloc(all_addresses) == nullptr);
+    CHECK(calls <= 3);
+    calls = 0;
+    void* const block = rsb_malloc(size);
+    REQUIRE(block != nullptr);
+    memset(block, 'x', size);
+    rsb_free(block);
+    for (void*& one : small) one = rsb_malloc(1'000);
+    for (void* one : small) rsb_free(one);
+    CHECK(calls == 0);
+  }
 }
 
 TEST_CASE("posix_memalign returns its error and keeps errno's meaning to itself") {

@@ -19,10 +19,10 @@ class MappedPages : public support::ZeroedPages {
   bool discard(void* base, size_t bytes) noexcept {
     return may_discard(base, bytes) && support::drop_contents(base, bytes);
   }
-  bool move(void* from, size_t bytes, void* to) noexcept {
-    if (!may_move(from, bytes, to)) return false;
+  Move move(void* from, size_t bytes, void* to) noexcept {
+    if (!may_move(from, bytes, to)) return refusal();
     __builtin_memcpy(to, from, bytes);
-    return support::drop_contents(from, bytes);
+    return support::drop_contents(from, bytes) ? Move::done : Move::refused;
   }
 };
 
@@ -182,6 +182,17 @@ TEST_CASE("a move that the source refuses is a copy") {
   }
 }
 
+TEST_CASE("a move that loses its target is a copy elsewhere, and the last move") {
+  for (const size_t from : {1 * MiB, 17 * MiB}) {
+    Mapped m;
+    m.source().refuse_next_moves(1, Move::target_lost);
+    grow(m, from, from * 2);
+    CHECK(inspect(m.heap).stats().used_bytes >= from);  // nobody's
+    grow(m, from, from * 2);
+    CHECK(m.source().moves() == 0);
+  }
+}
+
 TEST_CASE("a move for which there is no memory leaves the block as it was") {
   for (const size_t from : {1 * MiB, 17 * MiB}) {
     Mapped m;
@@ -228,6 +239,35 @@ TEST_CASE("free memory stays below the limit, and is kept up to it") {
     CHECK(inspect(m.heap).stats().free_bytes <= limit);
   }
   CHECK(inspect(m.heap).stats().free_bytes > limit - size);
+}
+
+namespace {
+
+// Memory costs although it is not touched.
+struct EagerPages : MappedPages {
+  bool has_to_spare(size_t) noexcept { return false; }
+};
+using Eager = support::Configuration<Options{}, EagerPages>;
+
+}  // namespace
+
+TEST_CASE("where memory costs untouched, little more is acquired than is used") {
+  void* const base = support::map(mapped_bytes);
+  REQUIRE(base != nullptr);
+  static constinit Heap<Eager> heap;
+  heap.pages().source().leave_contents();
+  heap.pages().source().serve_from(base, mapped_bytes);
+  for (size_t used = 0; used < 100 * MiB;) {
+    void* const block = heap.allocate(1'000);
+    REQUIRE(block != nullptr);
+    used += 1 * KiB;
+    if (used % MiB != 0) continue;
+    const Stats s = inspect(heap).stats();
+    CHECK(s.acquired_bytes <= used + used / 32 + 512 * KiB);
+    CHECK(s.metadata_bytes <= 128 * KiB + used / 50);
+  }
+  CHECK(inspect(heap).check() == nullptr);
+  support::unmap(base, mapped_bytes);
 }
 
 TEST_CASE("ten million bytes in 4-byte objects cost at most 4.1 bytes each") {

@@ -109,6 +109,33 @@ TEST_CASE_TEMPLATE("empty spans that bins keep are given up for another bin when
   CHECK_SOUND(w);
 }
 
+TEST_CASE_TEMPLATE("a request that nothing could help to meet throws nothing away", C,
+                   SUPPORT_SOURCE_WORLDS) {
+  World<C> w;
+  void* const acquisition = w.heap.allocate(C::options.acquire_size);
+  void* ones[8];
+  for (void*& one : ones) one = w.heap.allocate(16);
+  REQUIRE((acquisition != nullptr && ones[7] != nullptr));
+  for (void* one : ones) w.heap.deallocate(one);
+  w.heap.deallocate(acquisition);
+  const Stats before = w.stats();
+  REQUIRE(before.free_bytes >= C::options.acquire_size);
+  const size_t discards = w.source().discards();
+  const size_t calls = w.source().calls();
+  for (int i = 0; i < 10; i++) {
+    CHECK(w.heap.allocate(support::opaque(SIZE_MAX / 4)) == nullptr);
+    CHECK(w.heap.pages().allocate(SIZE_MAX / 4 / C::options.page_size) == nullptr);
+  }
+  const Stats after = w.stats();
+  CHECK(after.acquired_bytes == before.acquired_bytes);
+  CHECK(after.used_bytes == before.used_bytes);  // the bins' empty spans are theirs
+  CHECK(after.cached_bytes == before.cached_bytes);
+  CHECK(w.source().discards() == discards);
+  CHECK(w.source().calls() <= calls + 10 * (support::has_caches ? 4 : 3));
+  CHECK(after.failures == before.failures + 20);
+  CHECK_SOUND(w);
+}
+
 TEST_CASE_TEMPLATE("memory in empty spans is found for large blocks too", C, support::SmallRadix,
                    support::ThreeLevels, support::Firmware, support::Unchecked) {
   World<C> w(64 * KiB);

@@ -318,10 +318,74 @@ TEST_CASE("a request above half an acquisition gets one of its own, in just its 
   CHECK_SOUND(w);
 }
 
-TEST_CASE("when a whole acquisition is not to be had, just what is needed is asked for") {
+TEST_CASE("when a whole acquisition is not to be had, a half is asked for, and so on") {
   World<support::SmallRadix> w(24 * KiB);  // less than an acquisition, and the map needs some
   void* const run = pages_of(w).allocate(2);
   CHECK(run != nullptr);
+  CHECK(w.stats().acquired_bytes == 16 * KiB);
+  // Down to single pages, so that nothing is left.
+  while (pages_of(w).allocate(1) != nullptr) {
+  }
+  CHECK(w.source().held_bytes() == 24 * KiB);
+  CHECK(w.stats().free_bytes == 0);
+  // By now a refusal costs one question.
+  const size_t calls = w.source().calls();
+  CHECK(pages_of(w).allocate(1) == nullptr);
+  CHECK(w.source().calls() == calls + 1);
   pages_of(w).deallocate(run);
+  CHECK_SOUND(w);
+}
+
+TEST_CASE("what was refused is asked for again, twice as much each time that there is something") {
+  World<support::SmallRadix> w;
+  auto& pages = pages_of(w);
+  w.source().fail_always_after(0);
+  CHECK(pages.allocate(1) == nullptr);
+  w.source().fail_never();
+  size_t acquired = 0;
+  for (const size_t expected : {1, 2, 4, 8, 16, 32, 32}) {
+    void* const run = pages.allocate(1);
+    REQUIRE(run != nullptr);
+    CHECK(w.stats().acquired_bytes == acquired + expected * KiB);
+    acquired = w.stats().acquired_bytes;
+    while (w.stats().free_bytes != 0) REQUIRE(pages.allocate(1) != nullptr);
+  }
+  CHECK_SOUND(w);
+}
+
+TEST_CASE_TEMPLATE("a map that lacks memory for a leaf gets a smaller node", C, support::SmallRadix,
+                   support::ThreeLevels) {
+  // Room for one page of the map and some others.
+  World<C> w(5 * C::options.page_size);
+  size_t count = 0;
+  while (pages_of(w).allocate(1) != nullptr) count++;
+  CHECK(count == 4);
+  CHECK(w.stats().metadata_bytes == C::options.page_size);
+  CHECK_SOUND(w);
+}
+
+namespace {
+
+struct SparingPages : support::ZeroedPages {
+  static inline constinit size_t to_spare = 0;
+  bool has_to_spare(size_t bytes) noexcept { return bytes <= to_spare; }
+};
+struct Sparing : support::Configuration<support::three_levels, SparingPages> {};
+
+}  // namespace
+
+TEST_CASE("where there is little to spare, a map's node covers what there is, and not much more") {
+  SparingPages::to_spare = SIZE_MAX;
+  size_t with_plenty = 0;
+  {
+    World<Sparing> w;
+    REQUIRE(pages_of(w).allocate(1) != nullptr);
+    with_plenty = w.stats().metadata_bytes;
+    CHECK_SOUND(w);
+  }
+  SparingPages::to_spare = 0;
+  World<Sparing> w(24 * KiB);
+  REQUIRE(pages_of(w).allocate(1) != nullptr);
+  CHECK(w.stats().metadata_bytes < with_plenty);
   CHECK_SOUND(w);
 }

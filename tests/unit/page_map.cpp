@@ -1,4 +1,4 @@
-// rsb/page_map.hpp: from an address to its descriptor.
+// rsb/internal/pages/page_map.hpp: from an address to its descriptor.
 #include "rsb/internal/pages/page_map.hpp"
 
 #include "support/test.hpp"
@@ -70,14 +70,19 @@ TEST_CASE_TEMPLATE("an empty radix map knows no address", L, TwoLevels, ThreeLev
   CHECK(map.find(reinterpret_cast<char*>(UINTPTR_MAX)) == nullptr);
 }
 
-TEST_CASE_TEMPLATE("a radix map asks for the nodes that it lacks, one after the other", L,
-                   TwoLevels, ThreeLevels) {
-  typename L::MapType map;
+TEST_CASE_TEMPLATE("a radix map asks for a leaf, and brings the inner node along", L, TwoLevels,
+                   ThreeLevels) {
+  using M = typename L::MapType;
+  M map;
   Nodes nodes;
-  const unsigned levels_below_root = L::has_inner ? 2 : 1;
-  CHECK(cover(map, nodes, address(64 * page), page) == levels_below_root);
+  const size_t first = map.missing(address(64 * page), page);
+  CHECK(cover(map, nodes, address(64 * page), page) == 1);
   CHECK(map.missing(address(64 * page), page) == 0);
   CHECK(map.find(address(64 * page)) != nullptr);
+  const size_t second = map.missing(address(64 * page) + M::leaf_reach, page);
+  CHECK(second >= M::leaf_reach / page * sizeof(Span));
+  CHECK((first > second) == L::has_inner);
+  CHECK(cover(map, nodes, address(64 * page) + M::leaf_reach, page) == 1);
 }
 
 TEST_CASE_TEMPLATE("every page has a descriptor of its own, neighbours lie side by side", L,
@@ -144,15 +149,138 @@ TEST_CASE_TEMPLATE("a node that is not needed any more is refused", L, TwoLevels
   CHECK(map.find(address(page)) == before);
 }
 
-TEST_CASE("a node of the wrong level is refused") {
+TEST_CASE("a leaf that brings an inner node along is refused where there is one by now") {
   RadixPageMap<three_levels> map;
+  using M = RadixPageMap<three_levels>;
   Nodes nodes;
-  const size_t inner_bytes = map.missing(address(page), page);
-  void* const spare = nodes.take(inner_bytes);
-  // Another thread has installed the inner node meanwhile: now a leaf is missing.
-  REQUIRE(map.install(address(page), page, nodes.take(inner_bytes), inner_bytes));
-  REQUIRE(map.missing(address(page), page) != inner_bytes);
-  CHECK_FALSE(map.install(address(page), page, spare, inner_bytes));
+  const size_t both = map.missing(address(page), page);
+  // Another thread has installed the neighbour meanwhile.
+  cover(map, nodes, address(page) + M::leaf_reach, page);
+  REQUIRE(map.missing(address(page), page) < both);
+  CHECK_FALSE(map.install(address(page), page, nodes.take(both), both));
+  CHECK(map.find(address(page)) == nullptr);
+  CHECK(cover(map, nodes, address(page), page) == 1);
+}
+
+// ---- Windows in place of leaves
+
+namespace {
+
+// The node sizes that would do, from the largest on; returns how many there are.
+template <class M>
+size_t sizes_for(const M& map, const void* base, size_t bytes, size_t (&sizes)[32]) {
+  size_t count = 0;
+  for (size_t n = map.missing(base, bytes); n != 0; n = map.smaller_node(base, bytes, n)) {
+    REQUIRE(count < 32);
+    REQUIRE((count == 0 || n < sizes[count - 1]));
+    sizes[count++] = n;
+  }
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE(
+    "a map without memory for a leaf takes ever smaller nodes, the least fits a page", L, TwoLevels,
+    ThreeLevels) {
+  using M = typename L::MapType;
+  size_t sizes[32];
+  const size_t count = sizes_for(M{}, address(8 * M::leaf_reach), page, sizes);
+  REQUIRE(count >= 2);
+  CHECK(sizes[count - 1] <= page);
+  // Each covers what it has descriptors for, around where it is missing, and nothing else.
+  for (size_t i = 1; i < count; i++) {
+    for (const size_t at : {size_t{0}, M::leaf_reach / page / 2, M::leaf_reach / page - 1}) {
+      M map;
+      Nodes nodes;
+      char* const base = address(8 * M::leaf_reach) + at * page;
+      REQUIRE(map.install(base, page, nodes.take(sizes[i]), sizes[i]));
+      REQUIRE(map.find(base) != nullptr);
+      size_t pages = 0;
+      Span* first = nullptr;
+      for (char* p = address(7 * M::leaf_reach); p != address(10 * M::leaf_reach); p += page) {
+        Span* const span = map.find(p);
+        if (span == nullptr) continue;
+        if (first == nullptr) first = span;
+        CHECK(span == first + pages++);
+        CHECK(span->kind == Kind::none);
+      }
+      CHECK(pages == size_t{1} << floor_log2(sizes[i] / sizeof(Span)));
+      CHECK(map.missing(base, page) == 0);
+      CHECK(map.is_contiguous(base, page));
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("windows of all sizes cover a range without a gap, and never twice", L,
+                   TwoLevels, ThreeLevels) {
+  using M = typename L::MapType;
+  support::Random random(5);
+  for (int round = 0; round < 5; round++) {
+    M map;
+    Nodes nodes;
+    char* const all = address(8 * M::leaf_reach);
+    constexpr size_t most = 4 * M::leaf_reach / page;
+    Span* known[most] = {};
+    for (int step = 0; step < 30; step++) {
+      char* const base = all + random.below(most) * page;
+      const size_t bytes =
+          smaller((1 + random.below(most / 3)) * page, bytes_from(base, all + most * page));
+      size_t sizes[32];
+      while (const size_t count = sizes_for(map, base, bytes, sizes)) {
+        const size_t size = sizes[random.below(count)];
+        REQUIRE(map.install(base, bytes, nodes.take(size), size));
+      }
+      // What was covered has the descriptors that it had; what is covered has one of its own.
+      bool twice = false;
+      bool moved = false;
+      for (size_t i = 0; i < most; i++) {
+        Span* const span = map.find(all + i * page);
+        moved = moved || (known[i] != nullptr && span != known[i]);
+        known[i] = span;
+        if (span == nullptr) continue;
+        for (size_t k = 0; k < i; k++) twice = twice || span == known[k];
+      }
+      CHECK_FALSE(twice);
+      CHECK_FALSE(moved);
+      for (size_t n = page; n <= bytes; n += page) {
+        const bool is_contiguous = map.find(base + n - page) == map.find(base) + (n / page - 1);
+        if (!is_contiguous) CHECK_FALSE(map.is_contiguous(base, n));
+        if (map.is_contiguous(base, n)) CHECK(is_contiguous);
+      }
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("no leaf comes where there is a window", L, TwoLevels, ThreeLevels) {
+  using M = typename L::MapType;
+  M map;
+  Nodes nodes;
+  char* const base = address(8 * M::leaf_reach);
+  const size_t leaf = map.missing(base, page);
+  const size_t window = map.smaller_node(base, page, leaf);
+  REQUIRE(map.install(base, page, nodes.take(window), window));
+  char* const other = base + M::leaf_reach - page;
+  REQUIRE(map.find(other) == nullptr);
+  CHECK_FALSE(map.install(other, page, nodes.take(leaf), leaf));
+  CHECK(map.missing(other, page) < leaf);
+  CHECK(cover(map, nodes, base, M::leaf_reach) == 1);  // the other half
+  CHECK_FALSE(map.is_contiguous(base, M::leaf_reach));
+  CHECK(map.is_contiguous(base, M::leaf_reach / 2));
+}
+
+TEST_CASE_TEMPLATE("blocks wait in the region of their window", L, TwoLevels, ThreeLevels) {
+  using M = typename L::MapType;
+  M map;
+  Nodes nodes;
+  char* const base = support::arena;
+  for (size_t at = 0; at < 4; at++) {
+    char* const p = base + at * M::leaf_reach;
+    const size_t size = map.smaller_node(p, page, map.missing(p, page));
+    REQUIRE(map.install(p, page, nodes.take(size), size));
+  }
+  CHECK(&map.region_of(base) != &map.region_of(base + M::leaf_reach));
+  CHECK(&map.region_of(base) == &map.region_of(base + page));
 }
 
 TEST_CASE_TEMPLATE("addresses that differ above address_bits share a descriptor", L, TwoLevels,

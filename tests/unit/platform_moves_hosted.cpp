@@ -29,7 +29,7 @@ TEST_CASE("moved pages bring their contents, and leave zeroes where they were") 
   REQUIRE((from != nullptr && to != nullptr));
   support::fill_pattern(from, 1 * MiB, 1);
   support::fill(to, 3 * MiB, 0xff);
-  CHECK(pages.move(from, 1 * MiB, to));
+  CHECK(pages.move(from, 1 * MiB, to) == Move::done);
   CHECK(support::holds_pattern(to, 1 * MiB, 1));
   CHECK(support::holds_only(to + 1 * MiB, 2 * MiB, 0xff));
   CHECK(support::holds_only(from, 1 * MiB, 0));
@@ -45,7 +45,7 @@ TEST_CASE("a move from where nothing is says so, and the last error stays") {
   REQUIRE((from != nullptr && to != nullptr));
   support::fill(to, 1 * MiB, 7);
   set_last_error(untouched);
-  CHECK_FALSE(pages.move(from + 1, 1 * MiB - 4 * KiB, to));
+  CHECK(pages.move(from + 1, 1 * MiB - 4 * KiB, to) == Move::refused);
   CHECK(last_error() == untouched);
   CHECK(pages.release(from, 1 * MiB));
   CHECK(pages.release(to, 1 * MiB));

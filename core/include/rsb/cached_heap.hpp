@@ -14,7 +14,7 @@
 // empty or full magazine is filled or emptied in part, by a batch for which the heap's lock is
 // taken once. Blocks above the span size, whole pages, and threads that have no cache
 // (cache_set.hpp) go to the heap itself. An allocation returns null only when all caches have been
-// emptied.
+// emptied, unless even all that the heap has would not be enough.
 //
 // Cost. Some 30 instructions for an allocation and 70 for a release (with checks, on x86-64) while
 // a magazine serves, and what it takes to find the seat. A batch costs what as many calls of the
@@ -382,7 +382,16 @@ class CachedHeap : Heap<Config> {
         slots[surplus++] = block;
       }
     }
+    note_slots();
     give_slots(slots, surplus);
+  }
+
+  // After slots were put into a magazine that had no room, or none left: those of emptied caches
+  // have none, so the first slot to come into one is noted here.
+  void note_slots() noexcept {
+    if (!load_relaxed(&hold_slots_)) {
+      store_relaxed(&hold_slots_, true);
+    }
   }
 
   // From the heap.
@@ -406,13 +415,29 @@ class CachedHeap : Heap<Config> {
     do {
       if (void* const block = allocate()) [[likely]]
         return block;
-      if (flush_all()) {
+      if (caches_may_help(bytes) && flush_all()) {
         if (void* const block = allocate()) return block;
       }
     } while (Base::ask_handler(bytes));
     LockGuard guard(this->pages_.lock_);
     this->pages_.give_up(guard);
     return nullptr;
+  }
+
+  // Whether `bytes` bytes may be had once there is nothing in caches any more. A slot may be all
+  // that keeps its span, and a span its acquisition.
+  [[gnu::noinline, gnu::cold]] bool caches_may_help(size_t bytes) noexcept {
+    if (!may_hold_slots()) return false;
+    LockGuard guard(this->pages_.lock_);
+    return this->pages_.may_have(guard, bytes, this->pages_.runs_.acquired_pages() * page);
+  }
+
+  // False: all caches are as empty as flush_all() left them.
+  bool may_hold_slots() noexcept {
+    if (load_relaxed(&hold_slots_)) return true;
+    const Visit visit(seats_);
+    const TheCache* const cache = visit.cache();
+    return cache != nullptr && cache->count() != 0;
   }
 
   [[gnu::noinline]] void* reallocate_to(void* block, size_t size, size_t alignment,
@@ -465,6 +490,7 @@ class CachedHeap : Heap<Config> {
       const Visit visit(seats_);
       if (TheCache* const cache = visit.cache()) put = cache->magazines[c].put(slots, count);
     }
+    if (put != 0) note_slots();
     if (put != count) give_slots(slots + put, count - put);
   }
 
@@ -544,6 +570,7 @@ class CachedHeap : Heap<Config> {
     if (!set_.is_made()) return false;
     bool any;
     void* refused;
+    store_relaxed(&hold_slots_, false);
     {
       const Emptied emptied(*this);
       any = emptied.any();
@@ -631,12 +658,18 @@ class CachedHeap : Heap<Config> {
     }
   }
 
-  // False: there is no memory for them.
+  // False: there is no memory for a single one.
   bool acquire_caches() noexcept {
-    const unsigned count = seats_.caches();
-    const size_t bytes = align_up(count * sizeof(TheCache), page);
-    void* const memory = this->pages_.source_.acquire(bytes, page);
-    if (memory == nullptr) return false;
+    unsigned count = seats_.caches();
+    size_t bytes;
+    void* memory;
+    for (;; count /= 2) {
+      if (count == 0) return false;
+      bytes = align_up(count * sizeof(TheCache), page);
+      if (!may_acquire_caches(bytes)) continue;
+      memory = this->pages_.source_.acquire(bytes, page);
+      if (memory != nullptr) break;
+    }
     if (!is_aligned(memory, page)) raise(Fault::bad_pages, memory);
     if constexpr (!ZeroingSource<Pages>) __builtin_memset(memory, 0, bytes);
     const bool made = set_.make(static_cast<TheCache*>(memory), count);
@@ -650,6 +683,18 @@ class CachedHeap : Heap<Config> {
     return true;
   }
 
+  // Whether they would take but a small part of what there is.
+  bool may_acquire_caches([[maybe_unused]] size_t bytes) noexcept {
+    if constexpr (SparingSource<Pages>) {
+      constexpr size_t least_share = 32;
+      size_t all;
+      return !__builtin_mul_overflow(bytes, least_share, &all) &&
+             this->pages_.source_.has_to_spare(all);
+    } else {
+      return true;
+    }
+  }
+
   // In the heap object, if their number is fixed.
   template <bool fixed, class C = TheCache>
   struct Storage {};
@@ -659,6 +704,7 @@ class CachedHeap : Heap<Config> {
   };
 
   Set set_;
+  bool hold_slots_ = false;  // perhaps: some were put into a cache since all were emptied
   [[no_unique_address]] TheSeats seats_;
   [[no_unique_address]] Storage<FixedSeats<TheSeats>> fixed_;
 };

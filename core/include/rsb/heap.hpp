@@ -757,7 +757,10 @@ class Heap {
       deferred().look_again();
       if (take_over_all(guard)) return true;
     }
-    if (reclaim_empty_span(guard) || pages_.trim(guard) != 0) return true;
+    if (pages_.may_have(guard, bytes, free_bytes()) &&
+        (reclaim_empty_span(guard) || pages_.trim(guard) != 0)) {
+      return true;
+    }
     if (insist == Insist::no) return false;
     {
       Unlocked unlocked(guard);
@@ -765,6 +768,16 @@ class Heap {
     }
     pages_.give_up(guard);
     return false;
+  }
+
+  // What can be given up without asking anybody.
+  [[gnu::cold]] size_t free_bytes() const noexcept {
+    size_t bytes = pages_.runs_.free_pages() * page;
+    for (const Bin& bin : bins_) {
+      const Span* const span = bin.current();
+      if (span != nullptr && span->live() == 0) bytes += options.span_size;
+    }
+    return bytes;
   }
 
   // Without the lock. True: the user's handler says that it has released something.
@@ -836,7 +849,8 @@ class Heap {
       }
     }
     if constexpr (MovingSource<Pages>) {
-      if (old_bytes >= least_to_move && size > old_bytes && size <= max_object_bytes) {
+      if (old_bytes >= least_to_move && size > old_bytes && size <= max_object_bytes &&
+          !load_relaxed(&moving_fails_)) {
         if (void* const moved = move_pages(span, size, alignment)) return moved;
       }
     }
@@ -881,9 +895,10 @@ class Heap {
       }
       become_large(target);
     }
-    const bool moved = pages_.source_.move(from, pages * page, target->base);
+    const Move moved = pages_.source_.move(from, pages * page, target->base);
     LockGuard guard(pages_.lock_);
-    if (!moved) {
+    if (moved == Move::target_lost) return lose_target(guard, target, pages);
+    if (moved == Move::refused) {
       pages_.give(guard, target, target->dirty);
       return nullptr;
     }
@@ -892,10 +907,19 @@ class Heap {
     return to;
   }
 
+  // The first pages of a target count as used for good; and no more is put at risk.
+  [[gnu::cold]] void* lose_target(LockGuard& guard, Span* target, size_t pages) noexcept {
+    target->kind = Kind::pages;
+    store_relaxed(&moving_fails_, true);
+    (void)pages_.resize(guard, target, pages);
+    return nullptr;
+  }
+
   PageAllocator<Config> pages_;
   Bin bins_[Classes::count] = {};
   uint32_t secret_ = 0;
   bool shrunk_in_place_ = false;
+  bool moving_fails_ = false;
   OutOfMemoryHandler out_of_memory_ = nullptr;
 };
 

@@ -53,10 +53,12 @@ struct Options {
   size_t removable_regions = 4;
 
   // Map::radix: pages below one leaf, and leaves below one inner node (0: no inner level; the
-  // root, which is part of the heap object, has what remains), all as powers of two.
+  // root, which is part of the heap object, has what remains), all as powers of two. A leaf has a
+  // descriptor, of up to 64 bytes, for each page. Where there is no memory for it, it may cover a
+  // part of that, down to what the descriptors in one page cover.
   unsigned address_bits = sizeof(void*) == 8 ? 48 : 32;
   unsigned radix_leaf_bits = sizeof(void*) == 8 ? 18 : 10;
-  unsigned radix_inner_bits = 0;
+  unsigned radix_inner_bits = sizeof(void*) == 8 ? 9 : 0;
 
   constexpr size_t span_pages() const { return span_size / page_size; }
   constexpr unsigned page_shift() const { return floor_log2(page_size); }

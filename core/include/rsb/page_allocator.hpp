@@ -336,13 +336,45 @@ class PageAllocator : ValidOptions<Config::options> {
     if constexpr (RegionSource<Pages>) {
       if (Span* const run = take_from_region(guard, pages, alignment)) return run;
     }
-    Span* run = nullptr;
-    if (need <= options.acquire_size / 2 && alignment <= options.acquire_alignment) {
-      run = acquire_and_take(guard, options.acquire_size, options.acquire_alignment, pages);
-    }
+    Span* run = acquire_ahead_and_take(guard, need, alignment, pages);
     if (run == nullptr) run = acquire_and_take(guard, need, alignment, pages);
     // Nothing to be had: but another thread may have freed something meanwhile.
-    return run != nullptr ? run : runs_.take(pages, alignment);
+    if (run == nullptr) return runs_.take(pages, alignment);
+    if (halvings_ != 0) halvings_--;
+    return run;
+  }
+
+  // More than is needed now. What the source refuses is halved, for the requests to come as well,
+  // and doubled when it has given something.
+  Span* acquire_ahead_and_take(LockGuard& guard, size_t need, size_t alignment,
+                               size_t pages) noexcept {
+    if (alignment > options.acquire_alignment) return nullptr;
+    for (;;) {
+      const uint8_t halvings = halvings_;
+      const size_t bytes = (options.acquire_size >> halvings) & ~(page - 1);
+      if (need > bytes / 2) return nullptr;
+      if (may_acquire_ahead(guard, bytes)) {
+        const size_t natural = size_t{1} << floor_log2(bytes);
+        const size_t aligned = larger(alignment, smaller(natural, options.acquire_alignment));
+        if (Span* const run = acquire_and_take(guard, bytes, aligned, pages)) return run;
+      }
+      if (halvings_ == halvings) halvings_++;  // once for all threads that were refused the same
+    }
+  }
+
+  // Where memory costs although it is not touched, what is acquired ahead is no more than a small
+  // part of what there is.
+  bool may_acquire_ahead([[maybe_unused]] LockGuard& guard,
+                         [[maybe_unused]] size_t bytes) noexcept {
+    if constexpr (SparingSource<Pages>) {
+      constexpr size_t least = 256 * KiB;
+      constexpr size_t least_share = 32;
+      if (bytes <= larger(least, runs_.acquired_pages() * page / least_share)) return true;
+      Unlocked unlocked(guard);
+      return source_.has_to_spare(bytes);
+    } else {
+      return true;
+    }
   }
 
   Span* take_from_region(LockGuard& guard, size_t pages,
@@ -435,11 +467,16 @@ class PageAllocator : ValidOptions<Config::options> {
     return true;
   }
 
+  // `node_bytes`: what the map would like best.
   [[gnu::cold]] bool add_node(void* base, size_t bytes, size_t node_bytes) noexcept {
-    const size_t size = align_up(node_bytes, page);
-    void* const node = source_.acquire(size, page);
-    if (node == nullptr) return false;
+    node_bytes = affordable_node(base, bytes, node_bytes);
+    void* node;
+    while ((node = source_.acquire(align_up(node_bytes, page), page)) == nullptr) {
+      node_bytes = map().smaller_node(base, bytes, node_bytes);
+      if (node_bytes == 0) return false;
+    }
     if (!is_aligned(node, page)) raise(Fault::bad_pages, node);
+    const size_t size = align_up(node_bytes, page);
     if constexpr (!ZeroingSource<Pages>) __builtin_memset(node, 0, size);
     LockGuard guard(lock_);
     const bool installed = map().install(base, bytes, node, node_bytes);
@@ -450,6 +487,25 @@ class PageAllocator : ValidOptions<Config::options> {
       release_or_keep(guard, node, size);  // another thread was faster
     }
     return true;
+  }
+
+  // A node is for memory to come, too. Where there is not much more to come, or where it costs
+  // memory although it is not touched, the node covers as much as there is by now, about.
+  [[gnu::cold]] size_t affordable_node(void* base, size_t bytes, size_t node_bytes) noexcept {
+    if constexpr (SparingSource<Pages>) {
+      constexpr size_t least_share = 64;  // of what there is to spare
+      size_t acquired;
+      {
+        LockGuard guard(lock_);
+        acquired = runs_.acquired_pages() * page;
+      }
+      while (!source_.has_to_spare(node_bytes * least_share)) {
+        const size_t smaller = map().smaller_node(base, bytes, node_bytes);
+        if (smaller / sizeof(Span) * page < acquired + bytes) break;
+        node_bytes = smaller;
+      }
+    }
+    return node_bytes;
   }
 
   [[gnu::cold]] void refuse_overlap(void* base, size_t bytes) noexcept {
@@ -463,6 +519,32 @@ class PageAllocator : ValidOptions<Config::options> {
   }
 
   // ---- Shrinking -------------------------------------------------------------------------------
+
+  // Behind virtual addresses of 64 bits memory is a number of bytes, and holes of any length are in
+  // plenty. Elsewhere it has to lie side by side.
+  static constexpr bool is_number_of_bytes = SparingSource<Pages> && sizeof(void*) >= 8;
+
+  // Whether the source, which has just refused `bytes`, may have them once up to `returned` bytes
+  // have gone back to it. A request for less tells what it has besides. Where memory lies side by
+  // side, each acquisition that goes back can join what lies before and behind it, and be rounded
+  // up to twice its size.
+  [[gnu::cold, gnu::noinline]] bool may_have(LockGuard& guard, size_t bytes,
+                                             size_t returned) noexcept {
+    if (returned == 0) return false;
+    if (bytes <= returned) return true;
+    size_t besides = bytes - returned;
+    if constexpr (!is_number_of_bytes) besides /= 2 * (acquisitions_ - releases_ + 1);
+    besides = align_up(larger(besides, 1), page);
+    void* probe;
+    {
+      Unlocked unlocked(guard);
+      probe = source_.acquire(besides, page);
+    }
+    if (probe == nullptr) return false;
+    acquisitions_++;
+    release_or_keep(guard, probe, besides);
+    return true;
+  }
 
   // There is more free memory than the options allow: gives back what is worth it.
   [[gnu::noinline]] void shed(LockGuard& guard, Span* run) noexcept {
@@ -579,6 +661,7 @@ class PageAllocator : ValidOptions<Config::options> {
   size_t acquisitions_ = 0;
   size_t releases_ = 0;
   size_t failures_ = 0;
+  uint8_t halvings_ = 0;  // of Options::acquire_size
 };
 
 }  // namespace rsb

@@ -44,10 +44,25 @@ concept DiscardingSource = ZeroingSource<S> && requires(S source, void* base, si
 };
 
 // Optional: move(from, bytes, to) makes the contents of pages appear at `to`, other pages acquired
-// from this source, without copying; `from` reads as zero from then on. False: nothing happened.
+// from this source, without copying; `from` reads as zero from then on.
+enum class Move : uint8_t {
+  done,
+  refused,      // nothing happened, but that what `to` held may be gone
+  target_lost,  // `from` is as it was, but the pages at `to` may not be the heap's any more: it
+                // never touches or releases them again
+};
 template <class S>
 concept MovingSource = ZeroingSource<S> && requires(S source, void* base, size_t bytes) {
   { source.move(base, bytes, base) }
+  noexcept->SameAs<Move>;
+};
+
+// Optional: has_to_spare(bytes) says whether so much could be acquired besides, and would cost
+// nothing but addresses before it is touched. Asked before more is acquired than a request needs.
+// Without it, the heap acquires ahead what its options say, and less only when that is refused.
+template <class S>
+concept SparingSource = PageSource<S> && requires(S source, size_t bytes) {
+  { source.has_to_spare(bytes) }
   noexcept->SameAs<bool>;
 };
 

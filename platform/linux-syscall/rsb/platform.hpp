@@ -3,6 +3,7 @@
 
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
+#include "rsb/page_source.hpp"
 #include "rsb/syscall.hpp"
 
 namespace rsb::platform {
@@ -34,28 +35,54 @@ class Pages {
   [[gnu::noinline]] bool release(void* base, size_t bytes) noexcept { return unmap(base, bytes); }
 
   [[gnu::noinline]] bool discard(void* base, size_t bytes) noexcept {
-    constexpr uintptr_t dont_need = 4;
-    return system_call(sys_madvise, address_of(base), bytes, dont_need) == 0;
+    constexpr long invalid = -22;
+    constexpr uintptr_t dont_need_locked = 24;  // since Linux 5.18
+    const long result = system_call(sys_madvise, address_of(base), bytes, dont_need);
+    if (result != invalid) return result == 0;
+    return system_call(sys_madvise, address_of(base), bytes, dont_need_locked) == 0;
+  }
+
+  // Locked memory (mlockall) is filled as soon as it is mapped, unless there is no access to it;
+  // and that it is locked shows in what can be advised about it.
+  [[gnu::noinline]] bool has_to_spare(size_t bytes) noexcept {
+    char* const p = map(bytes, 0);
+    if (p == nullptr) return false;
+    const bool has = system_call(sys_madvise, address_of(p), bytes, dont_need) == 0 &&
+                     system_call(sys_mprotect, address_of(p), bytes, read_write) == 0;
+    unmap(p, bytes);
+    return has;
   }
 
   // In two steps. Before Linux 6.17 pages that lie in two mappings (of which one was moved here
-  // before) cannot be moved at once, and a move to a given address has unmapped what was there by
-  // the time it fails. So the first step goes where the kernel likes, and harms nothing when it
-  // fails; what it moved is one mapping.
-  [[gnu::noinline]] bool move(void* from, size_t bytes, void* to) noexcept {
+  // before) cannot be moved at once, and a move to a given address may have unmapped what was there
+  // by the time it fails. So the first step goes where the kernel likes, and harms nothing when it
+  // fails; what it moved is one mapping. When the second fails (there are as many mappings as may
+  // be, a filter of system calls), whether the target is still there cannot be told for certain:
+  // another thread may have mapped something in its place.
+  [[gnu::noinline]] Move move(void* from, size_t bytes, void* to) noexcept {
     constexpr uintptr_t may_move = 1, fixed = 2, dont_unmap = 4;
     const long between =
         system_call(sys_mremap, address_of(from), bytes, bytes, may_move | dont_unmap);
-    if (is_error(between)) return false;
+    if (is_error(between)) return Move::refused;
     const uintptr_t pages = static_cast<uintptr_t>(between);
     const long result =
         system_call(sys_mremap, pages, bytes, bytes, may_move | fixed, address_of(to));
-    // Out of mappings. The target may be gone: without it nothing is right any more.
-    if (is_error(result)) __builtin_trap();
-    return true;
+    if (!is_error(result)) return Move::done;
+    move_back(reinterpret_cast<char*>(between), bytes, static_cast<char*>(from));
+    return Move::target_lost;
   }
 
  private:
+  // To where memory still is: by copying, which nothing can refuse. What has been copied is given
+  // back from its beginning on, for which no further mapping is needed.
+  [[gnu::cold]] static void move_back(char* between, size_t bytes, char* from) noexcept {
+    for (size_t done = 0, step; done < bytes; done += step) {
+      step = smaller(bytes - done, 2 * MiB);
+      __builtin_memcpy(from + done, between + done, step);
+      unmap(between + done, step);
+    }
+  }
+
   static char* map_aligned(size_t bytes, size_t alignment) noexcept {
     char* const direct = map(bytes);
     if (direct == nullptr || is_aligned(direct, alignment)) return direct;
@@ -72,11 +99,13 @@ class Pages {
     return aligned;
   }
 
-  static char* map(size_t bytes) noexcept {
-    constexpr uintptr_t read_write = 1 | 2;
+  static constexpr uintptr_t read_write = 1 | 2;
+  static constexpr uintptr_t dont_need = 4;
+
+  static char* map(size_t bytes, uintptr_t access = read_write) noexcept {
     constexpr uintptr_t private_anonymous_noreserve = 0x2 | 0x20 | 0x4000;
     const long result =
-        system_call(sys_mmap, 0, bytes, read_write, private_anonymous_noreserve, ~uintptr_t{0}, 0);
+        system_call(sys_mmap, 0, bytes, access, private_anonymous_noreserve, ~uintptr_t{0}, 0);
     return is_error(result) ? nullptr : reinterpret_cast<char*>(result);
   }
 

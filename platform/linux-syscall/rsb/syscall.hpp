@@ -10,6 +10,7 @@ namespace rsb::platform {
 enum SystemCall : long {
   sys_write = 1,
   sys_mmap = 9,
+  sys_mprotect = 10,
   sys_munmap = 11,
   sys_sched_yield = 24,
   sys_mremap = 25,
@@ -39,6 +40,7 @@ enum SystemCall : long {
   sys_munmap = 215,
   sys_mremap = 216,
   sys_mmap = 222,
+  sys_mprotect = 226,
   sys_madvise = 233,
 };
 

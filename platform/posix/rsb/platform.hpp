@@ -14,6 +14,7 @@
 
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
+#include "rsb/page_source.hpp"
 
 namespace rsb::platform {
 
@@ -55,25 +56,57 @@ class Pages {
 
   [[gnu::noinline]] bool discard(void* base, size_t bytes) noexcept {
     const KeepErrno keep_errno;
-    return madvise(base, bytes, MADV_DONTNEED) == 0;
+    if (madvise(base, bytes, MADV_DONTNEED) == 0) return true;
+    return errno == EINVAL && madvise(base, bytes, dont_need_locked) == 0;
+  }
+
+  // Locked memory (mlockall) is filled as soon as it is mapped, unless there is no access to it;
+  // and that it is locked shows in what can be advised about it.
+  [[gnu::noinline]] bool has_to_spare(size_t bytes) noexcept {
+    const KeepErrno keep_errno;
+    void* const p = mmap(nullptr, bytes, PROT_NONE, map_flags, -1, 0);
+    if (p == MAP_FAILED) return false;
+    const bool has =
+        madvise(p, bytes, MADV_DONTNEED) == 0 && mprotect(p, bytes, PROT_READ | PROT_WRITE) == 0;
+    munmap(p, bytes);
+    return has;
   }
 
 #if defined(MREMAP_DONTUNMAP)
   // In two steps. Before Linux 6.17 pages that lie in two mappings (of which one was moved here
-  // before) cannot be moved at once, and a move to a given address has unmapped what was there by
-  // the time it fails. So the first step goes where the kernel likes, and harms nothing when it
-  // fails; what it moved is one mapping.
-  [[gnu::noinline]] bool move(void* from, size_t bytes, void* to) noexcept {
+  // before) cannot be moved at once, and a move to a given address may have unmapped what was there
+  // by the time it fails. So the first step goes where the kernel likes, and harms nothing when it
+  // fails; what it moved is one mapping. When the second fails (there are as many mappings as may
+  // be, a filter of system calls), whether the target is still there cannot be told for certain:
+  // another thread may have mapped something in its place.
+  [[gnu::noinline]] Move move(void* from, size_t bytes, void* to) noexcept {
     const KeepErrno keep_errno;
     void* const between = mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, nullptr);
-    if (between == MAP_FAILED) return false;
-    // Out of mappings. The target may be gone: without it nothing is right any more.
-    if (mremap(between, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to) __builtin_trap();
-    return true;
+    if (between == MAP_FAILED) return Move::refused;
+    if (mremap(between, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to) return Move::done;
+    move_back(static_cast<char*>(between), bytes, static_cast<char*>(from));
+    return Move::target_lost;
   }
 #endif
 
  private:
+#if defined(MREMAP_DONTUNMAP)
+  // To where memory still is: by copying, which nothing can refuse. What has been copied is given
+  // back from its beginning on, for which no further mapping is needed.
+  [[gnu::cold]] static void move_back(char* between, size_t bytes, char* from) noexcept {
+    for (size_t done = 0, step; done < bytes; done += step) {
+      step = smaller(bytes - done, huge_page);
+      __builtin_memcpy(from + done, between + done, step);
+      munmap(between + done, step);
+    }
+  }
+#endif
+
+  static constexpr int map_flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+
+  // Since Linux 5.18; not in every C library's headers.
+  static constexpr int dont_need_locked = 24;
+
   static constexpr size_t huge_page = 2 * MiB;
 
   // With so much acquired, memory for many small blocks comes in huge pages where the system has
@@ -112,8 +145,7 @@ class Pages {
   }
 
   static char* map(size_t bytes) noexcept {
-    void* const p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* const p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, map_flags, -1, 0);
     return p == MAP_FAILED ? nullptr : static_cast<char*>(p);
   }
 

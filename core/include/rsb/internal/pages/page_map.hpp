@@ -2,13 +2,16 @@
 //
 //   Span* find(p)            the descriptor, or null. Takes no lock: the entry of a live block
 //                            does not change. Never touches what p points to. Constant
-//                            time; see FlatPageMap.
+//                            time; see FlatPageMap, and RadixPageMap where memory is scarce.
 //   Span* find_near(p)       the same, or null also if it would take more than a look
 //   size_t missing(p, n)     bytes of a node that must be installed before [p, p + n) is covered; 0
 //                            if it is. Takes no lock either.
-//   bool install(p, n, node) hands over zeroed memory of that size; false: another thread has. To
-//   be
-//                            called under the heap's lock, for the sake of deferred().
+//   size_t smaller_node(p, n, bytes)
+//                            bytes of the next smaller node that would also do, though others may
+//                            have to follow; 0: none
+//   bool install(p, n, node, bytes)
+//                            hands over zeroed memory of either size; false: another thread has. To
+//                            be called under the heap's lock.
 //   deferred(), region_of(p) the blocks that were freed without waiting, see deferred_frees.hpp
 //
 // Room pages: for the rooms bins and caches, and for the heaps above them.
@@ -16,15 +19,30 @@
 
 #include "rsb/internal/blocks/deferred_frees.hpp"
 #include "rsb/internal/pages/span.hpp"
-#include "rsb/lock.hpp"
 #include "rsb/options.hpp"
 
 namespace rsb {
 
+// Memory that is known by address, and the descriptors of its pages, zeroed at first: a region
+// handed to the heap (its descriptors at its front), or the part of the address space in which a
+// page source lives (both where the user says, and for as long as the heap).
+// Blocks that lie 8 GiB and more behind the beginning of a window cannot be freed without waiting.
+struct Window {
+  char* base = nullptr;
+  size_t pages = 0;  // 0: the region was taken out again
+  Span* descriptors = nullptr;
+  Window* next = nullptr;
+  DeferredFrees::Region deferred{};
+};
+
 // For addresses that are not known beforehand. A tree whose leaves are arrays of descriptors,
-// indexed by page number. On hosted systems one level of large leaves of demand-zero memory is
-// fastest: a lookup is one load and the descriptor. Bits of an address above `address_bits` are
+// indexed by page number. On hosted systems large leaves of demand-zero memory are fastest: nearly
+// all of a process's memory lies below the first one. Bits of an address above `address_bits` are
 // ignored; a pointer that differs in them is found out by its distance from the span.
+//
+// Where there is no memory for a leaf, a window will do: a node for an aligned part of what the
+// leaf would cover. Windows are looked at one after the other, behind the tree. No two of them
+// overlap, nor does a leaf come where there is one.
 template <Options options>
 class RadixPageMap {
   static constexpr unsigned leaf_bits = options.radix_leaf_bits;
@@ -45,6 +63,26 @@ class RadixPageMap {
   struct Inner {
     void* leaves[size_t{1} << inner_bits];
   };
+  // The first leaf below an inner node brings it along.
+  struct LeafAndInner {
+    Leaf leaf;
+    Inner inner;
+  };
+
+  // A window's node: the descriptors of 2^bits pages, and the window behind them.
+  static constexpr size_t window_bytes(unsigned bits) {
+    return (sizeof(Span) << bits) + sizeof(Window);
+  }
+  // The largest window is all of one region, the least fits in a page.
+  static constexpr unsigned most_window_bits = [] {
+    const unsigned region_bits = 32 - options.page_shift();
+    return leaf_bits <= region_bits ? leaf_bits - (leaf_bits != 0) : region_bits;
+  }();
+  static constexpr unsigned least_window_bits = [] {
+    unsigned bits = 0;
+    while (bits < most_window_bits && window_bytes(bits + 1) <= options.page_size) bits++;
+    return bits;
+  }();
 
  public:
   // Bytes that one leaf covers.
@@ -54,44 +92,58 @@ class RadixPageMap {
 
   Span* find(const void* p) const noexcept {
     Span* const found = find_near(p);
-    return found != nullptr ? found : find_in_tree(p);
+    return found != nullptr ? found : find_far(p);
   }
 
   Span* find_near(const void* p) const noexcept {
-    // Nearly all of a process's memory lies below one leaf. Asking whether p does lets the
-    // processor guess the answer and go on, where a load from the tree would have to wait for p.
-    if (~(page_number(p) >> leaf_bits) == load_acquire(&home_)) [[likely]] {
-      void* const leaf = load_relaxed(&home_leaf_);
-      return &static_cast<Leaf*>(leaf)->pages[page_number(p) & mask(leaf_bits)];
-    }
-    return nullptr;
+    // Asking whether p is at home lets the processor guess the answer and go on, where a load from
+    // the tree would have to wait for p. Who sees that home has pages sees all of it.
+    const size_t pages = load_acquire(&home_.pages);
+    const size_t index = page_number(p) - home_.first;
+    if (index >= pages) [[unlikely]]
+      return nullptr;
+    Span* const found = home_.descriptors + index;
+    if (found == nullptr) __builtin_unreachable();
+    return found;
   }
 
   // Whether the descriptors of [base, base + bytes), which must be covered, lie one behind the
   // other.
-  static bool is_contiguous(const void* base, size_t bytes) noexcept {
-    return bytes_into(base, leaf_reach) + bytes <= leaf_reach;
+  bool is_contiguous(const void* base, size_t bytes) const noexcept {
+    return covered_from(base) >= bytes;
   }
 
   size_t missing(const void* base, size_t bytes) const noexcept {
     const void* const hole = first_hole(base, bytes);
     if (hole == nullptr) return 0;
-    return has_inner(hole) ? sizeof(Leaf) : sizeof(Inner);
+    return has_room_for_leaf(hole) ? leaf_bytes(hole) : window_bytes(window_bits(hole));
+  }
+
+  size_t smaller_node(const void* base, size_t bytes, size_t node_bytes) const noexcept {
+    const void* const hole = first_hole(base, bytes);
+    if (hole == nullptr || leaf_bits == 0) return 0;
+    for (unsigned bits = window_bits(hole);; bits--) {
+      if (window_bytes(bits) < node_bytes) return window_bytes(bits);
+      if (bits == least_window_bits) return 0;
+    }
   }
 
   bool install(const void* base, size_t bytes, void* node, size_t node_bytes) noexcept {
     const void* const hole = first_hole(base, bytes);
     if (hole == nullptr) return false;
-    const bool is_leaf = has_inner(hole);
-    if (node_bytes != (is_leaf ? sizeof(Leaf) : sizeof(Inner))) return false;
-    if (!set_once(is_leaf ? leaf_slot(hole) : inner_slot(hole), node)) return false;
-    if (is_leaf) {
-      add_regions(*static_cast<Leaf*>(node), hole);
-      if (set_once(&home_leaf_, node)) {
-        store_release(&home_, ~(page_number(hole) >> leaf_bits));
-      }
+    if (has_room_for_leaf(hole) && node_bytes == leaf_bytes(hole)) {
+      install_leaf(hole, node);
+      return true;
     }
-    return true;
+    if (leaf_bits == 0) return false;
+    for (unsigned bits = window_bits(hole); window_bytes(bits) >= node_bytes; bits--) {
+      if (window_bytes(bits) == node_bytes) {
+        install_window(hole, bits, node);
+        return true;
+      }
+      if (bits == least_window_bits) break;
+    }
+    return false;
   }
 
   DeferredFrees& deferred() noexcept { return deferred_; }
@@ -99,28 +151,15 @@ class RadixPageMap {
 
   // p must be covered.
   DeferredFrees::Region& region_of(const void* p) noexcept {
-    DeferredFrees::Region* const all = leaf_of(p)->deferred;
-    if constexpr (regions == 1) return all[0];
-    return all[bytes_into(p, leaf_reach) / region_reach];
+    Leaf* const leaf = leaf_of(p);
+    if (leaf == nullptr) [[unlikely]]
+      return window_of(p)->deferred;
+    if constexpr (regions == 1) return leaf->deferred[0];
+    return leaf->deferred[bytes_into(p, leaf_reach) / region_reach];
   }
 
  private:
   static constexpr size_t mask(unsigned bits) { return (size_t{1} << bits) - 1; }
-
-  // Sets a pointer unless somebody else has.
-  static bool set_once(void** pointer, void* node) noexcept {
-    void* const none = nullptr;
-    return compare_exchange(pointer, none, node) == none;
-  }
-
-  void add_regions(Leaf& leaf, const void* within) noexcept {
-    const size_t skipped = bytes_into(within, leaf_reach);
-    char* base = const_cast<char*>(static_cast<const char*>(within)) - skipped;
-    for (DeferredFrees::Region& region : leaf.deferred) {
-      deferred_.add(region, base);
-      base += static_cast<size_t>(region_reach);
-    }
-  }
 
   static size_t page_number(const void* p) noexcept {
     return address_of(p) >> options.page_shift();
@@ -134,9 +173,19 @@ class RadixPageMap {
     return (page_number(p) >> leaf_bits) & mask(inner_bits);
   }
 
-  [[gnu::noinline]] Span* find_in_tree(const void* p) const noexcept {
-    Leaf* const leaf = leaf_of(p);
-    return leaf != nullptr ? &leaf->pages[page_number(p) & mask(leaf_bits)] : nullptr;
+  // The beginning of the 2^bits pages, at a multiple of as many, in which p lies.
+  static char* block_around(const void* p, unsigned bits) noexcept {
+    const size_t skipped = bytes_into(p, options.page_size << bits);
+    return const_cast<char*>(static_cast<const char*>(p)) - skipped;
+  }
+
+  // ---- Looking up ----
+
+  [[gnu::noinline]] Span* find_far(const void* p) const noexcept {
+    if (Leaf* const leaf = leaf_of(p)) return &leaf->pages[page_number(p) & mask(leaf_bits)];
+    Window* const window = window_of(p);
+    if (window == nullptr) return nullptr;
+    return &window->descriptors[bytes_from(window->base, p) >> options.page_shift()];
   }
 
   Leaf* leaf_of(const void* p) const noexcept {
@@ -148,51 +197,113 @@ class RadixPageMap {
     return static_cast<Leaf*>(node);
   }
 
+  Window* window_of(const void* p) const noexcept {
+    Window* w = load_acquire(&windows_);
+    while (w != nullptr && bytes_from(w->base, p) >> options.page_shift() >= w->pages) w = w->next;
+    return w;
+  }
+
+  // How far memory is covered from p on, by the same node.
+  size_t covered_from(const void* p) const noexcept {
+    if (leaf_of(p) != nullptr) return leaf_reach - bytes_into(p, leaf_reach);
+    const Window* const w = window_of(p);
+    return w != nullptr ? (w->pages << options.page_shift()) - bytes_from(w->base, p) : 0;
+  }
+
+  // The first address from base on that nothing covers yet; null if there is none.
+  const void* first_hole(const void* base, size_t bytes) const noexcept {
+    const char* p = static_cast<const char*>(base);
+    for (;;) {
+      const size_t covered = covered_from(p);
+      if (covered == 0) return p;
+      if (bytes <= covered) return nullptr;
+      bytes -= covered;
+      p += covered;
+    }
+  }
+
+  // ---- Installing ----
+
+  bool is_free_of_windows(const void* base, size_t bytes) const noexcept {
+    for (const Window* w = load_acquire(&windows_); w != nullptr; w = w->next) {
+      if (overlap(w->base, w->pages << options.page_shift(), base, bytes)) return false;
+    }
+    return true;
+  }
+
+  bool has_room_for_leaf(const void* hole) const noexcept {
+    return is_free_of_windows(block_around(hole, leaf_bits), leaf_reach);
+  }
+
+  size_t leaf_bytes(const void* hole) const noexcept {
+    return has_inner(hole) ? sizeof(Leaf) : sizeof(LeafAndInner);
+  }
+
+  // Of the largest window around a hole.
+  unsigned window_bits(const void* hole) const noexcept {
+    unsigned bits = most_window_bits;
+    while (bits > least_window_bits &&
+           !is_free_of_windows(block_around(hole, bits), options.page_size << bits)) {
+      bits--;
+    }
+    return bits;
+  }
+
   bool has_inner(const void* p) const noexcept {
     return inner_bits == 0 || load_acquire(&root_[root_index(p)]) != nullptr;
   }
 
-  void** inner_slot(const void* p) noexcept { return &root_[root_index(p)]; }
-
-  void** leaf_slot(const void* p) noexcept {
-    if constexpr (inner_bits == 0) {
-      return &root_[root_index(p)];
-    } else {
-      void* const inner = load_acquire(&root_[root_index(p)]);
-      return &static_cast<Inner*>(inner)->leaves[inner_index(p)];
+  void install_leaf(const void* hole, void* node) noexcept {
+    Leaf* const leaf = static_cast<Leaf*>(node);
+    char* const base = block_around(hole, leaf_bits);
+    char* region_base = base;
+    for (DeferredFrees::Region& region : leaf->deferred) {
+      deferred_.add(region, region_base);
+      region_base += static_cast<size_t>(region_reach);
     }
+    void** slot = &root_[root_index(hole)];
+    if constexpr (inner_bits != 0) {
+      if (*slot == nullptr) {
+        store_release(slot, static_cast<void*>(&static_cast<LeafAndInner*>(node)->inner));
+      }
+      slot = &static_cast<Inner*>(*slot)->leaves[inner_index(hole)];
+    }
+    store_release(slot, static_cast<void*>(leaf));
+    settle(base, leaf->pages, size_t{1} << leaf_bits);
   }
 
-  // The first address from base on that no leaf covers yet; null if there is none.
-  const void* first_hole(const void* base, size_t bytes) const noexcept {
-    const char* p = static_cast<const char*>(base);
-    for (;;) {
-      if (leaf_of(p) == nullptr) return p;
-      const size_t to_next_leaf = leaf_reach - bytes_into(p, leaf_reach);
-      if (bytes <= to_next_leaf) return nullptr;
-      bytes -= to_next_leaf;
-      p += to_next_leaf;
-    }
+  void install_window(const void* hole, unsigned bits, void* node) noexcept {
+    Span* const descriptors = static_cast<Span*>(node);
+    const size_t pages = size_t{1} << bits;
+    Window* const window = reinterpret_cast<Window*>(descriptors + pages);
+    window->base = block_around(hole, bits);
+    window->pages = pages;
+    window->descriptors = descriptors;
+    window->next = windows_;
+    deferred_.add(window->deferred, window->base);
+    store_release(&windows_, window);
+    settle(window->base, descriptors, pages);
   }
 
-  // The first leaf ever installed, and the complement of its number: so it is no leaf's at first,
-  // and a heap begins as zeroes, which take no space in the program's file.
-  size_t home_ = 0;
-  void* home_leaf_ = nullptr;
+  // Home is what the first node covers, for good.
+  void settle(const char* base, Span* descriptors, size_t pages) noexcept {
+    if (home_.pages != 0) return;
+    home_.first = page_number(base);
+    home_.descriptors = descriptors;
+    store_release(&home_.pages, pages);
+  }
+
+  // All zeroes at first: so a heap takes no space in the program's file.
+  struct Home {
+    size_t first = 0;
+    size_t pages = 0;
+    Span* descriptors = nullptr;
+  };
+
+  Home home_;
+  Window* windows_ = nullptr;
   void* root_[size_t{1} << root_bits] = {};
   DeferredFrees deferred_;
-};
-
-// Memory that is known by address, and the descriptors of its pages, zeroed at first: a region
-// handed to the heap (its descriptors at its front), or the part of the address space in which a
-// page source lives (both where the user says, and for as long as the heap).
-// Blocks that lie 8 GiB and more behind the beginning of a window cannot be freed without waiting.
-struct Window {
-  char* base = nullptr;
-  size_t pages = 0;  // 0: the region was taken out again
-  Span* descriptors = nullptr;
-  Window* next = nullptr;
-  DeferredFrees::Region deferred{};
 };
 
 // For memory that is known by address: windows, tried one after the other in the order in which
@@ -222,6 +333,8 @@ class FlatPageMap {
   size_t missing(const void* base, size_t bytes) const noexcept {
     return covers(base, bytes) ? 0 : no_node;
   }
+
+  size_t smaller_node(const void*, size_t, size_t) const noexcept { return 0; }
 
   bool install(const void*, size_t, void*, size_t) noexcept { return false; }
 
