@@ -25,12 +25,18 @@ constexpr auto take_all = support::take_all<4 * KiB>;
 
 }  // namespace
 
-extern "C" const rsb_region rsb_regions[] = {
-    {first, sizeof first},       {tiny, sizeof tiny},
-    {second, sizeof second},     {pages[0], sizeof pages[0]},
-    {pages[1], sizeof pages[1]}, {pages[2], sizeof pages[2]},
-    {pages[3], sizeof pages[3]}, {pages[4], sizeof pages[4]},
-    {pages[5], sizeof pages[5]}, {nullptr, 0}};
+// The first one is no end of the table, and too small.
+extern "C" const rsb_region rsb_regions[] = {{nullptr, 4 * KiB},
+                                             {first, sizeof first},
+                                             {tiny, sizeof tiny},
+                                             {second, sizeof second},
+                                             {pages[0], sizeof pages[0]},
+                                             {pages[1], sizeof pages[1]},
+                                             {pages[2], sizeof pages[2]},
+                                             {pages[3], sizeof pages[3]},
+                                             {pages[4], sizeof pages[4]},
+                                             {pages[5], sizeof pages[5]},
+                                             {nullptr, 0}};
 
 TEST_CASE(
     "regions known at build time are added when memory is first needed, one after the other") {

@@ -21,7 +21,9 @@ namespace rsb {
 
 // alloc_pages(order): 2^order pages, aligned to their size; or null. The order is at most
 // max_order.
-//   Nobody else's, readable and writable; not necessarily zero.
+//   Nobody else's, readable and writable; not necessarily zero. Null means that there are none:
+//   where memory begins at address 0, as in a direct map that is the identity, the page there is
+//   never handed out.
 // free_pages(block, order): takes back 2^order pages, aligned to their size, that are all or *a
 //   part* of what one alloc_pages() returned. A buddy that remembers the order of each block is
 //   told so first: by its own means to split one, in a class around it.
@@ -66,12 +68,11 @@ class BuddyPages {
   }
 
   bool release(void* base, size_t bytes) noexcept {
-    char* block = static_cast<char*>(base);
-    for (size_t pages = bytes / page; pages != 0;) {
-      const unsigned part = floor_log2(pages);
-      buddy_.free_pages(block, part);
-      block += page << part;
-      pages -= size_t{1} << part;
+    const size_t pages = bytes / page;
+    for (size_t done = 0; done != pages;) {
+      const unsigned part = floor_log2(pages - done);
+      buddy_.free_pages(static_cast<char*>(base) + done * page, part);
+      done += size_t{1} << part;
     }
     return true;
   }

@@ -697,7 +697,8 @@ class Heap {
 
   // ---- Whole pages ----
 
-  static size_t pages_for(size_t size) noexcept { return larger((size + page - 1) / page, 1); }
+  // Of any size: one page for no bytes.
+  static size_t pages_for(size_t size) noexcept { return (larger(size, 1) - 1) / page + 1; }
 
   [[gnu::noinline]] void* allocate_large(size_t size, size_t alignment, Fill fill,
                                          Insist insist = Insist::yes) noexcept {

@@ -266,6 +266,8 @@ class PageAllocator : ValidOptions<Config::options> {
 
   [[gnu::cold]] size_t add_region([[maybe_unused]] LockGuard& guard, void* base,
                                   size_t bytes) noexcept {
+    if (exceeds_addresses(base, bytes)) fail(Fault::bad_pages, base);
+    leave_out_null(base, bytes);
     if (Span* const leaving = region_at(base, bytes)) {
       if (!PageRuns<options>::is_leaving(leaving)) fail(Fault::bad_pages, base);
       runs_.resume_taking(leaving);
@@ -294,6 +296,8 @@ class PageAllocator : ValidOptions<Config::options> {
   // The first run of the region that add_region() was given by these arguments; null if there is
   // none, or none that can be taken out.
   [[gnu::cold]] Span* region_at(void* base, size_t bytes) noexcept {
+    if (exceeds_addresses(base, bytes)) return nullptr;
+    leave_out_null(base, bytes);
     Region region = whole_pages(base, bytes);
     if constexpr (options.map == Map::flat) {
       if (const Window* const window = map().removable_window(base, bytes)) {
@@ -311,6 +315,7 @@ class PageAllocator : ValidOptions<Config::options> {
   // For a region from which nothing is taken any more.
   [[gnu::cold]] size_t remove_if_free(LockGuard& guard, Span* region, [[maybe_unused]] void* base,
                                       [[maybe_unused]] size_t bytes) noexcept {
+    leave_out_null(base, bytes);
     if (region->kind != Kind::free || runs_.next_run(region) != nullptr) return 0;
     char* const start = region->base;
     const size_t removed = region->pages * page;
@@ -347,7 +352,7 @@ class PageAllocator : ValidOptions<Config::options> {
 
   Span* take_from_region(LockGuard& guard, size_t pages,
                          size_t alignment) noexcept requires RegionSource<Pages> {
-    for (Region r = source_.next_region(); r.base != nullptr; r = source_.next_region()) {
+    for (Region r = source_.next_region(); !r.is_none(); r = source_.next_region()) {
       if (add_region(guard, r.base, r.bytes) == 0) continue;
       if (Span* const run = runs_.take(pages, alignment)) return run;
     }

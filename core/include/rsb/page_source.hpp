@@ -61,10 +61,13 @@ concept SourceKnowsPage = PageSource<S> && requires(S source, size_t bytes) {
 };
 
 // Optional: memory known by address when the program is built. next_region() returns one region
-// after the other, then base = null. Asked under the lock, when the heap has nothing free.
+// after the other, then none: base = null and bytes = 0. Asked under the lock, when the heap has
+// nothing free.
 struct Region {
   void* base = nullptr;
   size_t bytes = 0;
+
+  bool is_none() const noexcept { return base == nullptr && bytes == 0; }
 };
 template <class S>
 concept RegionSource = PageSource<S> && requires(S source) {

@@ -114,11 +114,10 @@ class RadixPageMap {
   }
 
   void add_regions(Leaf& leaf, const void* within) noexcept {
-    const size_t skipped = bytes_into(within, leaf_reach);
-    char* base = const_cast<char*>(static_cast<const char*>(within)) - skipped;
+    char* base = address_behind(within, -bytes_into(within, leaf_reach));
     for (DeferredFrees::Region& region : leaf.deferred) {
       deferred_.add(region, base);
-      base += static_cast<size_t>(region_reach);
+      base = address_behind(base, static_cast<size_t>(region_reach));
     }
   }
 
@@ -230,9 +229,13 @@ class FlatPageMap {
 
   bool covers(const void* base, size_t bytes) const noexcept {
     for (const Window* w = first(); w != nullptr; w = after(w)) {
+      // In pages, since a window may be as large as all addresses.
       const size_t offset = bytes_from(w->base, base);
-      const size_t size = pages_of(w) << options.page_shift();
-      if (offset < size && bytes <= size - offset) return true;
+      const size_t end = bytes > 1 ? offset + bytes - 1 : offset;
+      const size_t pages = pages_of(w);
+      if (offset >> options.page_shift() < pages && end >> options.page_shift() < pages) {
+        return true;
+      }
     }
     return false;
   }
