@@ -120,12 +120,11 @@ RSB_NODISCARD int rsb_page_resize(void* run, size_t pages) RSB_NOEXCEPT;
 void rsb_page_free(void* run) RSB_NOEXCEPT;
 
 /* Hands memory to the heap: any address, any number of bytes; what does not fill a page at
- * its ends is left unused, and so is the beginning of a region at address 0. It may end with the last
- * address. The caller must not touch it any more. Returns the bytes that became
- * allocatable, 0 if the region is too small or there is no memory to keep track of it. There may be
- * any number of regions; with a flat map each makes every release a little slower. Of a small heap
- * the first region also holds the heap's lists; SmallHeap::add_region() says what limits the
- * others. */
+ * its ends is left unused, and so is the beginning of a region at address 0. It may end with the
+ * last address. The caller must not touch it any more. Returns the bytes that became allocatable, 0
+ * if the region is too small or there is no memory to keep track of it. There may be any number of
+ * regions; with a flat map each makes every release a little slower. Of a small heap the first
+ * region also holds the heap's lists; SmallHeap::add_region() says what limits the others. */
 size_t rsb_add_region(void* base, size_t bytes) RSB_NOEXCEPT;
 
 /* Takes a region out again, given by the same arguments. From the first call on nothing is

@@ -790,8 +790,7 @@ class SmallHeap {
   // The next one that Config::Pages has and that is not too small. False: there is none.
   bool add_next_region() noexcept {
     if constexpr (has_recourse) {
-      for (auto next = recourse_.regions.next(); !next.is_none();
-           next = recourse_.regions.next()) {
+      for (auto next = recourse_.regions.next(); !next.is_none(); next = recourse_.regions.next()) {
         if (begin_region(next.base, next.bytes) != 0) return true;
       }
     }

@@ -83,8 +83,8 @@ inline bool is_aligned(const void* p, size_t alignment) noexcept {
   return bytes_into(p, alignment) == 0;
 }
 
-// base + bytes, where that need not be a pointer: memory may begin at address 0, and end at the last
-// one, behind which there is 0 again.
+// base + bytes, where that need not be a pointer: memory may begin at address 0, and end at the
+// last one, behind which there is 0 again.
 inline char* address_behind(const void* base, size_t bytes) noexcept {
   return reinterpret_cast<char*>(address_of(base) + bytes);
 }
