@@ -38,12 +38,14 @@ concept Buddy = requires(B buddy, void* block, unsigned order) {
   requires SameAs<decltype(B::max_order), const unsigned>;
 };
 
-// Satisfies rsb::PageSource, TrustedSource and SourceKnowsPage.
+// Satisfies rsb::PageSource, TrustedSource, BoundedSource and SourceKnowsPage.
 template <Buddy B>
 class BuddyPages {
  public:
   static constexpr size_t page = B::page_size;
   static_assert(is_power_of_two(page), "Buddy::page_size must be a power of two");
+
+  static constexpr size_t most_bytes = page << B::max_order;
 
   // Acquired memory is not compared with what was acquired before: two owners of one page would be
   // the end of the kernel anyway.

@@ -61,6 +61,10 @@ struct Options {
   constexpr size_t span_pages() const { return span_size / page_size; }
   constexpr unsigned page_shift() const { return floor_log2(page_size); }
   constexpr unsigned page_number_bits() const { return address_bits - page_shift(); }
+  // The most pages that lie in one acquisition, region or block.
+  constexpr uint32_t most_run_pages() const {
+    return page_number_bits() < 32 ? (uint32_t{1} << page_number_bits()) - 1 : UINT32_MAX;
+  }
 };
 
 // The values that configure the caches of a heap, as a member of its configuration:
@@ -92,6 +96,9 @@ struct ValidOptions {
   static_assert(o.span_pages() <= 16, "Options::span_size must be at most 16 pages");
   static_assert(o.acquire_size >= o.span_size && o.acquire_size % o.page_size == 0,
                 "Options::acquire_size must be whole pages and at least one span");
+  static_assert(o.acquire_size / o.page_size <= o.most_run_pages(),
+                "Options::acquire_size must be less than 2^32 pages, and less than address_bits "
+                "reaches");
   static_assert(is_power_of_two(o.acquire_alignment) && o.acquire_alignment >= o.page_size,
                 "Options::acquire_alignment must be a power of two and at least one page");
   static_assert(o.discard_size >= o.page_size, "Options::discard_size must be at least one page");

@@ -35,6 +35,13 @@ concept TrustedSource = PageSource<S> && requires {
   requires S::trusted;
 };
 
+// Optional: S::most_bytes is the most that one acquire() can ever return; 0: there never is
+// anything. A heap that could not allocate with so little does not compile.
+template <class S>
+concept BoundedSource = PageSource<S> && requires {
+  requires SameAs<decltype(S::most_bytes), const size_t>;
+};
+
 // Optional: discard(base, bytes) drops the contents of pages inside an acquisition and keeps the
 // addresses; they read as zero from then on. False: nothing happened.
 template <class S>
@@ -94,6 +101,8 @@ class BootThen : public Source {
 
 // A source that has nothing: for heaps that live off the regions handed to them by address.
 struct NoPages {
+  static constexpr size_t most_bytes = 0;
+
   void* acquire(size_t, size_t) noexcept { return nullptr; }
   bool release(void*, size_t) noexcept { return false; }
 };

@@ -49,6 +49,10 @@ class RadixPageMap {
   // Bytes that one leaf covers.
   static constexpr size_t leaf_reach = options.page_size << leaf_bits;
 
+  // Of the largest node that cannot be done without.
+  static constexpr size_t needed_node_bytes =
+      larger(sizeof(Leaf), inner_bits != 0 ? sizeof(Inner) : 0);
+
   constexpr RadixPageMap() noexcept = default;
 
   Span* find(const void* p) const noexcept {
@@ -70,6 +74,18 @@ class RadixPageMap {
   // other.
   static bool is_contiguous(const void* base, size_t bytes) noexcept {
     return bytes_into(base, leaf_reach) + bytes <= leaf_reach;
+  }
+
+  // Whether [base, base + bytes), which must be covered, is more than what it looks like to this
+  // map: all that is covered agrees in the bits above `address_bits`, as addresses of one half do.
+  bool tells_apart(const void* base, size_t bytes) const noexcept {
+    if constexpr (options.address_bits < sizeof(void*) * CHAR_BIT) {
+      const size_t home = ~__atomic_load_n(&home_, __ATOMIC_RELAXED) << leaf_bits;
+      const size_t first = page_number(base);
+      const size_t last = page_number(address_behind(base, bytes - 1));
+      return ((first ^ home) | (last ^ home)) >> options.page_number_bits() == 0;
+    }
+    return true;
   }
 
   size_t missing(const void* base, size_t bytes) const noexcept {
@@ -224,6 +240,8 @@ class FlatPageMap {
 
   bool install(const void*, size_t, void*, size_t) noexcept { return false; }
 
+  static constexpr size_t needed_node_bytes = 0;
+
   // No node helps: the memory lies outside the windows.
   static constexpr size_t no_node = SIZE_MAX;
 
@@ -262,8 +280,8 @@ class FlatPageMap {
   }
 
   // A window for a region that lies in none, with descriptors at its front of as many pages as fit
-  // behind them. Null: none do, or a part of the region lies in a window.
-  const Window* add_region(void* base, size_t bytes) noexcept {
+  // behind them. Null: fewer than `least` do, or a part of the region lies in a window.
+  const Window* add_region(void* base, size_t bytes, size_t least = 1) noexcept {
     for (const Window* w = first(); w != nullptr; w = w->next) {
       if (w->pages != 0 && overlap(w->base, w->pages << options.page_shift(), base, bytes)) {
         return nullptr;
@@ -277,7 +295,7 @@ class FlatPageMap {
       if (used >= bytes) return nullptr;
       layout = layout_of(window + 1, bytes - used);
     }
-    if (layout.pages == 0) return nullptr;
+    if (layout.pages < least) return nullptr;
     __builtin_memset(static_cast<void*>(layout.descriptors), 0, layout.pages * sizeof(Span));
     if (is_own(window) && window->base != nullptr) {  // the region was here before
       __atomic_store_n(&window->pages, layout.pages, __ATOMIC_RELEASE);
@@ -329,7 +347,7 @@ class FlatPageMap {
     char* const descriptors = align_up(base, alignof(Span));
     const size_t skipped = bytes_from(base, descriptors);
     if (skipped >= bytes) return {};
-    size_t pages = (bytes - skipped) / (page + sizeof(Span));
+    size_t pages = smaller((bytes - skipped) / (page + sizeof(Span)), options.most_run_pages());
     char* first = align_up(descriptors + pages * sizeof(Span), page);
     while (pages != 0 && bytes_from(base, first) + pages * page > bytes) {
       pages--;
