@@ -54,6 +54,17 @@ struct Options {
 
   // Map::radix: pages below one leaf, and leaves below one inner node (0: no inner level; the
   // root, which is part of the heap object, has what remains), all as powers of two.
+  //
+  // Addresses may have more bits than `address_bits`, if all agree in those above: 35 do for a
+  // direct map of 32 GiB, wherever it lies. Pages that differ there are a fault.
+  //
+  // A leaf takes up to 64 bytes a page, an inner node a pointer for each of its leaves. With 5.6 MB
+  // in use, side by side, and pages of 4 KiB, such nodes come to, and the root to:
+  //   address, leaf, inner bits     nodes     root
+  //   35,  9,  0                  144 KiB  128 KiB
+  //   48,  9, 12                  176 KiB  256 KiB
+  //   48, 12, 12                  292 KiB   32 KiB
+  //   57, 15, 15                  2.3 MiB  256 KiB
   unsigned address_bits = sizeof(void*) == 8 ? 48 : 32;
   unsigned radix_leaf_bits = sizeof(void*) == 8 ? 18 : 10;
   unsigned radix_inner_bits = 0;

@@ -215,7 +215,9 @@ typedef enum rsb_fault_kind {
   RSB_MISALIGNED_POINTER,  /* no block starts at such an address */
   RSB_SIZE_MISMATCH,       /* sized release with another size or alignment class */
   RSB_OVERWRITTEN_LINK,    /* a free block was written to */
-  RSB_BAD_PAGES,           /* the page source returned misaligned or overlapping pages */
+  RSB_BAD_PAGES,           /* the page source returned misaligned or overlapping pages, or some that
+                              the page map cannot tell from others (Options::address_bits); or
+                              such a region was added, or one beyond the last address */
   RSB_PAGE_SIZE_TOO_SMALL, /* the system's page is larger than the allocator's */
   RSB_OUT_OF_MEMORY        /* plain operator new had nothing to return */
 } rsb_fault_kind;
