@@ -445,6 +445,9 @@ class PageAllocator : ValidOptions<Config::options> {
   // Installs what the map lacks for [base, base + bytes), without the lock. False: the source has
   // no memory for it.
   bool cover(void* base, size_t bytes) noexcept {
+    if constexpr (options.map == Map::radix) {
+      if (!map().tells_apart(base, bytes)) raise(Fault::bad_pages, base);
+    }
     while (const size_t node_bytes = map().missing(base, bytes)) {
       if constexpr (options.map == Map::flat) {
         return false;
@@ -482,7 +485,7 @@ class PageAllocator : ValidOptions<Config::options> {
     }
   }
 
-  // What the map covers, but takes for other addresses.
+  // After cover(), for the case that another thread covered the first addresses meanwhile.
   void refuse_aliases(const void* base, size_t bytes) noexcept {
     if constexpr (options.map == Map::radix) {
       if (!map().tells_apart(base, bytes)) [[unlikely]]

@@ -76,14 +76,16 @@ class RadixPageMap {
     return bytes_into(base, leaf_reach) + bytes <= leaf_reach;
   }
 
-  // Whether [base, base + bytes), which must be covered, is more than what it looks like to this
-  // map: all that is covered agrees in the bits above `address_bits`, as addresses of one half do.
+  // Whether [base, base + bytes) cannot be mistaken for other addresses: all that is covered agrees
+  // in the bits above `address_bits`, as addresses of one half do. True while nothing is.
   bool tells_apart(const void* base, size_t bytes) const noexcept {
     if constexpr (options.address_bits < sizeof(void*) * CHAR_BIT) {
-      const size_t home = ~__atomic_load_n(&home_, __ATOMIC_RELAXED) << leaf_bits;
+      const uintptr_t home = __atomic_load_n(&home_, __ATOMIC_ACQUIRE);
+      if (home == 0) return true;
+      const size_t known = ~home << leaf_bits;
       const size_t first = page_number(base);
       const size_t last = page_number(address_behind(base, bytes - 1));
-      return ((first ^ home) | (last ^ home)) >> options.page_number_bits() == 0;
+      return ((first ^ known) | (last ^ known)) >> options.page_number_bits() == 0;
     }
     return true;
   }
