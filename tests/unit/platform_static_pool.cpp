@@ -18,19 +18,26 @@ char first[48 * KiB];
 char second[32 * KiB];
 char tiny[100];  // too small: passed over
 char late[64 * KiB];
-alignas(4 * KiB) char pages[10][8 * KiB];  // each with a page to give, and not a span
+alignas(4 * KiB) char pages[6][8 * KiB];   // each with a page to give, and not a span
+alignas(4 * KiB) char spans[4][24 * KiB];  // each with a span and a page
 
 // Blocks of a span.
 constexpr auto take_all = support::take_all<4 * KiB>;
 
 }  // namespace
 
-extern "C" const rsb_region rsb_regions[] = {
-    {first, sizeof first},       {tiny, sizeof tiny},
-    {second, sizeof second},     {pages[0], sizeof pages[0]},
-    {pages[1], sizeof pages[1]}, {pages[2], sizeof pages[2]},
-    {pages[3], sizeof pages[3]}, {pages[4], sizeof pages[4]},
-    {pages[5], sizeof pages[5]}, {nullptr, 0}};
+// The first one is no end of the table, and too small.
+extern "C" const rsb_region rsb_regions[] = {{nullptr, 4 * KiB},
+                                             {first, sizeof first},
+                                             {tiny, sizeof tiny},
+                                             {second, sizeof second},
+                                             {pages[0], sizeof pages[0]},
+                                             {pages[1], sizeof pages[1]},
+                                             {pages[2], sizeof pages[2]},
+                                             {pages[3], sizeof pages[3]},
+                                             {pages[4], sizeof pages[4]},
+                                             {pages[5], sizeof pages[5]},
+                                             {nullptr, 0}};
 
 TEST_CASE(
     "regions known at build time are added when memory is first needed, one after the other") {
@@ -75,13 +82,16 @@ TEST_CASE("a region can be taken out again once it is empty, and come back") {
 }
 
 TEST_CASE("there can be any number of regions, at build time and at run time") {
-  for (size_t i = 6; i < 10; i++) CHECK(rsb_add_region(pages[i], sizeof pages[i]) == 4 * KiB);
+  for (char(&region)[24 * KiB] : spans) CHECK(rsb_add_region(region, sizeof region) == 20 * KiB);
   bool has_served[10] = {};
   void* runs[64];
   size_t taken = 0;
   while (taken < 64 && (runs[taken] = rsb_page_allocate(1, 0)) != nullptr) {
-    for (size_t i = 0; i < 10; i++) {
+    for (size_t i = 0; i < 6; i++) {
       has_served[i] |= lies_in(runs[taken], pages[i], sizeof pages[i]);
+    }
+    for (size_t i = 0; i < 4; i++) {
+      has_served[6 + i] |= lies_in(runs[taken], spans[i], sizeof spans[i]);
     }
     taken++;
   }

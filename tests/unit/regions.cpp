@@ -7,6 +7,12 @@
 using namespace rsb;
 using support::World;
 
+namespace {
+
+constexpr size_t half_of_arena = support::arena_bytes / 2;
+
+}  // namespace
+
 TEST_CASE_TEMPLATE("a region handed over by address serves and never goes to the source", C,
                    SUPPORT_SOURCE_WORLDS) {
   constexpr size_t half = support::arena_bytes / 2;
@@ -52,6 +58,54 @@ TEST_CASE("regions too small for a page are refused") {
   }
   CHECK(inspect(heap).stats().acquired_bytes == 0);
   CHECK(inspect(heap).check() == nullptr);
+}
+
+TEST_CASE_TEMPLATE("of a region that a heap takes there is a block to be had", C, SUPPORT_WORLDS) {
+  constexpr size_t page = C::options.page_size;
+  constexpr size_t span = C::options.span_size;
+  for (size_t bytes = page; bytes <= 3 * span && bytes <= half_of_arena; bytes += page) {
+    for (const size_t off : {size_t{0}, page / 2}) {
+      CAPTURE(bytes);
+      CAPTURE(off);
+      World<C> w(half_of_arena);
+      char* const region = support::arena + half_of_arena + off;
+      const size_t most = bytes - off;
+      w.heap.deallocate(w.heap.allocate(1));
+      const size_t before = w.stats().acquired_bytes;
+      const size_t added = w.add_region(region, most);
+      CHECK((added == 0 || added >= span));
+      CHECK(w.stats().acquired_bytes - before == added);
+      if (added == 0) {
+        CHECK(most < span + 3 * page + span / page * sizeof(Span) + 2 * sizeof(Window));
+        CHECK(w.remove_region(region, most) == 0);
+      }
+      bool has_served = false;
+      void* blocks[half_of_arena / 256];
+      size_t taken = 0;
+      if constexpr (!World<C>::is_pool) w.source().fail_always_after(0);
+      while (void* const block = w.heap.allocate(larger(span / 4, 256))) {
+        has_served = has_served || bytes_from(region, block) < most;
+        blocks[taken++] = block;
+      }
+      CHECK(has_served == (added != 0));
+      while (taken != 0) w.heap.deallocate(blocks[--taken]);
+      CHECK_SOUND(w);
+    }
+  }
+}
+
+TEST_CASE("a region with pages but no span serves who asks for pages, and nobody else") {
+  Heap<support::Firmware> heap;
+  CHECK(heap.add_region(support::arena, 1 * KiB) == 0);
+  CHECK(inspect(heap).stats().acquired_bytes == 0);
+  CHECK(heap.allocate(1) == nullptr);
+  const size_t added = heap.pages().add_region(support::arena, 1 * KiB);
+  CHECK(added == 768);
+  CHECK(heap.allocate(1) == nullptr);
+  void* const run = heap.pages().allocate(2);
+  CHECK(run != nullptr);
+  heap.pages().deallocate(run);
+  CHECK(heap.pages().remove_region(support::arena, 1 * KiB) == added);
 }
 
 TEST_CASE("a pool takes any number of regions, and runs do not span them") {

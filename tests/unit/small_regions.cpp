@@ -40,8 +40,12 @@ int free_one(size_t) {
 
 }  // namespace
 
-extern "C" const rsb_region rsb_regions[] = {
-    {tiny, sizeof tiny}, {first, sizeof first}, {second, sizeof second}, {nullptr, 0}};
+// The first one is no end of the table, and too small.
+extern "C" const rsb_region rsb_regions[] = {{nullptr, 100},
+                                             {tiny, sizeof tiny},
+                                             {first, sizeof first},
+                                             {second, sizeof second},
+                                             {nullptr, 0}};
 
 TEST_CASE("regions known at build time are added when memory lacks, one after the other") {
   CHECK(stats().acquired_bytes == 0);

@@ -21,7 +21,9 @@ namespace rsb {
 
 // alloc_pages(order): 2^order pages, aligned to their size; or null. The order is at most
 // max_order.
-//   Nobody else's, readable and writable; not necessarily zero.
+//   Nobody else's, readable and writable; not necessarily zero. Null means that there are none:
+//   where memory begins at address 0, as in a direct map that is the identity, the page there is
+//   never handed out.
 // free_pages(block, order): takes back 2^order pages, aligned to their size, that are all or *a
 //   part* of what one alloc_pages() returned. A buddy that remembers the order of each block is
 //   told so first: by its own means to split one, in a class around it.
@@ -36,12 +38,14 @@ concept Buddy = requires(B buddy, void* block, unsigned order) {
   requires SameAs<decltype(B::max_order), const unsigned>;
 };
 
-// Satisfies rsb::PageSource, TrustedSource and SourceKnowsPage.
+// Satisfies rsb::PageSource, TrustedSource, BoundedSource and SourceKnowsPage.
 template <Buddy B>
 class BuddyPages {
  public:
   static constexpr size_t page = B::page_size;
   static_assert(is_power_of_two(page), "Buddy::page_size must be a power of two");
+
+  static constexpr size_t most_bytes = page << B::max_order;
 
   // Acquired memory is not compared with what was acquired before: two owners of one page would be
   // the end of the kernel anyway.
@@ -66,12 +70,11 @@ class BuddyPages {
   }
 
   bool release(void* base, size_t bytes) noexcept {
-    char* block = static_cast<char*>(base);
-    for (size_t pages = bytes / page; pages != 0;) {
-      const unsigned part = floor_log2(pages);
-      buddy_.free_pages(block, part);
-      block += page << part;
-      pages -= size_t{1} << part;
+    const size_t pages = bytes / page;
+    for (size_t done = 0; done != pages;) {
+      const unsigned part = floor_log2(pages - done);
+      buddy_.free_pages(static_cast<char*>(base) + done * page, part);
+      done += size_t{1} << part;
     }
     return true;
   }

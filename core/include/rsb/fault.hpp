@@ -40,7 +40,7 @@ constexpr const char* fault_name(Fault fault) noexcept {
     case Fault::overwritten_link:
       return "free block was written to";
     case Fault::bad_pages:
-      return "page source returned misaligned or overlapping pages";
+      return "page source returned misaligned, overlapping or unreachable pages";
     case Fault::page_size_too_small:
       return "allocator page is smaller than the system's page";
     case Fault::out_of_memory:

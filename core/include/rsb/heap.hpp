@@ -49,6 +49,10 @@ class Heap {
   using Classes = SizeClasses<options>;
   using Pages = typename Config::Pages;
 
+  static_assert(PageAllocator<Config>::most_acquired == 0 ||  // but regions may be handed over
+                    options.span_size <= PageAllocator<Config>::most_acquired,
+                "Options::span_size is more than the page source ever gives (its most_bytes)");
+
   constexpr Heap() noexcept = default;
   Heap(const Heap&) = delete;
   Heap& operator=(const Heap&) = delete;
@@ -202,10 +206,11 @@ class Heap {
 
   typename Config::Lock& lock() noexcept { return pages_.lock(); }
 
-  // Hands over memory until it is taken out again; see rsb_add_region().
+  // Hands over memory until it is taken out again; see rsb_add_region(). A region in which there is
+  // no room for a span is refused with 0: pages().add_region() takes it, for runs of pages.
   size_t add_region(void* base, size_t bytes) noexcept {
     LockGuard guard(pages_.lock_);
-    const size_t added = pages_.add_region(guard, base, bytes);
+    const size_t added = pages_.add_region(guard, base, bytes, options.span_pages());
     if (Span* const region = pages_.region_at(base, bytes)) serve_spans_of(region);
     return added;
   }
@@ -697,7 +702,8 @@ class Heap {
 
   // ---- Whole pages ----
 
-  static size_t pages_for(size_t size) noexcept { return larger((size + page - 1) / page, 1); }
+  // Of any size: one page for no bytes.
+  static size_t pages_for(size_t size) noexcept { return (larger(size, 1) - 1) / page + 1; }
 
   [[gnu::noinline]] void* allocate_large(size_t size, size_t alignment, Fill fill,
                                          Insist insist = Insist::yes) noexcept {

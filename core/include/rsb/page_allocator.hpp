@@ -46,6 +46,15 @@ class PageAllocator : ValidOptions<Config::options> {
   using LockType = typename Config::Lock;
   using LockGuard = Guard<LockType>;
 
+  // The most that the page source ever gives at a time, so far as it says.
+  static constexpr size_t most_acquired = [] {
+    if constexpr (BoundedSource<Pages>) return Pages::most_bytes;
+    return SIZE_MAX;
+  }();
+  static_assert(PageMap<options>::needed_node_bytes <= most_acquired,
+                "Options::radix_leaf_bits and radix_inner_bits make a node larger than the page "
+                "source ever gives (its most_bytes)");
+
   constexpr PageAllocator() noexcept = default;
   PageAllocator(const PageAllocator&) = delete;
   PageAllocator& operator=(const PageAllocator&) = delete;
@@ -83,7 +92,7 @@ class PageAllocator : ValidOptions<Config::options> {
   }
 
   // Hands over memory until it is taken out again, if it ever is; returns how many bytes of it can
-  // be allocated. See rsb_add_region().
+  // be allocated as runs of pages. See rsb_add_region(); a heap's blocks need more than a page.
   size_t add_region(void* base, size_t bytes) noexcept {
     LockGuard guard(lock_);
     return add_region(guard, base, bytes);
@@ -261,11 +270,15 @@ class PageAllocator : ValidOptions<Config::options> {
   static Region whole_pages(void* base, size_t bytes) noexcept {
     char* const start = align_up(base, page);
     const size_t skipped = bytes_from(base, start);
-    return {start, skipped < bytes ? (bytes - skipped) & ~(page - 1) : 0};
+    const size_t pages = skipped < bytes ? (bytes - skipped) / page : 0;
+    return {start, smaller(pages, options.most_run_pages()) * page};
   }
 
-  [[gnu::cold]] size_t add_region([[maybe_unused]] LockGuard& guard, void* base,
-                                  size_t bytes) noexcept {
+  // `least`: a region of fewer pages is refused.
+  [[gnu::cold]] size_t add_region([[maybe_unused]] LockGuard& guard, void* base, size_t bytes,
+                                  size_t least = 1) noexcept {
+    if (exceeds_addresses(base, bytes)) fail(Fault::bad_pages, base);
+    leave_out_null(base, bytes);
     if (Span* const leaving = region_at(base, bytes)) {
       if (!PageRuns<options>::is_leaving(leaving)) fail(Fault::bad_pages, base);
       runs_.resume_taking(leaving);
@@ -275,18 +288,19 @@ class PageAllocator : ValidOptions<Config::options> {
     Region region = whole_pages(base, bytes);
     if constexpr (options.map == Map::flat) {
       if (!map().covers(base, bytes)) {
-        const Window* const window = map().add_region(base, bytes);
+        const Window* const window = map().add_region(base, bytes, least);
         if (window == nullptr) return 0;
         region = {window->base, window->pages * page};
       }
     }
-    if (region.bytes == 0) return 0;
+    if (region.bytes < least * page) return 0;
     // A flat map needs nothing of the source. So nobody comes in between who would find no memory
     // although the source has handed out its region already.
     if constexpr (options.map == Map::radix) {
       Unlocked unlocked(guard);
       if (!cover(region.base, region.bytes)) return 0;
     }
+    refuse_aliases(region.base, region.bytes);
     runs_.add(static_cast<char*>(region.base), region.bytes / page, border_given, 0);
     return region.bytes;
   }
@@ -294,6 +308,8 @@ class PageAllocator : ValidOptions<Config::options> {
   // The first run of the region that add_region() was given by these arguments; null if there is
   // none, or none that can be taken out.
   [[gnu::cold]] Span* region_at(void* base, size_t bytes) noexcept {
+    if (exceeds_addresses(base, bytes)) return nullptr;
+    leave_out_null(base, bytes);
     Region region = whole_pages(base, bytes);
     if constexpr (options.map == Map::flat) {
       if (const Window* const window = map().removable_window(base, bytes)) {
@@ -311,6 +327,7 @@ class PageAllocator : ValidOptions<Config::options> {
   // For a region from which nothing is taken any more.
   [[gnu::cold]] size_t remove_if_free(LockGuard& guard, Span* region, [[maybe_unused]] void* base,
                                       [[maybe_unused]] size_t bytes) noexcept {
+    leave_out_null(base, bytes);
     if (region->kind != Kind::free || runs_.next_run(region) != nullptr) return 0;
     char* const start = region->base;
     const size_t removed = region->pages * page;
@@ -333,6 +350,7 @@ class PageAllocator : ValidOptions<Config::options> {
   [[gnu::noinline]] Span* grow_and_take(LockGuard& guard, size_t pages, size_t alignment) noexcept {
     size_t need;
     if (__builtin_mul_overflow(pages, page, &need) || need > max_object_bytes) return nullptr;
+    if (pages > options.most_run_pages()) return nullptr;
     if constexpr (RegionSource<Pages>) {
       if (Span* const run = take_from_region(guard, pages, alignment)) return run;
     }
@@ -379,7 +397,7 @@ class PageAllocator : ValidOptions<Config::options> {
 
   Span* take_from_region(LockGuard& guard, size_t pages,
                          size_t alignment) noexcept requires RegionSource<Pages> {
-    for (Region r = source_.next_region(); r.base != nullptr; r = source_.next_region()) {
+    for (Region r = source_.next_region(); !r.is_none(); r = source_.next_region()) {
       if (add_region(guard, r.base, r.bytes) == 0) continue;
       if (Span* const run = runs_.take(pages, alignment)) return run;
     }
@@ -410,6 +428,7 @@ class PageAllocator : ValidOptions<Config::options> {
       release_or_keep(guard, base, bytes);
       return nullptr;
     }
+    refuse_aliases(base, bytes);
     const size_t dirty = ZeroingSource<Pages> ? 0 : bytes / page;
     return runs_.add_and_take(static_cast<char*>(base), bytes / page, dirty, pages);
   }
@@ -451,12 +470,16 @@ class PageAllocator : ValidOptions<Config::options> {
       return nullptr;
     }
     char* const base = reinterpret_cast<char*>(orphan);
+    refuse_aliases(base, bytes);
     return runs_.add_and_take(base, bytes / page, bytes / page, pages);
   }
 
   // Installs what the map lacks for [base, base + bytes), without the lock. False: the source has
   // no memory for it.
   bool cover(void* base, size_t bytes) noexcept {
+    if constexpr (options.map == Map::radix) {
+      if (!map().tells_apart(base, bytes)) raise(Fault::bad_pages, base);
+    }
     while (const size_t node_bytes = map().missing(base, bytes)) {
       if constexpr (options.map == Map::flat) {
         return false;
@@ -515,6 +538,14 @@ class PageAllocator : ValidOptions<Config::options> {
     }
     if constexpr (options.map == Map::flat) {
       if (map().lives_in(base, bytes)) fail(Fault::bad_pages, base);
+    }
+  }
+
+  // After cover(), for the case that another thread covered the first addresses meanwhile.
+  void refuse_aliases(const void* base, size_t bytes) noexcept {
+    if constexpr (options.map == Map::radix) {
+      if (!map().tells_apart(base, bytes)) [[unlikely]]
+        fail(Fault::bad_pages, base);
     }
   }
 

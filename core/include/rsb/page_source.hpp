@@ -35,6 +35,13 @@ concept TrustedSource = PageSource<S> && requires {
   requires S::trusted;
 };
 
+// Optional: S::most_bytes is the most that one acquire() can ever return; 0: there never is
+// anything. A heap that could not allocate with so little does not compile.
+template <class S>
+concept BoundedSource = PageSource<S> && requires {
+  requires SameAs<decltype(S::most_bytes), const size_t>;
+};
+
 // Optional: discard(base, bytes) drops the contents of pages inside an acquisition and keeps the
 // addresses; they read as zero from then on. False: nothing happened.
 template <class S>
@@ -76,11 +83,13 @@ concept SourceKnowsPage = PageSource<S> && requires(S source, size_t bytes) {
 };
 
 // Optional: memory known by address when the program is built. next_region() returns one region
-// after the other, then base = null. Asked under the lock, when the heap has nothing free. To a
-// small heap it may be all that the source has.
+// after the other, then none: base = null and bytes = 0. Asked under the lock, when the heap has
+// nothing free. To a small heap it may be all that the source has.
 struct Region {
   void* base = nullptr;
   size_t bytes = 0;
+
+  bool is_none() const noexcept { return base == nullptr && bytes == 0; }
 };
 template <class S>
 concept GivesRegions = requires(S source) {
@@ -109,6 +118,8 @@ class BootThen : public Source {
 
 // A source that has nothing: for heaps that live off the regions handed to them by address.
 struct NoPages {
+  static constexpr size_t most_bytes = 0;
+
   void* acquire(size_t, size_t) noexcept { return nullptr; }
   bool release(void*, size_t) noexcept { return false; }
 };

@@ -120,11 +120,11 @@ RSB_NODISCARD int rsb_page_resize(void* run, size_t pages) RSB_NOEXCEPT;
 void rsb_page_free(void* run) RSB_NOEXCEPT;
 
 /* Hands memory to the heap: any address, any number of bytes; what does not fill a page at
- * its ends is left unused. The caller must not touch it any more. Returns the bytes that became
- * allocatable, 0 if the region is too small or there is no memory to keep track of it. There may be
- * any number of regions; with a flat map each makes every release a little slower. Of a small heap
- * the first region also holds the heap's lists; SmallHeap::add_region() says what limits the
- * others. */
+ * its ends is left unused, and so is the beginning of a region at address 0. It may end with the
+ * last address. The caller must not touch it any more. Returns the bytes that became allocatable, 0
+ * if the region is too small or there is no memory to keep track of it. There may be any number of
+ * regions; with a flat map each makes every release a little slower. Of a small heap the first
+ * region also holds the heap's lists; SmallHeap::add_region() says what limits the others. */
 size_t rsb_add_region(void* base, size_t bytes) RSB_NOEXCEPT;
 
 /* Takes a region out again, given by the same arguments. From the first call on nothing is
@@ -139,8 +139,8 @@ RSB_NODISCARD size_t rsb_remove_region(void* base, size_t bytes) RSB_NOEXCEPT;
 
 /* A region known when the program is built (RSB_PLATFORM=static-pool): define
  *   const rsb_region rsb_regions[] = {{pool, sizeof pool}, {0, 0}};
- * with any number of regions and an empty one at the end. They are added when memory is first
- * needed. */
+ * with any number of regions and an empty one at the end (one at address 0 is none unless it has no
+ * bytes). They are added when memory is first needed. */
 typedef struct rsb_region {
   void* base;
   size_t bytes;
@@ -215,7 +215,9 @@ typedef enum rsb_fault_kind {
   RSB_MISALIGNED_POINTER,  /* no block starts at such an address */
   RSB_SIZE_MISMATCH,       /* sized release with another size or alignment class */
   RSB_OVERWRITTEN_LINK,    /* a free block was written to */
-  RSB_BAD_PAGES,           /* the page source returned misaligned or overlapping pages */
+  RSB_BAD_PAGES,           /* the page source returned misaligned or overlapping pages, or some that
+                              the page map cannot tell from others (Options::address_bits); or
+                              such a region was added, or one beyond the last address */
   RSB_PAGE_SIZE_TOO_SMALL, /* the system's page is larger than the allocator's */
   RSB_OUT_OF_MEMORY        /* plain operator new had nothing to return */
 } rsb_fault_kind;

@@ -308,7 +308,8 @@ class SmallHeap {
 
   // ---- Regions ----
 
-  // Memory for the heap: `bytes` at `base`, of any alignment, until it is taken out again. The
+  // Memory for the heap: `bytes` at `base`, of any alignment, until it is taken out again. It may
+  // begin at address 0, where nothing is allocated, and end with the last address. The
   // first region also holds the heap's lists, and stays; the best is therefore the one that is used
   // most. Returns how many bytes there are for blocks; 0 if it is too small to use. Of a later
   // region only the first SmallOptions::largest_region bytes are used; each makes releasing blocks
@@ -327,6 +328,7 @@ class SmallHeap {
   [[nodiscard]] size_t remove_region(void* base, size_t bytes) noexcept {
     HeapGuard guard(lock_);
     if constexpr (defers) take_over_all(guard);
+    leave_out_null(base, bytes);
     const char* const begin = align_up(base, alignof(SmallPages));
     for (Region** at = &later_; *at != nullptr; at = &(*at)->next) {
       Region* const region = *at;
@@ -780,25 +782,26 @@ class SmallHeap {
   // ---- Regions ----
 
   size_t begin_region(void* base, size_t bytes) noexcept {
+    if (exceeds_addresses(base, bytes)) fail(Fault::bad_pages, base);
+    leave_out_null(base, bytes);
     char* const begin = align_up(base, alignof(SmallPages));
-    char* const end = static_cast<char*>(base) + bytes;
-    if (bytes < bytes_from(base, begin) + smallest_region) return 0;
-    return lists_ == nullptr ? begin_first(begin, end) : begin_later(begin, end);
+    const size_t skipped = bytes_from(base, begin);
+    if (bytes < skipped + smallest_region) return 0;
+    bytes -= skipped;
+    return lists_ == nullptr ? begin_first(begin, bytes) : begin_later(begin, bytes);
   }
 
   // The next one that Config::Pages has and that is not too small. False: there is none.
   bool add_next_region() noexcept {
     if constexpr (has_recourse) {
-      for (auto next = recourse_.regions.next(); next.base != nullptr;
-           next = recourse_.regions.next()) {
+      for (auto next = recourse_.regions.next(); !next.is_none(); next = recourse_.regions.next()) {
         if (begin_region(next.base, next.bytes) != 0) return true;
       }
     }
     return false;
   }
 
-  size_t begin_first(char* begin, char* end) noexcept {
-    const size_t bytes = bytes_from(begin, end);
+  size_t begin_first(char* begin, size_t bytes) noexcept {
     const size_t most = smaller(larger(bytes, options.largest_region), SmallBlock::most);
     const unsigned last_list = list_of(most) + window;  // stays empty: see best_of_lists()
     constexpr size_t pages_bytes = options.pages ? sizeof(SmallPages) : 0;
@@ -816,7 +819,7 @@ class SmallHeap {
     bitmap_[last_list / 32] = uint32_t{1} << last_list % 32;
     first_ = first;
     // The last block's word would be at the end; there is that of the top when it is empty.
-    first_bytes_ = smaller(bytes_from(first, end) & ~(granule - 1), SmallBlock::most);
+    first_bytes_ = smaller((bytes - bytes_from(begin, first)) & ~(granule - 1), SmallBlock::most);
     limit_ = most - SmallBlock::least;
     if constexpr (defers) {
       // As much before the first region as behind it, if there is as much.
@@ -830,17 +833,18 @@ class SmallHeap {
     return first_bytes_;
   }
 
-  size_t begin_later(char* begin, char* end) noexcept {
+  size_t begin_later(char* begin, size_t bytes) noexcept {
+    char* const first = align_up(begin + sizeof(Region) + SmallBlock::word_bytes, granule);
     if constexpr (defers) {
-      if (!DeferredFrees::reaches(deferred_.region, begin) ||
-          !DeferredFrees::reaches(deferred_.region, end)) {
+      if (!DeferredFrees::reaches(deferred_.region, first) ||
+          !DeferredFrees::reaches(deferred_.region, begin + (bytes - 1))) {
         return 0;
       }
     }
     Region& region = *reinterpret_cast<Region*>(begin);
-    region.payload = align_up(begin + sizeof(Region) + SmallBlock::word_bytes, granule);
+    region.payload = first;
     // Behind the blocks is a word that looks used, where nothing can merge with.
-    const size_t bytes = smaller(bytes_from(region.payload, end), limit_) & ~(granule - 1);
+    bytes = smaller(bytes - bytes_from(begin, first), limit_) & ~(granule - 1);
     region.bytes = integer_cast<Bytes>(bytes);
     region.next = later_;
     later_ = &region;

@@ -14,9 +14,9 @@ namespace rsb::platform {
 class Pages : public NoPages {
  public:
   Region next_region() noexcept {
-    if (rsb_regions[next_].base == nullptr) return {};
-    const rsb_region& region = rsb_regions[next_++];
-    return {region.base, region.bytes};
+    const Region region{rsb_regions[next_].base, rsb_regions[next_].bytes};
+    if (!region.is_none()) next_++;
+    return region;
   }
 
  private:

@@ -111,7 +111,7 @@ class DeferredFrees {
   // left if !any().
   void* pop() noexcept {
     if (rest_ == none && !find_list()) return nullptr;
-    char* const block = region_->base_ + integer_cast<size_t>(rest_ - 1) * 4;
+    char* const block = address_behind(region_->base_, integer_cast<size_t>(rest_ - 1) * 4);
     rest_ = none;  // unless the link in the block is as it should be
     taken_++;
     return block;

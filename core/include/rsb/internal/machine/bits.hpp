@@ -99,13 +99,32 @@ inline bool is_aligned(const void* p, size_t alignment) noexcept {
   return bytes_into(p, alignment) == 0;
 }
 
+// base + bytes, where that need not be a pointer: memory may begin at address 0, and end at the
+// last one, behind which there is 0 again.
+inline char* address_behind(const void* base, size_t bytes) noexcept {
+  return reinterpret_cast<char*>(address_of(base) + bytes);
+}
+
 inline char* align_up(void* p, size_t alignment) noexcept {
-  return static_cast<char*>(p) + (-address_of(p) & (alignment - 1));
+  return address_behind(p, -address_of(p) & (alignment - 1));
 }
 
 // How far p lies behind base, as an unsigned number: huge when p lies before base.
 inline size_t bytes_from(const void* base, const void* p) noexcept {
   return address_of(p) - address_of(base);
+}
+
+// Whether so many bytes from `base` on would reach beyond the last address.
+inline bool exceeds_addresses(const void* base, size_t bytes) noexcept {
+  return bytes > 1 && bytes - 1 > UINTPTR_MAX - address_of(base);
+}
+
+// Of memory that begins at address 0, leaves out the first byte: who got it would take it for null.
+// Whatever is aligned begins behind it, then.
+inline void leave_out_null(void*& base, size_t& bytes) noexcept {
+  if (base != nullptr || bytes == 0) return;
+  base = address_behind(base, 1);
+  bytes--;
 }
 
 inline bool overlap(const void* a, size_t a_bytes, const void* b, size_t b_bytes) noexcept {

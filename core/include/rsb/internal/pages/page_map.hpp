@@ -88,6 +88,9 @@ class RadixPageMap {
   // Bytes that one leaf covers.
   static constexpr size_t leaf_reach = options.page_size << leaf_bits;
 
+  // Of the largest node, without which lookups are not constant time.
+  static constexpr size_t needed_node_bytes = inner_bits != 0 ? sizeof(LeafAndInner) : sizeof(Leaf);
+
   constexpr RadixPageMap() noexcept = default;
 
   Span* find(const void* p) const noexcept {
@@ -111,6 +114,19 @@ class RadixPageMap {
   // other.
   bool is_contiguous(const void* base, size_t bytes) const noexcept {
     return covered_from(base) >= bytes;
+  }
+
+  // Whether [base, base + bytes) cannot be mistaken for other addresses: all that is covered agrees
+  // in the bits above `address_bits`, as addresses of one half do. True while nothing is.
+  bool tells_apart(const void* base, size_t bytes) const noexcept {
+    if constexpr (options.address_bits < sizeof(void*) * CHAR_BIT) {
+      if (load_acquire(&home_.pages) == 0) return true;
+      const size_t known = home_.first;
+      const size_t first = page_number(base);
+      const size_t last = page_number(address_behind(base, bytes - 1));
+      return ((first ^ known) | (last ^ known)) >> options.page_number_bits() == 0;
+    }
+    return true;
   }
 
   size_t missing(const void* base, size_t bytes) const noexcept {
@@ -338,14 +354,20 @@ class FlatPageMap {
 
   bool install(const void*, size_t, void*, size_t) noexcept { return false; }
 
+  static constexpr size_t needed_node_bytes = 0;
+
   // No node helps: the memory lies outside the windows.
   static constexpr size_t no_node = SIZE_MAX;
 
   bool covers(const void* base, size_t bytes) const noexcept {
     for (const Window* w = first(); w != nullptr; w = after(w)) {
+      // In pages, since a window may be as large as all addresses.
       const size_t offset = bytes_from(w->base, base);
-      const size_t size = pages_of(w) << options.page_shift();
-      if (offset < size && bytes <= size - offset) return true;
+      const size_t end = bytes > 1 ? offset + bytes - 1 : offset;
+      const size_t pages = pages_of(w);
+      if (offset >> options.page_shift() < pages && end >> options.page_shift() < pages) {
+        return true;
+      }
     }
     return false;
   }
@@ -372,8 +394,8 @@ class FlatPageMap {
   }
 
   // A window for a region that lies in none, with descriptors at its front of as many pages as fit
-  // behind them. Null: none do, or a part of the region lies in a window.
-  const Window* add_region(void* base, size_t bytes) noexcept {
+  // behind them. Null: fewer than `least` do, or a part of the region lies in a window.
+  const Window* add_region(void* base, size_t bytes, size_t least = 1) noexcept {
     for (const Window* w = first(); w != nullptr; w = w->next) {
       if (w->pages != 0 && overlap(w->base, w->pages << options.page_shift(), base, bytes)) {
         return nullptr;
@@ -387,7 +409,7 @@ class FlatPageMap {
       if (used >= bytes) return nullptr;
       layout = layout_of(window + 1, bytes - used);
     }
-    if (layout.pages == 0) return nullptr;
+    if (layout.pages < least) return nullptr;
     __builtin_memset(static_cast<void*>(layout.descriptors), 0, layout.pages * sizeof(Span));
     if (is_own(window) && window->base != nullptr) {  // the region was here before
       store_release(&window->pages, layout.pages);
@@ -433,7 +455,7 @@ class FlatPageMap {
     char* const descriptors = align_up(base, alignof(Span));
     const size_t skipped = bytes_from(base, descriptors);
     if (skipped >= bytes) return {};
-    size_t pages = (bytes - skipped) / (page + sizeof(Span));
+    size_t pages = smaller((bytes - skipped) / (page + sizeof(Span)), options.most_run_pages());
     char* first = align_up(descriptors + pages * sizeof(Span), page);
     while (pages != 0 && bytes_from(base, first) + pages * page > bytes) {
       pages--;
