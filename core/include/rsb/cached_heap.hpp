@@ -28,7 +28,8 @@
 //
 // Shortcomings. Slots in a cache count as used where spans are concerned: caches keep up to
 // CacheOptions::bytes each, on average, from being given back. What is cached is counted in no
-// statistics but used_bytes and cached_*.
+// statistics but used_bytes and cached_*. What deallocate_nowait() was given is taken over by what
+// goes to the heap, not while magazines serve: how much memory that may cost, heap.hpp says.
 //
 // Whose calls: any thread's, and handlers' only of functions named _nowait, as for Heap. (Those
 // know nothing of caches.) The lock is the heap's for batches, and one of its type for the set,
