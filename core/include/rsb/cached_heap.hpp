@@ -171,14 +171,14 @@ class CachedHeap : Heap<Config> {
 
   // The calling thread's cache is as good as unclaimed from now on, until it allocates or releases
   // again: for a thread that will not for long.
-  [[gnu::cold]] void give_back_cache() noexcept { set_.give_back_own(seats_); }
+  [[gnu::cold]] void give_back_cache() noexcept { empty_unwanted(set_.give_back_own(seats_)); }
 
   // The same for a CPU, below CpuSeats' number of them, which has gone offline; by whoever takes it
   // down. One that is not, is waited for if it is at work on its cache, and claims another when it
   // allocates or releases again. Constant time.
   //
-  // What lies in a cache that was given back stays there for whoever claims it next, or until all
-  // are emptied.
+  // What lies in a cache that was given back stays there for whoever claims it next, until another
+  // one is given back by its thread, or all are emptied.
   [[gnu::cold]] void give_back_cache(unsigned cpu) noexcept requires PinnedSeats<TheSeats> {
     set_.take_back(seats_.of(cpu));
   }
@@ -505,15 +505,36 @@ class CachedHeap : Heap<Config> {
     }
   }
 
+  // A cache that is nobody's. Returns a slot that was not whole; null: there was none.
+  [[nodiscard]] void* empty(TheCache& cache) noexcept {
+    void* refused = nullptr;
+    for (Magazine& m : cache.magazines) {
+      void* slots[cache_options.batch];
+      while (const size_t count = m.take(slots, cache_options.batch)) {
+        if (void* const slot = give_whole_slots(slots, count)) refused = slot;
+      }
+    }
+    set_.budget.give(cache.borrowed());
+    cache.begin();
+    return refused;
+  }
+
+  // What CacheSet::give_back() returned.
+  void empty_unwanted(TheCache* cache) noexcept {
+    if (cache == nullptr) return;
+    void* const refused = empty(*cache);
+    set_.put_below(cache);
+    if (refused != nullptr) refuse(refused);
+  }
+
   // For a scope, all caches are nobody's, and empty.
   class Emptied {
    public:
     explicit Emptied(CachedHeap& heap) noexcept
         : heap_(heap), caches_(heap.set_.take_all(heap.seats_)) {
       for (TheCache* cache = caches_; cache != nullptr; cache = cache->next) {
-        flush(*cache);
-        heap.set_.budget.give(cache->borrowed());
-        cache->begin();
+        any_ = cache->count() != 0 || any_;
+        if (void* const slot = heap.empty(*cache)) refused_ = slot;
       }
     }
     ~Emptied() { heap_.set_.put_back_all(caches_); }
@@ -524,16 +545,6 @@ class CachedHeap : Heap<Config> {
     void* refused() const noexcept { return refused_; }  // one that was not whole; or null
 
    private:
-    void flush(TheCache& cache) noexcept {
-      for (Magazine& m : cache.magazines) {
-        void* slots[cache_options.batch];
-        while (const size_t count = m.take(slots, cache_options.batch)) {
-          any_ = true;
-          if (void* const slot = heap_.give_whole_slots(slots, count)) refused_ = slot;
-        }
-      }
-    }
-
     CachedHeap& heap_;
     TheCache* const caches_;
     bool any_ = false;
@@ -617,7 +628,8 @@ class CachedHeap : Heap<Config> {
     }
     const auto end = [](void* heap, Seat& seat_of_thread) {
       seat_of_thread.membership = Seat::Membership::apart;
-      static_cast<CachedHeap*>(heap)->set_.give_back(seat_of_thread);
+      auto& self = *static_cast<CachedHeap*>(heap);
+      self.empty_unwanted(self.set_.give_back(seat_of_thread));
     };
     if (seats_.at_thread_end(seat, end, this)) seat.membership = Seat::Membership::member;
   }
