@@ -214,6 +214,105 @@ TEST_CASE_TEMPLATE("an exhausted bin finds the slots that handlers released", C,
   CHECK_SOUND(w);
 }
 
+// ---- What waits ----
+
+namespace {
+
+// How the blocks of a program come back.
+enum class Release { at_once, by_handlers };
+
+// A program whose handlers release, and may allocate. Its blocks are of few classes.
+template <class W>
+class Program {
+ public:
+  Program(W& w, Release release) : w_(w), release_(release) {}
+
+  // The program allocates it, or a handler.
+  void take(size_t size) { keep(w_.heap.allocate(size)); }
+  void take_in_handler(size_t size) { keep(w_.heap.allocate_nowait(size)); }
+  void take_and_grow(size_t size, size_t more) {
+    void* const block = w_.heap.allocate(size);
+    void* const grown = block != nullptr ? w_.heap.reallocate(block, more) : nullptr;
+    keep(grown != nullptr ? grown : block);
+  }
+  // Touches neither a lock nor what waits, if there is a freed slot.
+  void use(size_t size) { w_.heap.deallocate(w_.heap.allocate(size)); }
+
+  void release_all() {
+    for (; count_ != 0; count_--) {
+      void* const block = taken_[count_ - 1];
+      release_ == Release::at_once ? w_.heap.deallocate(block) : w_.heap.deallocate_nowait(block);
+    }
+  }
+
+ private:
+  void keep(void* block) {
+    if (block != nullptr) taken_[count_++] = block;
+  }
+
+  W& w_;
+  const Release release_;
+  void* taken_[400] = {};
+  size_t count_ = 0;
+};
+
+// The most bytes of pages in use, while this round goes on and on.
+template <class C, class Round>
+size_t peak_used(Release release, Round round) {
+  World<C> w;
+  Program<World<C>> program(w, release);
+  for (int i = 0; i < 300; i++) program.take(16);  // a backlog to begin with
+  void* const keep = w.heap.allocate(16);
+  w.heap.deallocate(w.heap.allocate(16));
+  program.release_all();
+  for (int i = 0; i < 3'000; i++) {
+    round(program);
+    program.release_all();
+  }
+  CHECK_SOUND(w);
+  w.heap.deallocate(keep);
+  return w.stats().peak_used_bytes;
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("what waits for being taken over keeps no more pages than the options say", C,
+                   SUPPORT_WORLDS) {
+  using P = Program<World<C>>;
+  constexpr unsigned more_than_a_batch = 2 * C::options.deferred_batch;
+  void (*const rounds[])(P&) = {
+      // The program allocates, handlers release.
+      [](P& p) { p.take(span_of<C>); },
+      [](P& p) { p.take(span_of<C> + 1); },
+      [](P& p) { p.take_and_grow(span_of<C> + 1, 3 * span_of<C>); },
+      // Freed slots are handed out faster than one batch a span is taken over.
+      [](P& p) {
+        p.take(span_of<C>);
+        for (unsigned i = 0; i < more_than_a_batch; i++) p.take(16);
+      },
+      [](P& p) {
+        p.take(span_of<C> + 1);
+        for (unsigned i = 0; i < more_than_a_batch; i++) p.take(16);
+      },
+      // Handlers allocate, too, and the program takes nothing but freed slots.
+      [](P& p) {
+        p.take_in_handler(span_of<C> / 2);
+        p.use(16);
+      },
+      [](P& p) {
+        p.take_in_handler(span_of<C> + 1);
+        for (unsigned i = 0; i < more_than_a_batch; i++) p.take(16);
+      },
+  };
+  for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++) {
+    CAPTURE(i);
+    const size_t needed = peak_used<C>(Release::at_once, rounds[i]);
+    const size_t used = peak_used<C>(Release::by_handlers, rounds[i]);
+    constexpr size_t classes = 3;  // of each a current span
+    CHECK(used <= needed + (C::options.deferred_batch + classes) * span_of<C>);
+  }
+}
+
 TEST_CASE_TEMPLATE("a random mix with a handler that releases and allocates loses nothing", C,
                    SUPPORT_WORLDS) {
   World<C> w;

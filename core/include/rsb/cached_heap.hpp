@@ -28,7 +28,8 @@
 //
 // Shortcomings. Slots in a cache count as used where spans are concerned: caches keep up to
 // CacheOptions::bytes each, on average, from being given back. What is cached is counted in no
-// statistics but used_bytes and cached_*.
+// statistics but used_bytes and cached_*. What deallocate_nowait() was given is taken over by what
+// goes to the heap, not while magazines serve: how much memory that may cost, heap.hpp says.
 //
 // Whose calls: any thread's, and handlers' only of functions named _nowait, as for Heap. (Those
 // know nothing of caches.) The lock is the heap's for batches, and one of its type for the set,
@@ -170,14 +171,14 @@ class CachedHeap : Heap<Config> {
 
   // The calling thread's cache is as good as unclaimed from now on, until it allocates or releases
   // again: for a thread that will not for long.
-  [[gnu::cold]] void give_back_cache() noexcept { set_.give_back_own(seats_); }
+  [[gnu::cold]] void give_back_cache() noexcept { empty_unwanted(set_.give_back_own(seats_)); }
 
   // The same for a CPU, below CpuSeats' number of them, which has gone offline; by whoever takes it
   // down. One that is not, is waited for if it is at work on its cache, and claims another when it
   // allocates or releases again. Constant time.
   //
-  // What lies in a cache that was given back stays there for whoever claims it next, or until all
-  // are emptied.
+  // What lies in a cache that was given back stays there for whoever claims it next, until another
+  // one is given back by its thread, or all are emptied.
   [[gnu::cold]] void give_back_cache(unsigned cpu) noexcept requires PinnedSeats<TheSeats> {
     set_.take_back(seats_.of(cpu));
   }
@@ -530,15 +531,36 @@ class CachedHeap : Heap<Config> {
     }
   }
 
+  // A cache that is nobody's. Returns a slot that was not whole; null: there was none.
+  [[nodiscard]] void* empty(TheCache& cache) noexcept {
+    void* refused = nullptr;
+    for (Magazine& m : cache.magazines) {
+      void* slots[cache_options.batch];
+      while (const size_t count = m.take(slots, cache_options.batch)) {
+        if (void* const slot = give_whole_slots(slots, count)) refused = slot;
+      }
+    }
+    set_.budget.give(cache.borrowed());
+    cache.begin();
+    return refused;
+  }
+
+  // What CacheSet::give_back() returned.
+  void empty_unwanted(TheCache* cache) noexcept {
+    if (cache == nullptr) return;
+    void* const refused = empty(*cache);
+    set_.put_below(cache);
+    if (refused != nullptr) refuse(refused);
+  }
+
   // For a scope, all caches are nobody's, and empty.
   class Emptied {
    public:
     explicit Emptied(CachedHeap& the_heap) noexcept
         : heap_(the_heap), caches_(the_heap.set_.take_all(the_heap.seats_)) {
       for (TheCache* cache = caches_; cache != nullptr; cache = cache->next) {
-        flush(*cache);
-        the_heap.set_.budget.give(cache->borrowed());
-        cache->begin();
+        any_ = cache->count() != 0 || any_;
+        if (void* const slot = the_heap.empty(*cache)) refused_ = slot;
       }
     }
     ~Emptied() { heap_.set_.put_back_all(caches_); }
@@ -549,16 +571,6 @@ class CachedHeap : Heap<Config> {
     void* refused() const noexcept { return refused_; }  // one that was not whole; or null
 
    private:
-    void flush(TheCache& cache) noexcept {
-      for (Magazine& m : cache.magazines) {
-        void* slots[cache_options.batch];
-        while (const size_t count = m.take(slots, cache_options.batch)) {
-          any_ = true;
-          if (void* const slot = heap_.give_whole_slots(slots, count)) refused_ = slot;
-        }
-      }
-    }
-
     CachedHeap& heap_;
     TheCache* const caches_;
     bool any_ = false;
@@ -643,7 +655,8 @@ class CachedHeap : Heap<Config> {
     }
     const auto end = [](void* the_heap, Seat& seat_of_thread) {
       seat_of_thread.membership = Seat::Membership::apart;
-      static_cast<CachedHeap*>(the_heap)->set_.give_back(seat_of_thread);
+      auto& self = *static_cast<CachedHeap*>(the_heap);
+      self.empty_unwanted(self.set_.give_back(seat_of_thread));
     };
     if (seats_.at_thread_end(seat, end, this)) seat.membership = Seat::Membership::member;
   }

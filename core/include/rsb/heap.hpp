@@ -29,8 +29,13 @@
 //
 // What deallocate_nowait() was given is taken over, at most Options::deferred_batch blocks at a
 // time, by calls that cannot be served by the current span's freed slots, by releases of whole
-// pages or of a slot that makes a span empty or was its last, and by walk, check and trim. An
-// allocation returns null only after all of it has been taken over.
+// pages or of a slot that makes a span empty or was its last, by allocate_nowait(), and by walk,
+// check and trim. While some of it still waits, calls take no more pages than deferred_batch spans
+// have: then an allocation first takes over all that waits, a batch for each turn of the lock, in
+// as many steps as that takes. So, however calls are mixed, the pages in use exceed those that
+// would be if no block waited by that constant at most, and by what handlers draw from the reserve
+// (and a bin may carve its current span while freed slots of others wait). An allocation returns
+// null only after all of it has been taken over.
 #pragma once
 
 #include "rsb/internal/bins/bin.hpp"
@@ -107,9 +112,10 @@ class Heap {
 
   // As allocate(size, alignment), but never waits, never gives up the lock, calls neither page
   // source nor handler, and takes at most the steps of an allocation that needs a span, and of
-  // Options::deferred_batch releases. Null: the lock is taken, perhaps by whom the handler
-  // interrupted; or there is nothing in the bin, the free pages, the reserve
-  // (Options::reserve_pages) and the first blocks of those that deallocate_nowait() was given. Not
+  // Options::deferred_batch releases: those of the first blocks that deallocate_nowait() was given.
+  // Null: the lock is taken, perhaps by whom the handler interrupted; or there is nothing in the
+  // bin, the free pages and the reserve (Options::reserve_pages). The free pages are not for it
+  // while more blocks wait than it takes over, and deferred_batch spans were taken meanwhile. Not
   // counted as a failure.
   [[nodiscard, gnu::noinline]] void* allocate_nowait(size_t size, size_t alignment) noexcept {
     static_assert(NowaitLock<typename Config::Lock>,
@@ -117,12 +123,10 @@ class Heap {
     if ((alignment & (alignment - 1)) != 0) return nullptr;
     if (!take_in_handler(pages_.lock_)) return nullptr;
     LockGuard guard(pages_.lock_, LockGuard::Already::held);
-    const SizeClass c = Classes::of(size, alignment);
-    void* block = allocate_at_once(c, size, alignment);
-    if (block == nullptr && take_over<Giving::at_once>(guard) != 0) {
-      block = allocate_at_once(c, size, alignment);
-    }
-    return block;
+    // First, and not when there is nothing else: what handlers release they may need again at once,
+    // and nobody else may call the heap.
+    if (has_deferred()) take_over<Giving::at_once>(guard);
+    return allocate_at_once(Classes::of(size, alignment), size, alignment);
   }
 
   // Malloc's alignment.
@@ -306,6 +310,10 @@ class Heap {
     Bin& bin = bins_[c];
     for (;;) {
       if (void* const slot = allocate_in_bin(bin)) return slot;
+      if (runs_ahead(options.span_pages())) [[unlikely]] {
+        take_over_backlog(guard);
+        continue;
+      }
       Span* const run = by_all_means(
           guard, options.span_size, insist,
           [&] { return pages_.take(guard, options.span_pages()); },
@@ -378,6 +386,7 @@ class Heap {
     if (bin.current() != nullptr) bin.drop_current()->set_kind(Kind::full);
     Span* span = bin.take_first();
     if (span == nullptr) {
+      if (runs_ahead(options.span_pages())) return false;
       span = pages_.runs_.take(options.span_pages());
       if (span == nullptr) return false;
       make_span(span, c);
@@ -602,6 +611,8 @@ class Heap {
 
   using Room = DeferredFrees::Room;
 
+  static constexpr size_t most_pages_ahead = options.deferred_batch * options.span_pages();
+
   DeferredFrees& deferred() noexcept { return pages_.map().deferred(); }
 
   bool has_deferred() const noexcept {
@@ -636,7 +647,33 @@ class Heap {
         give_pages<giving>(guard, span, span->pages);
       }
     }
+    if (deferred().count() == 0) pages_ahead_ = 0;
     return blocks;
+  }
+
+  // Asked before pages are taken. True: with them it would be too many, while blocks wait to be
+  // taken over.
+  bool runs_ahead(size_t pages) noexcept {
+    if (!has_deferred()) [[likely]]
+      return false;
+    return note_ahead(pages);
+  }
+
+  [[gnu::noinline, gnu::cold]] bool note_ahead(size_t pages) noexcept {
+    if (deferred().count() == 0) return false;
+    if (pages > most_pages_ahead - pages_ahead_) return true;
+    pages_ahead_ += pages;
+    return false;
+  }
+
+  // As many blocks as wait now, whoever releases others meanwhile. The lock is given up between
+  // batches.
+  [[gnu::noinline, gnu::cold]] void take_over_backlog(LockGuard& guard) noexcept {
+    for (size_t waiting = deferred().count(); waiting != 0 && has_deferred();) {
+      waiting -= smaller(waiting, take_over(guard));
+      Unlocked unlocked(guard);
+    }
+    pages_ahead_ = 0;
   }
 
   // The lock is given up between batches, so that nobody waits for more than one.
@@ -653,18 +690,24 @@ class Heap {
   void* allocate_at_once(SizeClass c, size_t size, size_t alignment) noexcept {
     if (c == Classes::none) {
       if (size > max_object_bytes) return nullptr;
-      Span* const run = pages_.take_at_once(pages_for(size), larger(alignment, page));
+      Span* const run = take_at_once(pages_for(size), larger(alignment, page));
       if (run == nullptr) return nullptr;
       become_large(run);
       return run->base;
     }
     Bin& bin = bins_[c];
     if (void* const slot = allocate_in_bin(bin)) return slot;
-    Span* const run = pages_.take_at_once(options.span_pages(), page);
+    Span* const run = take_at_once(options.span_pages(), page);
     if (run == nullptr) return nullptr;
     make_span(run, c);
     bin.set_current(run);
     return run->template carve<options.checks>();
+  }
+
+  Span* take_at_once(size_t pages, size_t alignment) noexcept {
+    if (runs_ahead(pages)) [[unlikely]]
+      return pages_.take_from_reserve(pages, alignment);
+    return pages_.take_at_once(pages, alignment);
   }
 
   // Only for a good name of a fault: looks through all runs.
@@ -725,6 +768,8 @@ class Heap {
   Span* take_large(LockGuard& guard, size_t size, size_t alignment, Insist insist) noexcept {
     Span* run = nullptr;
     if (size <= max_object_bytes) {
+      if (runs_ahead(pages_for(size))) [[unlikely]]
+        take_over_backlog(guard);
       run = by_all_means(
           guard, size, insist, [&] { return pages_.take(guard, pages_for(size), alignment); },
           [] { return false; });
@@ -850,7 +895,7 @@ class Heap {
       const bool was_large = span->kind == Kind::large;
       if (!was_large && span->size_class == c) return block;
       if (was_large && c == Classes::none && size <= max_object_bytes &&
-          is_aligned(block, larger(alignment, 1)) && pages_.resize(guard, span, pages_for(size))) {
+          is_aligned(block, larger(alignment, 1)) && resize(guard, span, pages_for(size))) {
         return block;
       }
     }
@@ -874,6 +919,12 @@ class Heap {
     return copy;
   }
 
+  // False: there are no pages behind it to be had at once.
+  bool resize(LockGuard& guard, Span* span, size_t pages) noexcept {
+    if (pages > span->pages && runs_ahead(pages - span->pages)) return false;
+    return pages_.resize(guard, span, pages);
+  }
+
   void* allocate_anew(size_t size, size_t alignment, SizeClass c, Insist insist) noexcept {
     if (c == Classes::none) return allocate_large(size, alignment, Fill::none, insist);
     if (insist == Insist::yes) return allocate_slot(c);
@@ -891,7 +942,7 @@ class Heap {
     Span* target;
     {
       LockGuard guard(pages_.lock_);
-      if (PageRuns<options>::is_given(span)) return nullptr;
+      if (PageRuns<options>::is_given(span) || runs_ahead(pages_for(size))) return nullptr;
       target = pages_.take(guard, pages_for(size), larger(alignment, page));
       if (target == nullptr) return nullptr;
       // Where there is memory behind the target already, copying is faster.
@@ -923,6 +974,7 @@ class Heap {
 
   PageAllocator<Config> pages_;
   Bin bins_[Classes::count] = {};
+  size_t pages_ahead_ = 0;  // taken while blocks waited to be taken over
   uint32_t secret_ = 0;
   bool shrunk_in_place_ = false;
   bool moving_fails_ = false;

@@ -585,17 +585,25 @@ class PageAllocator : ValidOptions<Config::options> {
     }
     runs_.keep(run);
     if constexpr (DiscardingSource<Pages>) {
-      if (run->dirty < options.discard_size / page) return;
       if (runs_.dirty_pages() <= options.keep_free / page) return;
+      if (run->dirty < least_to_discard()) return;
       // What has just become free is often wanted again at once. So it is the turn of the run that
       // came here last time, unless it was taken or merged since.
       Span* const candidate = to_discard_;
       to_discard_ = run;
       if (candidate == nullptr || candidate == run || candidate->kind != Kind::free) return;
-      if (candidate->dirty < options.discard_size / page) return;
+      if (candidate->dirty < least_to_discard()) return;
       runs_.take_out(candidate);
       discard(guard, candidate);
     }
+  }
+
+  // In pages. Spans in use here and there keep all runs short, however much is free: then it is
+  // short ones that are worth a call of the source.
+  size_t least_to_discard() const noexcept {
+    constexpr size_t usual = options.discard_size / page;
+    const bool is_pressing = runs_.dirty_pages() / 2 > options.keep_free / page;
+    return is_pressing ? larger(usual / 16, 1) : usual;
   }
 
   // Both take a run that is in no list.

@@ -94,8 +94,10 @@ void rsb_deallocate(void* block, size_t size, size_t alignment) RSB_NOEXCEPT;
  * rsb_malloc() did. The README says what may be called from where.
  *
  * Allocating tries the lock. Null: it is taken (perhaps by the code that was interrupted), or there
- * is nothing in the bin, in the free pages and in the reserve (Options::reserve_pages). Always null
- * if the configured lock can neither be tried nor promises never to wait. */
+ * is nothing in the bin, in the free pages and in the reserve (Options::reserve_pages). The free
+ * pages are not for it while more waits of what rsb_free_nowait() was given than one call takes
+ * over, and Options::deferred_batch spans have been taken meanwhile. Always null if the configured
+ * lock can neither be tried nor promises never to wait. */
 RSB_MALLOC_LIKE(1) void* rsb_malloc_nowait(size_t size) RSB_NOEXCEPT;
 /* Null also if the alignment is not a power of two. */
 RSB_MALLOC_LIKE(2) void* rsb_aligned_alloc_nowait(size_t alignment, size_t size) RSB_NOEXCEPT;

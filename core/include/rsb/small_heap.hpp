@@ -42,7 +42,11 @@
 // All functions may be called by any number of threads if the lock is a real one, and by interrupt
 // handlers if it masks them; those named _nowait by handlers that can interrupt a holder of the
 // lock. What deallocate_nowait() was given is taken over, at most SmallOptions::deferred_batch
-// blocks at a time, by every call that allocates or frees.
+// blocks at a time, by every call that allocates or frees. While some of it still waits, no more is
+// allocated than a sixteenth of the first region: then an allocation first takes over all that
+// waits, a batch for each turn of the lock, in as many steps as that takes. So, however calls are
+// mixed, the live blocks and those that wait are never more, in bytes, than what was live at once,
+// and a sixteenth of the first region.
 //
 // A configuration may also have Pages, a class with next_region() (rsb::GivesRegions): its regions
 // are added one after the other, each when there is no memory for a request. And exhausted(), which
@@ -86,6 +90,7 @@ template <>
 struct SmallDeferred<true> {
   DeferredFrees frees;
   DeferredFrees::Region region;
+  size_t bytes_ahead = 0;  // allocated while blocks waited to be taken over
 };
 
 template <class C>
@@ -150,7 +155,12 @@ class SmallHeap {
       held.hand_over();
       return allocate_locked(size, 0);
     }
-    take_over_some();
+    if constexpr (defers) {
+      if (has_deferred()) [[unlikely]] {
+        held.hand_over();
+        return allocate_locked(size, 0);
+      }
+    }
     void* const block = take_any(size);
     if constexpr (defers || has_recourse) {
       if (block == nullptr) [[unlikely]] {
@@ -206,10 +216,11 @@ class SmallHeap {
 
   // ---- Without waiting: for interrupt and signal handlers ----
 
-  // As allocate(size), but never waits and never gives up the lock; takes at most the steps of two
-  // allocations and of SmallOptions::deferred_batch releases. Null: the lock is taken, perhaps by
-  // whom the handler interrupted, or there is no memory, also not in the first blocks of those that
-  // deallocate_nowait() was given.
+  // As allocate(size), but never waits and never gives up the lock; takes at most the steps of an
+  // allocation and of SmallOptions::deferred_batch releases: those of the first blocks that
+  // deallocate_nowait() was given. Null: the lock is taken, perhaps by whom the handler
+  // interrupted; or there is no memory; or more blocks wait than it takes over, and a sixteenth of
+  // the first region was allocated meanwhile.
   [[nodiscard]] void* allocate_nowait(size_t size) noexcept { return allocate_nowait(size, 0); }
 
   // As allocate(size, alignment).
@@ -219,11 +230,13 @@ class SmallHeap {
     if ((alignment & (alignment - 1)) != 0) return nullptr;
     if (!take_in_handler(lock_)) return nullptr;
     HeapGuard guard(lock_, HeapGuard::Already::held);
-    void* block = take_at_once(size, alignment);
     if constexpr (defers) {
-      if (block == nullptr && take_over() != 0) block = take_at_once(size, alignment);
+      if (has_deferred()) {
+        take_over();
+        if (runs_ahead(size)) return nullptr;
+      }
     }
-    return block;
+    return take_at_once(size, alignment);
   }
 
   // Releases a block without the lock, in constant time (deferred_frees.hpp says what bounds it):
@@ -463,7 +476,6 @@ class SmallHeap {
 
   void* allocate_aligned(size_t size, size_t alignment) noexcept {
     lock_.lock();
-    take_over_some();
     return allocate_locked(size, alignment);
   }
 
@@ -471,6 +483,9 @@ class SmallHeap {
   [[gnu::noinline]] void* allocate_locked(size_t size, size_t alignment,
                                           Insist insist = Insist::yes) noexcept {
     HeapGuard guard(lock_, HeapGuard::Already::held);
+    if constexpr (defers) {
+      if (has_deferred()) catch_up(guard, size);
+    }
     if (void* const block = take_at_once(size, alignment)) return block;
     do {
       // The lock is given up: what others have freed or added meanwhile is there to be taken.
@@ -551,6 +566,29 @@ class SmallHeap {
       release(block);
     }
     return blocks;
+  }
+
+  // Before `bytes` are allocated. True: with them it would be too much, while blocks wait.
+  [[gnu::noinline, gnu::cold]] bool runs_ahead(size_t bytes) noexcept {
+    if (deferred_.frees.count() == 0) {
+      deferred_.bytes_ahead = 0;
+      return false;
+    }
+    const size_t most = first_bytes_ / 16;
+    if (bytes > most || bytes + SmallBlock::least > most - deferred_.bytes_ahead) return true;
+    deferred_.bytes_ahead += bytes + SmallBlock::least;
+    return false;
+  }
+
+  // Takes over a batch, or as many blocks as wait now: then the lock is given up between batches.
+  [[gnu::noinline, gnu::cold]] void catch_up(HeapGuard& guard, size_t bytes) noexcept {
+    take_over();
+    if (!runs_ahead(bytes)) return;
+    for (size_t waiting = deferred_.frees.count(); waiting != 0 && has_deferred();) {
+      waiting -= smaller(waiting, take_over());
+      Unlocked unlocked(guard);
+    }
+    deferred_.bytes_ahead = 0;
   }
 
   // The lock is given up between batches, so that nobody waits for more than one.
@@ -748,6 +786,7 @@ class SmallHeap {
   // True: the block is now right for `size`, where it is.
   [[gnu::noinline]] bool resize(void* p, size_t size) noexcept {
     Guard guard(lock_);
+    take_over_some();
     if (size >= limit_) return false;
     if (const size_t page = page_of(p)) {
       const SmallPage at(pages_->at(page));
@@ -762,6 +801,9 @@ class SmallHeap {
       SmallBlock* const next = block->behind(bytes);
       const Bytes missing = wanted - bytes;
       if (next->is_used()) return false;
+      if constexpr (defers) {
+        if (has_deferred() && runs_ahead(missing)) return false;
+      }
       if (next == top_) {
         if (top_bytes_ < missing) return false;
         move_top(next->behind(missing), top_bytes_ - missing);

@@ -1,12 +1,14 @@
 // All caches of a heap, and whose they are.
 //
 // Policy. A thread claims a cache when it first allocates or releases, and gives it back, as it is,
-// when it ends. While all are taken, a thread that has none works on the heap under its lock, and
-// asks again every `patience` times that it does. It then looks at up to `looks` caches in turn,
-// and takes over the first whose holder has done nothing with it since the last look at it. So an
-// idle holder does not keep an active thread waiting for longer than two turns of looks; threads
-// that are all active, and more than there are caches, keep what they have. Who has lost a cache
-// while idle asks for another when it is active again.
+// when it ends. Of those that nobody has, the last one keeps what is in it, for the next thread;
+// the others are emptied, each by who gives back the next one. While all are taken, a thread that
+// has none works on the heap under its lock, and asks again every `patience` times that it does. It
+// then looks at up to `looks` caches in turn, and takes over the first whose holder has done
+// nothing with it since the last look at it. So an idle holder does not keep an active thread
+// waiting for longer than two turns of looks; threads that are all active, and more than there are
+// caches, keep what they have. Who has lost a cache while idle asks for another when it is active
+// again.
 //
 // Seizing takes all caches out of their threads' hands, so that somebody can look into them, or
 // take them away to empty them. It waits for those who are just at work on theirs, which takes a
@@ -90,14 +92,26 @@ class CacheSet {
     return true;
   }
 
-  // The thread whose seat it is, the calling one, does without from now on. Constant time.
-  void give_back(Seat& seat) noexcept {
+  // The thread whose seat it is, the calling one, does without from now on. Constant time. Returns
+  // the cache that was given back before, if there is something in it: nobody has wanted it since.
+  // It is the calling thread's, to be emptied and then given to put_below(). Null: there is none.
+  [[nodiscard]] TheCache* give_back(Seat& seat) noexcept {
     LockGuard guard(lock_);
-    give_back_locked(seat);
+    return give_back_locked(seat);
   }
-  void give_back_own(TheSeats& seats) noexcept {
+  [[nodiscard]] TheCache* give_back_own(TheSeats& seats) noexcept {
     LockGuard guard(lock_);
-    give_back_locked(seats.mine());
+    return give_back_locked(seats.mine());
+  }
+
+  // It is unclaimed from now on, and claimed after the one that was given back last.
+  void put_below(TheCache* cache) noexcept {
+    LockGuard guard(lock_);
+    cache->taker = nullptr;
+    TheCache* const last = unclaimed_;
+    if (last == nullptr) return put_back(cache);
+    cache->next = last->next;
+    last->next = cache;
   }
 
   // The same for another one's, which is waited for if it is just at work; it may claim another.
@@ -270,11 +284,18 @@ class CacheSet {
     }
   }
 
-  void give_back_locked(Seat& seat) noexcept {
-    TheCache* const cache = cache_of(seat);
-    if (cache == nullptr) return;
-    seat.set_cache(nullptr);
-    put_back(cache);
+  TheCache* give_back_locked(Seat& seat) noexcept {
+    TheCache* const before = unclaimed_;
+    const bool is_full = before != nullptr && before->has_begun && before->count() != 0;
+    if (is_full) {
+      unclaimed_ = before->next;
+      before->taker = &seat;
+    }
+    if (TheCache* const cache = cache_of(seat)) {
+      seat.set_cache(nullptr);
+      put_back(cache);
+    }
+    return is_full ? before : nullptr;
   }
 
   void put_back(TheCache* cache) noexcept {
