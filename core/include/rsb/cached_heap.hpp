@@ -85,12 +85,13 @@ class CachedHeap : Heap<Config> {
     if ((alignment & (alignment - 1)) != 0) return nullptr;
     const SizeClass c = Classes::of(size, alignment);
     if (c == Classes::none) return allocate_pages(size, alignment, fill);
-    return Base::filled(allocate_slot(c), size, fill);
+    return Base::filled(allocate_slot(c), Classes::layout(c).size, fill);
   }
 
   [[nodiscard]] void* allocate_zeroed(size_t size) noexcept {
     if (size > Classes::largest) return allocate_pages(size, page, Fill::zero);
-    return Base::filled(allocate_slot(Classes::of(size)), size, Fill::zero);
+    const SizeClass c = Classes::of(size);
+    return Base::filled(allocate_slot(c), Classes::layout(c).size, Fill::zero);
   }
 
   // ---- Releasing: as Heap's ----

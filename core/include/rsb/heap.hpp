@@ -70,17 +70,19 @@ class Heap {
     return allocate(size, alignment, Fill::none);
   }
 
+  // Fill::zero: all of usable_size() bytes are zero, as for allocate_zeroed().
   [[nodiscard]] void* allocate(size_t size, size_t alignment, Fill fill) noexcept {
     if ((alignment & (alignment - 1)) != 0) return nullptr;
     const SizeClass c = Classes::of(size, alignment);
     if (c == Classes::none) return allocate_large(size, alignment, fill);
-    return filled(allocate_slot(c), size, fill);
+    return filled(allocate_slot(c), Classes::layout(c).size, fill);
   }
 
-  // malloc's alignment; all bytes zero.
+  // malloc's alignment.
   [[nodiscard]] void* allocate_zeroed(size_t size) noexcept {
     if (size > Classes::largest) return allocate_large(size, page, Fill::zero);
-    return filled(allocate_slot(Classes::of(size)), size, Fill::zero);
+    const SizeClass c = Classes::of(size);
+    return filled(allocate_slot(c), Classes::layout(c).size, Fill::zero);
   }
 
   // ---- Releasing ----
@@ -713,7 +715,7 @@ class Heap {
         pages_.top_up(guard);
       }
     }
-    return filled(base, zero ? 0 : size, fill);
+    return filled(base, zero ? 0 : pages_for(size) * page, fill);
   }
 
   Span* take_large(LockGuard& guard, size_t size, size_t alignment, Insist insist) noexcept {

@@ -165,15 +165,16 @@ class SmallHeap {
     return allocate(size, alignment, Fill::none);
   }
 
+  // Fill::zero: all of usable_size() bytes are zero.
   [[nodiscard, gnu::noinline]] void* allocate(size_t size, size_t alignment, Fill fill) noexcept {
     if ((alignment & (alignment - 1)) != 0) return nullptr;
     void* const block = alignment <= granule ? allocate(larger(size, alignment))
                                              : allocate_aligned(size, alignment);
-    if (fill == Fill::zero && block != nullptr) __builtin_memset(block, 0, size);
+    if (fill == Fill::zero && block != nullptr) __builtin_memset(block, 0, usable_size(block));
     return block;
   }
 
-  // malloc's alignment; all bytes zero.
+  // malloc's alignment; all of usable_size() bytes are zero.
   [[nodiscard]] void* allocate_zeroed(size_t size) noexcept {
     return allocate(size, 0, Fill::zero);
   }
