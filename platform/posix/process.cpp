@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "instance.hpp"
+#include "standard_error.hpp"
 
 namespace {
 
@@ -74,8 +75,10 @@ void rsb::platform::invalid_argument() noexcept {
   errno = EINVAL;
 }
 
-// The default fault hook: says what happened on standard error, and aborts.
+// The default fault hook: says what happened on standard error, if that is there for it, and
+// aborts.
 extern "C" [[gnu::weak]] void rsb_fault(rsb_fault_kind kind, const void* address) {
+  if (!rsb::platform::may_write_to_standard_error()) abort();
   // No stdio: it allocates.
   char text[160];
   char* end = stpcpy(text, "rsbmalloc: ");

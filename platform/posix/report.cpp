@@ -1,6 +1,8 @@
 // In the shared library: a program that starts with RSB_STATS set in its environment ends with the
 // heap's statistics on standard error, as it was at the start: many programs close theirs at exit,
-// before destructors run.
+// before destructors run. So there is a duplicate. Some close that too, with all that they find,
+// and what they open then may get its number: it is written to only if it is still the same file,
+// or else if standard error is.
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +11,7 @@
 
 #include "rsb/platform.hpp"
 #include "rsb/rsb.h"
+#include "standard_error.hpp"
 
 namespace {
 
@@ -34,6 +37,8 @@ int destination = -1;
 
 [[gnu::destructor]] void report() {
   if (destination < 0) return;
+  if (!rsb::platform::is_first_standard_error(destination)) destination = STDERR_FILENO;
+  if (!rsb::platform::is_first_standard_error(destination)) return;
   rsb_stats s;
   rsb_get_stats(&s);
   constexpr size_t KiB = 1024;

@@ -36,10 +36,32 @@ reports 'ls /etc /nowhere'
 reports "perl -e '%ENV = (); print <>'"
 reports "perl -e 'close STDERR; print sort <>'"
 
-# Nothing is said unasked, or where there was nobody to hear it: what has the number of standard
-# error by then may be anything.
+# Where there was nobody to hear it, nothing is said, nor unasked: what has the number of standard
+# error by then, or that of what was kept in its place, may be anything.
 LD_PRELOAD=$library sort /dev/null 2> errors
 [ ! -s errors ] || fail "a report without RSB_STATS"
 RSB_STATS=1 LD_PRELOAD=$library perl -e 'open(STDERR, ">", "other"); print STDERR fileno(STDERR)' \
   2>&-
 [ "$(cat other)" = 2 ] || fail "a report into a file of the program: $(cat other)"
+
+# Closes all, and opens others until each number is one of its own: few numbers, and many.
+cat > reopen.pl << 'END'
+use POSIX;
+my ($most, $name) = @ARGV;
+POSIX::close($_) for 0 .. $most;
+my $files = 0;
+$files++ while defined POSIX::open("$name.$files", O_CREAT | O_RDWR);
+POSIX::_exit(1) if $files < $most / 2;
+exit(0);
+END
+for limit in 40 1000; do
+  rm -f own.*
+  (ulimit -n $limit && RSB_STATS=1 LD_PRELOAD=$library exec perl reopen.pl $limit own) 2> errors ||
+    fail "closes and opens up to $limit"
+  [ -e own.30 ] || fail "closes and opens up to $limit: has not opened its own"
+  [ -z "$(find . -name 'own.*' -size +0)" ] || fail "a report into $(find . -name 'own.*' -size +0)"
+done
+
+# One that closes all but the standard streams is heard.
+RSB_STATS=1 LD_PRELOAD=$library perl -MPOSIX -e 'POSIX::close($_) for 3 .. 1000' 2> errors
+grep -q '^rsbmalloc: [1-9][0-9]* live blocks of' errors || fail "no report by standard error itself"

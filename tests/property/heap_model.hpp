@@ -175,7 +175,7 @@ class HeapModel {
   }
 
   void allocated_zeroed(void* base, size_t size, size_t alignment) {
-    if (base != nullptr) RC_ASSERT(support::holds_only(base, size, 0));
+    if (base != nullptr) RC_ASSERT(support::holds_only(base, heap().usable_size(base), 0));
     allocated(base, size, alignment);
   }
 

@@ -44,7 +44,7 @@ class SmallHeapModel {
   void allocate_zeroed(size_t size) {
     void* const p = heap.allocate_zeroed(size);
     if (p == nullptr) return;
-    HOLDS(holds_only(p, size, 0));
+    HOLDS(holds_only(p, heap.usable_size(p), 0));
     add(p, size, 0);
   }
 

@@ -124,8 +124,8 @@ TEST_CASE("large calloc is zero again and again") {
     const size_t size = 1 * MiB + static_cast<size_t>(i) * 300 * KiB;
     char* const block = static_cast<char*>(rsb_calloc(size, 1));
     REQUIRE(block != nullptr);
-    CHECK(support::holds_only(block, size, 0));
-    support::fill(block, size, 0xff);
+    CHECK(support::holds_only(block, rsb_malloc_usable_size(block), 0));
+    support::fill(block, rsb_malloc_usable_size(block), 0xff);
     rsb_free(block);
     if (i == 3) rsb_trim();
   }

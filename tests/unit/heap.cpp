@@ -181,7 +181,8 @@ TEST_CASE_TEMPLATE("a slot never handed out is never touched", C, SUPPORT_SOURCE
   CHECK(is_untouched);
 }
 
-TEST_CASE_TEMPLATE("zeroed blocks are zero, also where memory was used before", C, SUPPORT_WORLDS) {
+TEST_CASE_TEMPLATE("zeroed blocks are zero to their last usable byte, also where memory was used",
+                   C, SUPPORT_WORLDS) {
   World<C> w;
   constexpr size_t span = span_of<C>;
   const size_t sizes[] = {0, 1, 4, 8, 24, 100, span / 4, span / 2, span, span + 1, 2 * span};
@@ -192,13 +193,13 @@ TEST_CASE_TEMPLATE("zeroed blocks are zero, also where memory was used before", 
       if (block == nullptr && size > 100'000) continue;  // more than the arena has
       REQUIRE(block != nullptr);
       CHECK(is_aligned(support::opaque(block), malloc_alignment(size)));
-      CHECK(support::holds_only(block, size, 0));
+      CHECK(support::holds_only(block, w.heap.usable_size(block), 0));
       support::fill(block, w.heap.usable_size(block), 0xff);
       w.heap.deallocate(block);
       void* const aligned = w.heap.allocate(size, 64, Fill::zero);
       REQUIRE(aligned != nullptr);
       CHECK(is_aligned(support::opaque(aligned), 64));
-      CHECK(support::holds_only(aligned, size, 0));
+      CHECK(support::holds_only(aligned, w.heap.usable_size(aligned), 0));
       support::fill(aligned, w.heap.usable_size(aligned), 0xff);
       w.heap.deallocate(aligned);
       if (i == 2) w.heap.trim();
@@ -230,13 +231,14 @@ TEST_CASE("large blocks cut from used and unused pages are zeroed where it is ne
   for (int step = 0; step < 3'000; step++) {
     const size_t i = random.below(8);
     if (blocks[i] != nullptr) {
-      support::fill(blocks[i], sizes[i], 0xff);
+      support::fill(blocks[i], w.heap.usable_size(blocks[i]), 0xff);
       w.heap.deallocate(blocks[i]);
       blocks[i] = nullptr;
     } else {
       sizes[i] = 1 + random.below(12 * KiB);
       blocks[i] = w.heap.allocate_zeroed(sizes[i]);
-      if (blocks[i] != nullptr && !support::holds_only(blocks[i], sizes[i], 0)) {
+      if (blocks[i] != nullptr &&
+          !support::holds_only(blocks[i], w.heap.usable_size(blocks[i]), 0)) {
         FAIL_CHECK("not zero: " << sizes[i] << " bytes in step " << step);
       }
     }

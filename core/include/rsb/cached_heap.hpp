@@ -86,12 +86,13 @@ class CachedHeap : Heap<Config> {
     if ((alignment & (alignment - 1)) != 0) return nullptr;
     const SizeClass c = Classes::of(size, alignment);
     if (c == Classes::none) return allocate_pages(size, alignment, fill);
-    return Base::filled(allocate_slot(c), size, fill);
+    return Base::filled(allocate_slot(c), Classes::layout(c).size, fill);
   }
 
   [[nodiscard]] void* allocate_zeroed(size_t size) noexcept {
     if (size > Classes::largest) return allocate_pages(size, page, Fill::zero);
-    return Base::filled(allocate_slot(Classes::of(size)), size, Fill::zero);
+    const SizeClass c = Classes::of(size);
+    return Base::filled(allocate_slot(c), Classes::layout(c).size, Fill::zero);
   }
 
   // ---- Releasing: as Heap's ----
@@ -110,6 +111,8 @@ class CachedHeap : Heap<Config> {
   void deallocate(void* block, size_t size, size_t alignment) noexcept {
     deallocate_sized(block, size, Classes::of(size, alignment));
   }
+
+  using Base::expect_size;
 
   // Nothing of these passes through a cache.
   using Base::allocate_nowait;
@@ -277,11 +280,7 @@ class CachedHeap : Heap<Config> {
   }
 
   void deallocate_sized(void* block, size_t size, SizeClass c) noexcept {
-    if constexpr (checked) {
-      const Span* const span = this->pages_.map().find(block);
-      if (span != nullptr && !Base::has_size(span, size, c)) [[unlikely]]
-        Base::refuse_size(block, size);
-    }
+    Base::expect_class(block, size, c);
     deallocate(block);
   }
 

@@ -79,17 +79,19 @@ class Heap {
     return allocate(size, alignment, Fill::none);
   }
 
+  // Fill::zero: all of usable_size() bytes are zero, as for allocate_zeroed().
   [[nodiscard]] void* allocate(size_t size, size_t alignment, Fill fill) noexcept {
     if ((alignment & (alignment - 1)) != 0) return nullptr;
     const SizeClass c = Classes::of(size, alignment);
     if (c == Classes::none) return allocate_large(size, alignment, fill);
-    return filled(allocate_slot(c), size, fill);
+    return filled(allocate_slot(c), Classes::layout(c).size, fill);
   }
 
-  // malloc's alignment; all bytes zero.
+  // malloc's alignment.
   [[nodiscard]] void* allocate_zeroed(size_t size) noexcept {
     if (size > Classes::largest) return allocate_large(size, page, Fill::zero);
-    return filled(allocate_slot(Classes::of(size)), size, Fill::zero);
+    const SizeClass c = Classes::of(size);
+    return filled(allocate_slot(c), Classes::layout(c).size, Fill::zero);
   }
 
   // ---- Releasing ----
@@ -106,6 +108,15 @@ class Heap {
   // For blocks from allocate(size, alignment).
   void deallocate(void* block, size_t size, size_t alignment) noexcept {
     deallocate_sized(block, size, Classes::of(size, alignment));
+  }
+
+  // As the sized deallocate() does before it releases: faults if a block of this heap is not of
+  // this size's class. What is not in this heap may be another's.
+  void expect_size(const void* block, size_t size) noexcept {
+    expect_class(block, size, size <= Classes::largest ? Classes::of(size) : Classes::none);
+  }
+  void expect_size(const void* block, size_t size, size_t alignment) noexcept {
+    expect_class(block, size, Classes::of(size, alignment));
   }
 
   // ---- Without waiting: for interrupt and signal handlers ----
@@ -722,14 +733,18 @@ class Heap {
     return false;
   }
 
-  // The class of a live block does not change, so it is looked at without the lock.
   void deallocate_sized(void* block, size_t size, SizeClass c) noexcept {
+    expect_class(block, size, c);
+    deallocate_block(block);
+  }
+
+  // The class of a live block does not change, so it is looked at without the lock.
+  [[gnu::always_inline]] void expect_class(const void* block, size_t size, SizeClass c) noexcept {
     if constexpr (checked) {
       const Span* const span = pages_.map().find(block);
       if (span != nullptr && !has_size(span, size, c)) [[unlikely]]
         refuse_size(block, size);
     }
-    deallocate_block(block);
   }
 
   bool has_size(const Span* span, size_t size, SizeClass c) const noexcept {
@@ -737,7 +752,7 @@ class Heap {
   }
 
   // A pointer that is wrong in itself is named so; else it is the size.
-  [[gnu::cold, gnu::noinline]] void refuse_size(void* block, size_t size) noexcept {
+  [[gnu::cold, gnu::noinline]] void refuse_size(const void* block, size_t size) noexcept {
     if (block == nullptr) return;
     if (size <= usable_size(block) && load_relaxed(&shrunk_in_place_)) return;
     raise(Fault::size_mismatch, block);
@@ -762,7 +777,7 @@ class Heap {
         pages_.top_up(guard);
       }
     }
-    return filled(base, zero ? 0 : size, fill);
+    return filled(base, zero ? 0 : pages_for(size) * page, fill);
   }
 
   Span* take_large(LockGuard& guard, size_t size, size_t alignment, Insist insist) noexcept {

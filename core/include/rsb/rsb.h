@@ -48,7 +48,8 @@ extern "C" {
  */
 
 RSB_MALLOC_LIKE(1) void* rsb_malloc(size_t size) RSB_NOEXCEPT;
-RSB_MALLOC_LIKE(1, 2) void* rsb_calloc(size_t count, size_t size) RSB_NOEXCEPT; /* all zero */
+/* Zero as far as rsb_malloc_usable_size() says. */
+RSB_MALLOC_LIKE(1, 2) void* rsb_calloc(size_t count, size_t size) RSB_NOEXCEPT;
 void rsb_free(void* block) RSB_NOEXCEPT;
 
 /* The block with its contents up to the smaller size; null leaves the old block as it was.
@@ -82,6 +83,7 @@ void rsb_free_aligned_sized(void* block, size_t alignment, size_t size) RSB_NOEX
  * 0 or 1 means none.
  * Release by rsb_deallocate with the same size and alignment, or by rsb_free. */
 RSB_MALLOC_LIKE(1) void* rsb_allocate(size_t size, size_t alignment) RSB_NOEXCEPT;
+/* Zero as far as rsb_malloc_usable_size() says. */
 RSB_MALLOC_LIKE(1) void* rsb_allocate_zeroed(size_t size, size_t alignment) RSB_NOEXCEPT;
 RSB_NODISCARD void* rsb_reallocate(void* block, size_t size, size_t alignment) RSB_NOEXCEPT;
 void rsb_deallocate(void* block, size_t size, size_t alignment) RSB_NOEXCEPT;

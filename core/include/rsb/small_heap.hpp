@@ -177,15 +177,16 @@ class SmallHeap {
     return allocate(size, alignment, Fill::none);
   }
 
+  // Fill::zero: all of usable_size() bytes are zero.
   [[nodiscard, gnu::noinline]] void* allocate(size_t size, size_t alignment, Fill fill) noexcept {
     if ((alignment & (alignment - 1)) != 0) return nullptr;
     void* const block = alignment <= granule ? allocate(larger(size, alignment))
                                              : allocate_aligned(size, alignment);
-    if (fill == Fill::zero && block != nullptr) __builtin_memset(block, 0, size);
+    if (fill == Fill::zero && block != nullptr) __builtin_memset(block, 0, usable_size(block));
     return block;
   }
 
-  // malloc's alignment; all bytes zero.
+  // malloc's alignment; all of usable_size() bytes are zero.
   [[nodiscard]] void* allocate_zeroed(size_t size) noexcept {
     return allocate(size, 0, Fill::zero);
   }
@@ -212,6 +213,17 @@ class SmallHeap {
   // For blocks from allocate(size, alignment).
   void deallocate(void* block, size_t size, size_t alignment) noexcept {
     deallocate(block, alignment <= granule ? larger(size, alignment) : size);
+  }
+
+  // As the sized deallocate() does before it releases: faults if a block of this heap is not of
+  // this size. What is not in this heap may be another's.
+  void expect_size(const void* block, size_t size) noexcept {
+    if constexpr (checked) {
+      if (may_own(block)) refuse_other_size(const_cast<void*>(block), size);
+    }
+  }
+  void expect_size(const void* block, size_t size, size_t alignment) noexcept {
+    expect_size(block, alignment <= granule ? larger(size, alignment) : size);
   }
 
   // ---- Without waiting: for interrupt and signal handlers ----
@@ -284,6 +296,12 @@ class SmallHeap {
     __builtin_memcpy(copy, block, smaller(old_bytes, size));
     deallocate(block);
     return copy;
+  }
+
+  // Whether the address lies among the blocks of one of the regions.
+  bool may_own(const void* p) noexcept {
+    Guard guard(lock_);
+    return bytes_from(first_, p) < first_bytes_ || lies_in_later(p);
   }
 
   // Bytes of a live block that may be used; 0 for null.
@@ -902,7 +920,7 @@ class SmallHeap {
     if (!lies_in_later(p)) fail(Fault::foreign_pointer, p);
   }
 
-  bool lies_in_later(void* p) const noexcept {
+  bool lies_in_later(const void* p) const noexcept {
     for (const Region* region = later_; region != nullptr; region = region->next) {
       if (bytes_from(region->payload, p) < region->bytes) return true;
     }
