@@ -120,20 +120,31 @@ class Pages {
   size_t acquired_ = 0;  // bytes
 };
 
-// Gives the processor to whoever holds the lock; after some rounds sleeps, since yielding does
-// nothing for a holder of lower priority.
-struct YieldThenSleep {
-  static void wait(unsigned round) noexcept {
-    constexpr unsigned rounds_of_yield = 16;
-    if (round < rounds_of_yield) {
-      sched_yield();
-      return;
-    }
+// While there is one, the thread is not cancelled: no function of C or POSIX that allocates or
+// releases is a cancellation point (POSIX.1, 2.9.5.2). A thread that ended inside would leave the
+// locks of its caller taken, and the heap's perhaps.
+class NoCancellation {
+ public:
+  NoCancellation() noexcept { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
+  ~NoCancellation() { pthread_setcancelstate(before_, nullptr); }
+  NoCancellation(const NoCancellation&) = delete;
+  NoCancellation& operator=(const NoCancellation&) = delete;
+
+ private:
+  int before_;
+};
+
+struct Scheduler {
+  static void yield() noexcept { sched_yield(); }
+  static void sleep(unsigned microseconds) noexcept {
     const KeepErrno keep_errno;
-    const timespec nap{0, 50'000};
+    const NoCancellation no_cancellation;
+    const timespec nap{0, static_cast<long>(microseconds) * 1'000};
     nanosleep(&nap, nullptr);
   }
 };
+
+using YieldThenSleep = rsb::YieldThenSleep<Scheduler>;
 
 // A spinlock that knows its owner, and that is only marked as taken while the C library says that
 // the process has one thread: no thread can come into being inside, since nothing is called from

@@ -85,18 +85,12 @@ class Pages {
   }
 };
 
-// Gives the processor to whoever holds the lock; after some rounds sleeps, since yielding does
-// nothing for a holder of lower priority.
-struct YieldThenSleep {
-  static void wait(unsigned round) noexcept {
-    constexpr unsigned rounds_of_yield = 16;
-    if (round < rounds_of_yield) {
-      SwitchToThread();
-    } else {
-      Sleep(1);  // milliseconds
-    }
-  }
+struct Scheduler {
+  static void yield() noexcept { SwitchToThread(); }
+  static void sleep(unsigned microseconds) noexcept { Sleep((microseconds + 999) / 1'000); }
 };
+
+using YieldThenSleep = rsb::YieldThenSleep<Scheduler>;
 
 using Lock = BasicSpinLock<YieldThenSleep>;
 
