@@ -88,6 +88,7 @@ extern "C" [[gnu::weak]] void rsb_fault(rsb_fault_kind kind, const void* address
     *end++ = "0123456789abcdef"[rsb::address_of(address) >> shift & 15];
   }
   end = stpcpy(end, ")\n");
+  const rsb::platform::NoCancellation no_cancellation;  // for good: abort() does not return
   if (write(STDERR_FILENO, text, static_cast<size_t>(end - text)) < 0) abort();
   abort();
 }

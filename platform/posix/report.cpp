@@ -20,6 +20,7 @@ int destination = -1;
 [[gnu::constructor]] void start() {
   if (getenv("RSB_STATS") == nullptr) return;
   const rsb::platform::KeepErrno keep_errno;
+  const rsb::platform::NoCancellation no_cancellation;  // dlopen() is no place for it
   // A high number is out of the way of the program's own, unless the limit is below.
   destination = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 900);
   if (destination < 0) destination = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -37,6 +38,7 @@ int destination = -1;
 
 [[gnu::destructor]] void report() {
   if (destination < 0) return;
+  const rsb::platform::NoCancellation no_cancellation;  // exit() is no place for it
   if (!rsb::platform::is_first_standard_error(destination)) destination = STDERR_FILENO;
   if (!rsb::platform::is_first_standard_error(destination)) return;
   rsb_stats s;

@@ -13,6 +13,7 @@ constexpr Fault all_faults[] = {
     Fault::double_free,        Fault::foreign_pointer,     Fault::interior_pointer,
     Fault::misaligned_pointer, Fault::size_mismatch,       Fault::overwritten_link,
     Fault::bad_pages,          Fault::page_size_too_small, Fault::out_of_memory,
+    Fault::call_inside_call,
 };
 
 }  // namespace
@@ -38,6 +39,7 @@ TEST_CASE("faults of C and C++ are the same numbers, from 1 on without a gap") {
   for (const Fault f : all_faults) CHECK(static_cast<int>(f) == expected++);
   CHECK(static_cast<int>(Fault::double_free) == RSB_DOUBLE_FREE);
   CHECK(static_cast<int>(Fault::out_of_memory) == RSB_OUT_OF_MEMORY);
+  CHECK(static_cast<int>(Fault::call_inside_call) == RSB_CALL_INSIDE_CALL);
 }
 
 TEST_CASE("raise calls the hook with the kind and the address") {

@@ -181,6 +181,35 @@ TEST_CASE("back-off pauses eleven times, twice as long each time, before it wait
   CHECK(Waiting::in_order);
 }
 
+namespace {
+
+struct Recording {
+  static inline constinit unsigned yields = 0;
+  static inline constinit unsigned naps[40] = {};
+  static inline constinit unsigned slept = 0;
+  static void yield() noexcept { yields++; }
+  static void sleep(unsigned microseconds) noexcept { naps[slept++] = microseconds; }
+};
+
+}  // namespace
+
+TEST_CASE("where there is a scheduler, a waiter yields, then naps, twice as long each time") {
+  using Wait = YieldThenSleep<Recording>;
+  Recording::yields = Recording::slept = 0;
+  unsigned round = 0;
+  while (round < 16) Wait::wait(round++);
+  CHECK(Recording::yields == 16);
+  CHECK(Recording::slept == 0);
+  while (round < 40) Wait::wait(round++);
+  CHECK(Recording::yields == 16);
+  CHECK(Recording::slept == 24);
+  CHECK(Recording::naps[0] == 50);
+  for (unsigned i = 1; i <= 8; i++) CHECK(Recording::naps[i] == 2 * Recording::naps[i - 1]);
+  for (unsigned i = 8; i < 24; i++) CHECK(Recording::naps[i] == 12'800);
+  Wait::wait(~0u);
+  CHECK(Recording::naps[24] == 12'800);
+}
+
 TEST_CASE("whoever finds the lock taken waits until its holder gives it back") {
   Waiting::reset();
   contended.lock();

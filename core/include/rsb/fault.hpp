@@ -22,6 +22,7 @@ enum class Fault : int {
   bad_pages = RSB_BAD_PAGES,
   page_size_too_small = RSB_PAGE_SIZE_TOO_SMALL,
   out_of_memory = RSB_OUT_OF_MEMORY,
+  call_inside_call = RSB_CALL_INSIDE_CALL,
 };
 
 // The sentence that names a fault, for messages; never null.
@@ -45,11 +46,14 @@ constexpr const char* fault_name(Fault fault) noexcept {
       return "allocator page is smaller than the system's page";
     case Fault::out_of_memory:
       return "out of memory in operator new";
+    case Fault::call_inside_call:
+      return "heap was called inside another call of it";
   }
   return "unknown fault";
 }
 
-// Never called with a lock held, so the hook may print, allocate or jump out.
+// Never called with a lock held, so the hook may print, allocate or jump out; but for
+// call_inside_call, where what was interrupted holds it.
 [[noreturn, gnu::cold, gnu::noinline]] inline void raise(Fault fault, const void* address) {
   if (const auto hook = fault_hook) hook(static_cast<rsb_fault_kind>(fault), address);
   __builtin_trap();

@@ -32,6 +32,24 @@ struct KeepSpinning {
   static void wait(unsigned /*round*/) noexcept { spin_hint(); }
 };
 
+// The same for systems that have one: a Scheduler has yield() and sleep(microseconds). Gives the
+// processor to whoever holds the lock; after some rounds sleeps, since yielding does nothing for a
+// holder of lower priority. Each nap is twice as long as the last one, up to 12.8 ms. Naps of one
+// length would do for some threads; hundreds of them wake so often that a holder who was preempted
+// does not get a processor again, and the more of them wait the longer it takes.
+template <class Scheduler>
+struct YieldThenSleep {
+  static constexpr unsigned yields = 16;
+  static constexpr unsigned first_nap = 50;  // microseconds
+  static constexpr unsigned doublings = 8;
+
+  static void wait(unsigned round) noexcept {
+    if (round < yields) return Scheduler::yield();
+    const unsigned nap = round - yields;
+    Scheduler::sleep(first_nap << (nap < doublings ? nap : doublings));
+  }
+};
+
 // Pauses, twice as many each time, up to 1,024, while the lock is seen taken; then
 // Wait::wait(round) with round = 0, 1, 2, … Back-off keeps waiters off the cache line that the
 // holder needs (Anderson, "The performance of spin lock alternatives", 1990): two threads on two
@@ -181,7 +199,8 @@ concept NeverWaits = Lock<L> && requires {
   requires L::never_waits;
 };
 
-// A lock may tell a handler apart, which may have interrupted the holder: try_lock_in_handler().
+// A lock whose try_lock() is not for a handler that may have interrupted the holder has another for
+// those: try_lock_in_handler().
 template <class L>
 concept KnowsHandlers = Lock<L> && requires(L l) {
   { l.try_lock_in_handler() }

@@ -223,11 +223,14 @@ typedef enum rsb_fault_kind {
                               the page map cannot tell from others (Options::address_bits); or
                               such a region was added, or one beyond the last address */
   RSB_PAGE_SIZE_TOO_SMALL, /* the system's page is larger than the allocator's */
-  RSB_OUT_OF_MEMORY        /* plain operator new had nothing to return */
+  RSB_OUT_OF_MEMORY,       /* plain operator new had nothing to return */
+  RSB_CALL_INSIDE_CALL     /* a call that would wait for one that it has interrupted itself */
 } rsb_fault_kind;
 
 /* Called when a misuse is caught, with no lock held; must not return (the heap is as it was
- * before the faulty call, so a longjmp out of it is fine). Define it to replace the
+ * before the faulty call, so a longjmp out of it is fine). But RSB_CALL_INSIDE_CALL, and what
+ * rsb_free_nowait() sees, may come inside another call, which holds the lock: then it must neither
+ * call the heap nor jump out. Define it to replace the
  * default, which traps; on systems with a standard error stream it first says what happened. */
 RSB_NORETURN void rsb_fault(rsb_fault_kind kind, const void* address);
 

@@ -114,20 +114,15 @@ class Pages {
   }
 };
 
-// Gives the processor to whoever holds the lock; after some rounds sleeps, since yielding does
-// nothing for a holder of lower priority.
-struct YieldThenSleep {
-  static void wait(unsigned round) noexcept {
-    constexpr unsigned rounds_of_yield = 16;
-    if (round < rounds_of_yield) {
-      system_call(sys_sched_yield);
-      return;
-    }
-    const struct { long seconds, nanoseconds; } nap{0, 50'000};
+struct Scheduler {
+  static void yield() noexcept { system_call(sys_sched_yield); }
+  static void sleep(unsigned microseconds) noexcept {
+    const struct { long seconds, nanoseconds; } nap{0, static_cast<long>(microseconds) * 1'000};
     system_call(sys_nanosleep, address_of(&nap));
   }
 };
 
+using YieldThenSleep = rsb::YieldThenSleep<Scheduler>;
 using Lock = BasicSpinLock<YieldThenSleep>;
 
 inline constexpr Options options{};

@@ -12,6 +12,7 @@
 #include <sys/single_threaded.h>
 #endif
 
+#include "rsb/fault.hpp"
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
 #include "rsb/page_source.hpp"
@@ -152,24 +153,36 @@ class Pages {
   size_t acquired_ = 0;  // bytes
 };
 
-// Gives the processor to whoever holds the lock; after some rounds sleeps, since yielding does
-// nothing for a holder of lower priority.
-struct YieldThenSleep {
-  static void wait(unsigned round) noexcept {
-    constexpr unsigned rounds_of_yield = 16;
-    if (round < rounds_of_yield) {
-      sched_yield();
-      return;
-    }
+// While there is one, the thread is not cancelled: no function of C or POSIX that allocates or
+// releases is a cancellation point (POSIX.1, 2.9.5.2). A thread that ended inside would leave the
+// locks of its caller taken, and the heap's perhaps.
+class NoCancellation {
+ public:
+  NoCancellation() noexcept { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
+  ~NoCancellation() { pthread_setcancelstate(before_, nullptr); }
+  NoCancellation(const NoCancellation&) = delete;
+  NoCancellation& operator=(const NoCancellation&) = delete;
+
+ private:
+  int before_;
+};
+
+struct Scheduler {
+  static void yield() noexcept { sched_yield(); }
+  static void sleep(unsigned microseconds) noexcept {
     const KeepErrno keep_errno;
-    const timespec nap{0, 50'000};
+    const NoCancellation no_cancellation;
+    const timespec nap{0, static_cast<long>(microseconds) * 1'000};
     nanosleep(&nap, nullptr);
   }
 };
 
+using YieldThenSleep = rsb::YieldThenSleep<Scheduler>;
+
 // A spinlock that knows its owner, and that is only marked as taken while the C library says that
 // the process has one thread: no thread can come into being inside, since nothing is called from
-// there. The mark is for signal handlers. Satisfies rsb::Lock, rsb::TryLock and rsb::KnowsHandlers.
+// there. Who waits for what it holds itself, a signal handler that interrupted a call, is in a
+// fault. Satisfies rsb::Lock and rsb::TryLock.
 class Lock {
  public:
   constexpr Lock() noexcept = default;
@@ -179,20 +192,16 @@ class Lock {
       wait();
   }
 
+  // In a signal handler, too: the thread may be inside already.
   bool try_lock() noexcept {
-    if (process_has_one_thread()) [[likely]] {
-      mark_as_taken();
+    if (is_free_for_only_thread()) [[likely]] {
+      __atomic_store_n(&owner_, only_thread, __ATOMIC_RELAXED);
+      __atomic_signal_fence(__ATOMIC_ACQUIRE);
       return true;
     }
-    return try_lock_among_threads();
-  }
-
-  // In a signal handler: the thread may be inside already.
-  bool try_lock_in_handler() noexcept {
-    if (!process_has_one_thread()) return try_lock_among_threads();
-    if (__atomic_load_n(&owner_, __ATOMIC_RELAXED) != nobody) return false;
-    mark_as_taken();
-    return true;
+    uintptr_t expected = nobody;
+    return __atomic_compare_exchange_n(&owner_, &expected, this_thread(), false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
   }
 
   void unlock() noexcept { __atomic_store_n(&owner_, nobody, __ATOMIC_RELEASE); }
@@ -229,25 +238,21 @@ class Lock {
 
  private:
   static constexpr uintptr_t nobody = 0;
-  static constexpr uintptr_t only_thread = 1;
+  static constexpr uintptr_t only_thread = 256;  // more than process_has_one_thread() ever is
 
-  bool try_lock_among_threads() noexcept {
-    uintptr_t expected = nobody;
-    return __atomic_compare_exchange_n(&owner_, &expected, this_thread(), false, __ATOMIC_ACQUIRE,
-                                       __ATOMIC_RELAXED);
-  }
-
-  void mark_as_taken() noexcept {
-    __atomic_store_n(&owner_, only_thread, __ATOMIC_RELAXED);
-    __atomic_signal_fence(__ATOMIC_ACQUIRE);
-  }
-
-  static bool process_has_one_thread() noexcept {
+  // 0: there may be others.
+  static uintptr_t process_has_one_thread() noexcept {
 #if __has_include(<sys/single_threaded.h>)
-    return __libc_single_threaded != 0;
+    return static_cast<unsigned char>(__libc_single_threaded);
 #else
-    return false;
+    return 0;
 #endif
+  }
+
+  // Whether there is one thread, and it is not inside. Not an atomic read, so that it is one
+  // comparison; where there are others who could write, what is read does not matter.
+  [[gnu::no_sanitize_thread]] bool is_free_for_only_thread() const noexcept {
+    return owner_ < process_has_one_thread();
   }
 
   // Some address that is each thread's own.
@@ -256,6 +261,9 @@ class Lock {
   }
 
   [[gnu::noinline, gnu::cold]] void wait() noexcept {
+    const uintptr_t owner = __atomic_load_n(&owner_, __ATOMIC_RELAXED);
+    const bool is_only_thread = owner == only_thread && process_has_one_thread() != 0;
+    if (owner == this_thread() || is_only_thread) raise(Fault::call_inside_call, nullptr);
     BackOff<YieldThenSleep> back_off;
     do {
       while (__atomic_load_n(&owner_, __ATOMIC_RELAXED) != nobody) back_off.pause();

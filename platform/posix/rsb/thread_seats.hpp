@@ -61,6 +61,7 @@ class ThreadSeats {
   // Four for each processor.
   static unsigned caches() noexcept {
     const KeepErrno keep_errno;
+    const NoCancellation no_cancellation;  // the C library may read a file
     const long processors = sysconf(_SC_NPROCESSORS_ONLN);
     return 4 * static_cast<unsigned>(processors > 0 ? processors : 1);
   }

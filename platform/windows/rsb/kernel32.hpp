@@ -17,6 +17,7 @@ __declspec(dllimport) size_t
 __declspec(dllimport) void __stdcall GetSystemInfo(_SYSTEM_INFO*);
 __declspec(dllimport) unsigned long __stdcall GetLastError();
 __declspec(dllimport) void __stdcall SetLastError(unsigned long);
+__declspec(dllimport) unsigned long __stdcall GetCurrentThreadId();
 __declspec(dllimport) int __stdcall SwitchToThread();
 __declspec(dllimport) void __stdcall Sleep(unsigned long);
 

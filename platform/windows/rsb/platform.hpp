@@ -5,6 +5,7 @@
 // -u,rsb_sets_errno, as those with rsb::libc are.
 #pragma once
 
+#include "rsb/fault.hpp"
 #include "rsb/kernel32.hpp"
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
@@ -85,20 +86,58 @@ class Pages {
   }
 };
 
-// Gives the processor to whoever holds the lock; after some rounds sleeps, since yielding does
-// nothing for a holder of lower priority.
-struct YieldThenSleep {
-  static void wait(unsigned round) noexcept {
-    constexpr unsigned rounds_of_yield = 16;
-    if (round < rounds_of_yield) {
-      SwitchToThread();
-    } else {
-      Sleep(1);  // milliseconds
-    }
-  }
+struct Scheduler {
+  static void yield() noexcept { SwitchToThread(); }
+  static void sleep(unsigned microseconds) noexcept { Sleep((microseconds + 999) / 1'000); }
 };
 
-using Lock = BasicSpinLock<YieldThenSleep>;
+using YieldThenSleep = rsb::YieldThenSleep<Scheduler>;
+
+// A spinlock that knows its owner: who waits for what it holds itself, an exception handler that
+// interrupted a call, is in a fault. Satisfies rsb::Lock and rsb::TryLock.
+class Lock {
+ public:
+  constexpr Lock() noexcept = default;
+
+  void lock() noexcept {
+    if (!try_lock()) [[unlikely]]
+      wait();
+  }
+
+  bool try_lock() noexcept {
+    unsigned long expected = nobody;
+    return __atomic_compare_exchange_n(&owner_, &expected, this_thread(), false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
+  }
+
+  void unlock() noexcept { __atomic_store_n(&owner_, nobody, __ATOMIC_RELEASE); }
+
+ private:
+  static constexpr unsigned long nobody = 0;  // no thread's number
+
+  // What GetCurrentThreadId() returns, which programs may look up themselves.
+  static unsigned long this_thread() noexcept {
+#if defined(__x86_64__)
+    unsigned long number;
+    asm("movl %%gs:0x48, %0" : "=r"(number));
+    return number;
+#else
+    return GetCurrentThreadId();
+#endif
+  }
+
+  [[gnu::noinline, gnu::cold]] void wait() noexcept {
+    if (__atomic_load_n(&owner_, __ATOMIC_RELAXED) == this_thread()) {
+      raise(Fault::call_inside_call, nullptr);
+    }
+    BackOff<YieldThenSleep> back_off;
+    do {
+      while (__atomic_load_n(&owner_, __ATOMIC_RELAXED) != nobody) back_off.pause();
+    } while (!try_lock());
+  }
+
+  unsigned long owner_ = nobody;
+};
 
 // Committed memory counts against the system's limit whether it is used or not. So it comes in
 // smaller pieces than elsewhere, and the page map in smaller nodes: one leaf, 1 MiB, for 256 MiB.
