@@ -1,68 +1,16 @@
-// What the built instance does at the events of a process: its start, fork, exhaustion, a fault.
-#include <pthread.h>
+// What the built instance does at the events of a process: its start, exhaustion, a fault.
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "fork.hpp"
 #include "instance.hpp"
 #include "standard_error.hpp"
 
 namespace {
 
-template <class L>
-concept KnowsFork = requires(L lock) {
-  lock.lock_for_fork();
-  lock.unlock_in_parent();
-  lock.reset_in_child();
-};
-
-// A lock of the user's configuration is held across fork like any other, and the child releases its
-// copy.
-template <class L>
-void before_fork(L& lock) {
-  if constexpr (KnowsFork<L>) {
-    lock.lock_for_fork();
-  } else {
-    lock.lock();
-  }
-}
-template <class L>
-void after_fork_in_parent(L& lock) {
-  if constexpr (KnowsFork<L>) {
-    lock.unlock_in_parent();
-  } else {
-    lock.unlock();
-  }
-}
-template <class L>
-void after_fork_in_child(L& lock) {
-  if constexpr (KnowsFork<L>) {
-    lock.reset_in_child();
-  } else {
-    lock.unlock();
-  }
-}
-
-// Caches before the heap's lock.
-template <class Heap>
-void prepare(Heap& heap) {
-  if constexpr (requires { heap.before_fork(); }) heap.before_fork();
-  before_fork(heap.lock());
-}
-template <class Heap>
-void go_on_in_parent(Heap& heap) {
-  after_fork_in_parent(heap.lock());
-  if constexpr (requires { heap.after_fork_in_parent(); }) heap.after_fork_in_parent();
-}
-template <class Heap>
-void go_on_in_child(Heap& heap) {
-  after_fork_in_child(heap.lock());
-  if constexpr (requires { heap.after_fork_in_child(); }) heap.after_fork_in_child();
-}
-
-[[gnu::constructor]] void start() {
-  pthread_atfork([] { prepare(rsb::instance); }, [] { go_on_in_parent(rsb::instance); },
-                 [] { go_on_in_child(rsb::instance); });
+[[gnu::constructor(101)]] void start() {
+  rsb::platform::register_fork_handlers();
 }
 
 }  // namespace

@@ -73,6 +73,17 @@ struct CachedPool : threads::Pool {
   using Seats = PoolSeats;
 };
 
+// Around fork: one of three threads has no cache.
+struct ForkSeats : rsb::platform::ThreadSeats<ForkSeats> {
+  static unsigned caches() noexcept { return 2; }
+};
+struct Forking {
+  using Pages = rsb::platform::Pages;
+  using Lock = rsb::platform::Lock;
+  using Seats = ForkSeats;
+  static constexpr rsb::Options options{};
+};
+
 using Heaps = threads::Own<Crowded>;
 
 // How many times the lock was taken while f ran.
@@ -332,4 +343,56 @@ TEST_CASE("an allocation gets what lies in the caches of idle threads") {
   end = true;
   holder.join();
   threads::expect_nothing_left<Pool>();
+}
+
+TEST_CASE("a thread that forks may call the heap meanwhile, while others wait") {
+  static constinit rsb::CachedHeap<Forking> heap;
+  const auto work = [] {
+    for (size_t size = 1; size < 100'000; size *= 2) {
+      void* blocks[20];
+      for (void*& block : blocks) block = heap.allocate(size);
+      for (void* block : blocks) heap.deallocate(block);
+    }
+  };
+  std::atomic<bool> end{false};
+  std::atomic<unsigned> rounds{0};
+  std::vector<std::jthread> others;
+  for (int i = 0; i < 2; i++) {
+    others.emplace_back([&] {
+      while (!end) {
+        work();
+        rounds++;
+      }
+    });
+  }
+  for (int i = 0; i < 20; i++) {
+    for (const unsigned before = rounds; rounds < before + 5;) support::rest();
+    if (i % 2 != 0) work();
+    const auto prepare = [&] {
+      heap.begin_fork();
+      while (!heap.before_fork()) support::yield();
+      heap.lock().lock_for_fork();
+    };
+    const auto go_on = [&] {
+      heap.lock().unlock_in_parent();
+      heap.after_fork_in_parent();
+      heap.end_fork();
+    };
+    prepare();
+    const unsigned at_fork = rounds;
+    work();
+    CHECK(rsb::CachedHeapInspector<Forking>(heap).check() == nullptr);
+    prepare();  // a signal handler's
+    go_on();
+    if (i % 4 == 0) (void)heap.trim();
+    work();
+    // A round takes the heap's lock; who was behind that may have counted his.
+    CHECK(rounds <= at_fork + 2);
+    go_on();
+  }
+  end = true;
+  others.clear();
+  (void)heap.trim();
+  CHECK(rsb::CachedHeapInspector<Forking>(heap).check() == nullptr);
+  CHECK(rsb::CachedHeapInspector<Forking>(heap).stats().live_blocks == 0);
 }

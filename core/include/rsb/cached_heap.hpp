@@ -186,18 +186,25 @@ class CachedHeap : Heap<Config> {
     set_.take_back(seats_.of(cpu));
   }
 
-  // Around fork: before, then one of the others. The heap's own lock is taken after the first, and
-  // given up before the others.
-  void before_fork() noexcept {
+  // Around fork: begin_fork(), after which nobody waits for this thread to leave its cache; then
+  // before_fork() until it returns true, the heap's own lock, the fork, and back: that lock,
+  // after_fork_in_parent() or after_fork_in_child(), end_fork(). If the lock KnowsFork, the thread
+  // may call the heap from before_fork() on. False: another thread holds a lock; whoever holds a
+  // lock that a handler of that one may wait for must give that up before he asks again.
+  void begin_fork() noexcept {
     static_assert(!PinnedSeats<TheSeats>, "processes fork, and their seats are threads'");
-    bool may_wait = true;
+    seats_.mine().stop();
+  }
+  [[nodiscard]] bool before_fork() noexcept {
+    bool is_inside = false;
     if constexpr (KnowsHolder<typename Config::Lock>) {
-      may_wait = !this->pages_.lock_.is_held_by_this_thread();
+      is_inside = this->pages_.lock_.is_held_by_this_thread();
     }
-    set_.before_fork(seats_.mine(), may_wait);
+    return set_.before_fork(seats_.mine(), is_inside);
   }
   void after_fork_in_parent() noexcept { set_.after_fork_in_parent(seats_.mine()); }
   void after_fork_in_child() noexcept { set_.after_fork_in_child(seats_.mine()); }
+  void end_fork() noexcept { seats_.mine().go_on(); }
 
  private:
   template <HeapConfig>

@@ -193,6 +193,17 @@ template <Lock L>
   }
 }
 
+// Gives up what take_if_free() took: by unlock_after_try(), if the lock has one since its unlock()
+// does more than try_lock() calls for.
+template <Lock L>
+[[gnu::always_inline]] inline void give_up_taken(L& lock) noexcept {
+  if constexpr (TryLock<L> && requires { lock.unlock_after_try(); }) {
+    lock.unlock_after_try();
+  } else {
+    lock.unlock();
+  }
+}
+
 // A lock whose lock() never waits says so: never_waits is true.
 template <class L>
 concept NeverWaits = Lock<L> && requires {
@@ -205,6 +216,27 @@ template <class L>
 concept KnowsHandlers = Lock<L> && requires(L l) {
   { l.try_lock_in_handler() }
   noexcept->SameAs<bool>;
+};
+
+// A lock may be held while the process forks. From lock_for_fork() or try_lock_for_fork(), or
+// hold_for_fork() by who holds the lock already, to unlock_in_parent() or reset_in_child(), the
+// thread that forks keeps all others out but is inside no call: it may lock and unlock as before.
+// is_held_for_fork(): by the calling thread. A fork within the fork, in a signal handler, leaves
+// the lock as it found it, and the child of that one has it free.
+template <class L>
+concept KnowsFork = Lock<L> && requires(L l) {
+  { l.lock_for_fork() }
+  noexcept->SameAs<void>;
+  { l.try_lock_for_fork() }
+  noexcept->SameAs<bool>;
+  { l.hold_for_fork() }
+  noexcept->SameAs<void>;
+  { l.is_held_for_fork() }
+  noexcept->SameAs<bool>;
+  { l.unlock_in_parent() }
+  noexcept->SameAs<void>;
+  { l.reset_in_child() }
+  noexcept->SameAs<void>;
 };
 
 // Locks that a handler can ask for without waiting.
@@ -221,13 +253,13 @@ inline bool take_in_handler(L& lock) noexcept {
   }
 }
 
-// Gives up, at the end of a scope, a lock that is held already, unless it is handed over.
+// Gives up, at the end of a scope, what take_if_free() took, unless it is handed over.
 template <class L>
 class Held {
  public:
   explicit Held(L& the_lock) noexcept : lock_(the_lock) {}
   ~Held() {
-    if (!handed_over_) lock_.unlock();
+    if (!handed_over_) give_up_taken(lock_);
   }
   Held(const Held&) = delete;
   Held& operator=(const Held&) = delete;

@@ -55,6 +55,7 @@ class Seat {
 
   // How this thread's forks, one in the handler of the other, found the set of caches.
   enum class ForkMode : uint8_t {
+    nested = 0,    // in the hands of the fork that the handler interrupted
     locked = 1,    // and hold its lock now
     within = 2,    // at work on it was what the handler interrupted
     unlocked = 3,  // its lock could not be waited for

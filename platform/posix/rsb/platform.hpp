@@ -204,36 +204,54 @@ class Lock {
                                        __ATOMIC_RELAXED);
   }
 
-  void unlock() noexcept { __atomic_store_n(&owner_, nobody, __ATOMIC_RELEASE); }
+  void unlock() noexcept { __atomic_store_n(&owner_, resting_, __ATOMIC_RELEASE); }
 
-  // In a signal handler, too.
+  // The same, and shorter, after try_lock(): which does not succeed among threads around a fork.
+  void unlock_after_try() noexcept { __atomic_store_n(&owner_, nobody, __ATOMIC_RELEASE); }
+
+  // Whether the thread is inside. In a signal handler, too.
   bool is_held_by_this_thread() const noexcept {
     const uintptr_t owner = __atomic_load_n(&owner_, __ATOMIC_RELAXED);
     return owner == this_thread() || owner == only_thread;
   }
 
-  // Around fork: the child has a copy of the lock and of the heap, but only the forking thread, so
-  // nobody else may be inside. If the forking thread itself is (fork in a signal handler that
-  // interrupted it, perhaps in another fork), it must not wait for itself, nor unlock what it did
-  // not lock. Several threads may fork at once, so what is remembered in between is each thread's
-  // own.
+  // Around fork, see rsb::KnowsFork. What a fork in a signal handler finds that interrupted its
+  // thread inside, perhaps in another fork, it neither waits for nor gives up.
   void lock_for_fork() noexcept {
-    if (is_held_by_this_thread()) {
+    if (try_lock_for_fork()) return;
+    lock();
+    hold_for_fork();
+  }
+  bool try_lock_for_fork() noexcept {
+    if (is_held_by_this_thread() || is_held_for_fork()) {
       forks_inside_++;
-    } else {
-      lock();
+      return true;
     }
+    if (!try_lock()) return false;
+    hold_for_fork();
+    return true;
+  }
+  void hold_for_fork() noexcept {
+    __atomic_store_n(&resting_, at_fork(), __ATOMIC_RELAXED);
+    unlock();
+  }
+  bool is_held_for_fork() const noexcept {
+    return __atomic_load_n(&resting_, __ATOMIC_RELAXED) == at_fork();
   }
   void unlock_in_parent() noexcept {
     if (forks_inside_ != 0) {
       forks_inside_--;
-    } else {
+    } else if (is_held_for_fork()) {
+      __atomic_store_n(&resting_, nobody, __ATOMIC_RELAXED);
       unlock();
     }
   }
+  // What the fork interrupted goes on in the child, and unlocks.
   void reset_in_child() noexcept {
+    const bool is_inside = is_held_by_this_thread() && forks_inside_ != 0;
     forks_inside_ = 0;
-    unlock();
+    __atomic_store_n(&resting_, nobody, __ATOMIC_RELAXED);
+    if (!is_inside) unlock();
   }
 
  private:
@@ -255,13 +273,21 @@ class Lock {
     return owner_ < process_has_one_thread();
   }
 
-  // Some address that is each thread's own.
   static uintptr_t this_thread() noexcept {
-    return address_of(&forks_inside_);
+    return address_of(&some_address_);
+  }
+
+  // The thread that forks, inside no call.
+  static uintptr_t at_fork() noexcept {
+    return this_thread() + 1;
   }
 
   [[gnu::noinline, gnu::cold]] void wait() noexcept {
     const uintptr_t owner = __atomic_load_n(&owner_, __ATOMIC_RELAXED);
+    if (owner == at_fork()) {
+      __atomic_store_n(&owner_, this_thread(), __ATOMIC_RELAXED);
+      return;
+    }
     const bool is_only_thread = owner == only_thread && process_has_one_thread() != 0;
     if (owner == this_thread() || is_only_thread) raise(Fault::call_inside_call, nullptr);
     BackOff<YieldThenSleep> back_off;
@@ -270,10 +296,13 @@ class Lock {
     } while (!try_lock());
   }
 
-  [[gnu::tls_model("initial-exec")]] static inline thread_local constinit unsigned forks_inside_ =
+  // Each thread's own.
+  [[gnu::tls_model("initial-exec")]] static inline thread_local constinit unsigned some_address_ =
       0;
 
   uintptr_t owner_ = nobody;
+  uintptr_t resting_ = nobody;  // what owner_ is while nobody is inside
+  unsigned forks_inside_ = 0;   // of the thread that is inside, or forks; under the lock
 };
 
 inline constexpr Options options{};

@@ -16,6 +16,6 @@ constinit rsb::CachedHeap<Cached> heap;
 
 void prepare_fork() {
 #ifdef BROKEN
-  heap.before_fork();
+  heap.begin_fork();
 #endif
 }

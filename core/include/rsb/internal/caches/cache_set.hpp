@@ -203,27 +203,36 @@ class CacheSet {
   // ---- fork ----
 
   // While the process is copied, the set is nobody's else, and all caches are still; but for the
-  // calling thread's if this is a handler that interrupted it there. The set is left as it is if
-  // the handler interrupted this thread at work on it, or if there is no lock to be had at once and
-  // !may_wait: who holds it may be waiting for what this thread has.
-  void before_fork(Seat& own, bool may_wait) noexcept {
-    own.stop();
-    if (is_at_work_on_set()) return own.begin_fork(Seat::ForkMode::within);
-    if (may_wait) {
-      lock_.lock();
-    } else if (!take_if_free(lock_)) {
-      return own.begin_fork(Seat::ForkMode::unlocked);
+  // calling thread's if this is a handler that interrupted it there. A thread that is not
+  // interrupted there keeps its cache, and may call the heap until the fork is over (KnowsFork).
+  // The set is left as it is if the handler interrupted this thread at work on it; and if it
+  // interrupted this thread inside the heap, unless there is a lock to be had at once: who holds it
+  // may be waiting for what this thread has. False: somebody else holds the lock, and nothing has
+  // been done. The calling thread must not be waited for: see Seat::stop().
+  bool before_fork(Seat& own, bool is_inside_heap) noexcept {
+    if (is_at_work_on_set()) return begin_fork(own, Seat::ForkMode::within);
+    if (is_held_for_fork()) return begin_fork(own, Seat::ForkMode::nested);
+    if (!take_if_free(lock_)) {
+      return is_inside_heap ? begin_fork(own, Seat::ForkMode::unlocked) : false;
     }
-    own.begin_fork(Seat::ForkMode::locked);
+    TheCache* const cache = cache_of(own);
     seize(own);
+    own.set_cache(cache);
+    forking_ = &own;
+    if constexpr (KnowsFork<TheLock>) lock_.hold_for_fork();
+    return begin_fork(own, Seat::ForkMode::locked);
   }
 
   void after_fork_in_parent(Seat& own) noexcept {
     if (own.end_fork() == Seat::ForkMode::locked) {
+      forking_ = nullptr;
       release();
-      lock_.unlock();
+      if constexpr (KnowsFork<TheLock>) {
+        lock_.unlock_in_parent();
+      } else {
+        lock_.unlock();
+      }
     }
-    own.go_on();
   }
 
   // The other threads are not in the child, nor is the memory of their seats theirs.
@@ -232,14 +241,14 @@ class CacheSet {
     if (mode == Seat::ForkMode::within) {
       abandon_others(own);
     } else {
-      inherit(own, mode == Seat::ForkMode::locked);
-      if constexpr (requires { lock_.reset_in_child(); }) {
+      inherit(own, mode != Seat::ForkMode::unlocked);
+      forking_ = nullptr;
+      if constexpr (KnowsFork<TheLock>) {
         lock_.reset_in_child();
       } else {
         lock_.unlock();
       }
     }
-    own.go_on();
   }
 
  private:
@@ -249,6 +258,16 @@ class CacheSet {
 
   bool is_at_work_on_set() noexcept {
     if constexpr (KnowsHolder<TheLock>) return lock_.is_held_by_this_thread();
+    return false;
+  }
+
+  static bool begin_fork(Seat& own, Seat::ForkMode mode) noexcept {
+    own.begin_fork(mode);
+    return true;
+  }
+
+  bool is_held_for_fork() noexcept {
+    if constexpr (KnowsFork<TheLock>) return lock_.is_held_for_fork();
     return false;
   }
 
@@ -313,6 +332,7 @@ class CacheSet {
 
   // Null: none that was looked at is idle.
   TheCache* take_over_idle() noexcept {
+    if (forking_ != nullptr) return nullptr;
     for (unsigned i = 0; i < smaller(looks, count_); i++) {
       if (++cursor_ >= count_) cursor_ = 0;
       TheCache* const cache = &caches_[cursor_];
@@ -344,11 +364,13 @@ class CacheSet {
     }
   }
 
-  // Gives the caches back to whom they were seized from.
+  // Gives the caches back to whom they were seized from; while the process forks, to the forking
+  // thread only.
   void release() noexcept {
     for (unsigned i = 0; i < count_; i++) {
       TheCache& cache = caches_[i];
-      if (cache.owner != nullptr) cache.owner->set_cache(&cache);
+      if (cache.owner == nullptr || (forking_ != nullptr && cache.owner != forking_)) continue;
+      cache.owner->set_cache(&cache);
     }
   }
 
@@ -363,6 +385,7 @@ class CacheSet {
   unsigned cursor_ = 0;
   TheCache* unclaimed_ = nullptr;
   bool are_withheld_ = false;
+  Seat* forking_ = nullptr;  // whose thread forks: the caches of all others are seized
 };
 
 }  // namespace rsb
