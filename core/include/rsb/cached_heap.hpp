@@ -686,7 +686,7 @@ class CachedHeap : Heap<Config> {
       if (count == 0) return false;
       bytes = align_up(count * sizeof(TheCache), page);
       if (!may_acquire_caches(bytes)) continue;
-      memory = this->pages_.source_.acquire(bytes, page);
+      memory = acquire_sparse(this->pages_.source_, bytes, page);
       if (memory != nullptr) break;
     }
     if (!is_aligned(memory, page)) raise(Fault::bad_pages, memory);

@@ -494,7 +494,7 @@ class PageAllocator : ValidOptions<Config::options> {
   [[gnu::cold]] bool add_node(void* base, size_t bytes, size_t node_bytes) noexcept {
     node_bytes = affordable_node(base, bytes, node_bytes);
     void* node;
-    while ((node = source_.acquire(align_up(node_bytes, page), page)) == nullptr) {
+    while ((node = acquire_sparse(source_, align_up(node_bytes, page), page)) == nullptr) {
       node_bytes = map().smaller_node(base, bytes, node_bytes);
       if (node_bytes == 0) return false;
     }

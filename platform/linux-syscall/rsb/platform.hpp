@@ -23,16 +23,26 @@ class Pages {
 
   [[gnu::noinline]] void* acquire(size_t bytes, size_t alignment) noexcept {
     char* const base = map_aligned(bytes, alignment);
-    // The larger the page, the larger the huge page: 32 MiB on kernels with pages of 16 KiB. Where
-    // they are given unasked, the first byte written would cost all of one.
-    constexpr uintptr_t no_huge_page = 15;
-    if (base != nullptr && !accepts_page(4 * KiB)) {
-      system_call(sys_madvise, address_of(base), bytes, no_huge_page);
+    if (base == nullptr) return nullptr;
+    const intptr_t before = __atomic_fetch_add(&acquired_, bytes, __ATOMIC_RELAXED);
+    // The larger the page, the larger the huge page: 32 MiB on kernels with pages of 16 KiB.
+    if ((alignment >= huge_page && before < small_until) || !accepts_page(4 * KiB)) {
+      refuse_huge_pages(base, bytes);
     }
     return base;
   }
 
-  [[gnu::noinline]] bool release(void* base, size_t bytes) noexcept { return unmap(base, bytes); }
+  [[gnu::noinline]] void* acquire_sparse(size_t bytes, size_t alignment) noexcept {
+    char* const base = map_aligned(bytes, alignment);
+    if (base != nullptr) refuse_huge_pages(base, bytes);
+    return base;
+  }
+
+  [[gnu::noinline]] bool release(void* base, size_t bytes) noexcept {
+    if (!unmap(base, bytes)) return false;
+    __atomic_fetch_sub(&acquired_, bytes, __ATOMIC_RELAXED);
+    return true;
+  }
 
   [[gnu::noinline]] bool discard(void* base, size_t bytes) noexcept {
     constexpr long invalid = -22;
@@ -73,11 +83,23 @@ class Pages {
   }
 
  private:
+  static constexpr size_t huge_page = 2 * MiB;
+
+  // Where the system gives huge pages unasked the first byte written to a piece (memory for many
+  // blocks, aligned to huge pages) costs all of one: more than a small program's whole heap. With
+  // so much acquired it is small no more.
+  static constexpr intptr_t small_until = 32 * MiB;
+
+  static void refuse_huge_pages(char* base, size_t bytes) noexcept {
+    constexpr uintptr_t no_huge_page = 15;
+    system_call(sys_madvise, address_of(base), bytes, no_huge_page);
+  }
+
   // To where memory still is: by copying, which nothing can refuse. What has been copied is given
   // back from its beginning on, for which no further mapping is needed.
   [[gnu::cold]] static void move_back(char* between, size_t bytes, char* from) noexcept {
     for (size_t done = 0, step; done < bytes; done += step) {
-      step = smaller(bytes - done, 2 * MiB);
+      step = smaller(bytes - done, huge_page);
       __builtin_memcpy(from + done, between + done, step);
       unmap(between + done, step);
     }
@@ -112,6 +134,10 @@ class Pages {
   static bool unmap(void* base, size_t bytes) noexcept {
     return !is_error(system_call(sys_munmap, address_of(base), bytes));
   }
+
+  // Bytes, without what is sparse: that says nothing about the program's size. Sparse memory that
+  // is released, which happens only if two threads want it at once, counts as less than none.
+  intptr_t acquired_ = 0;
 };
 
 struct Scheduler {
