@@ -151,7 +151,7 @@ inline void fence() noexcept {
 }
 
 template <class Word>
-inline Word load_relaxed(const Word* word) noexcept {
+[[gnu::always_inline]] inline Word load_relaxed(const Word* word) noexcept {
   if constexpr (sizeof(Word) <= most_bytes_at_once) {
     return *static_cast<const volatile Word*>(word);
   } else {
@@ -162,7 +162,7 @@ inline Word load_relaxed(const Word* word) noexcept {
   }
 }
 template <class Word>
-inline void store_relaxed(Word* word, Word desired) noexcept {
+[[gnu::always_inline]] inline void store_relaxed(Word* word, Word desired) noexcept {
   if constexpr (sizeof(Word) <= most_bytes_at_once) {
     *static_cast<volatile Word*>(word) = desired;
   } else {
@@ -172,13 +172,13 @@ inline void store_relaxed(Word* word, Word desired) noexcept {
   }
 }
 template <class Word>
-inline Word load_acquire(const Word* word) noexcept {
+[[gnu::always_inline]] inline Word load_acquire(const Word* word) noexcept {
   const Word found = load_relaxed(word);
   fence<__ATOMIC_ACQUIRE>();
   return found;
 }
 template <class Word>
-inline void store_release(Word* word, Word desired) noexcept {
+[[gnu::always_inline]] inline void store_release(Word* word, Word desired) noexcept {
   fence<__ATOMIC_RELEASE>();
   store_relaxed(word, desired);
 }
@@ -206,23 +206,23 @@ inline void increment(Word* word) noexcept {
 }
 #else
 template <class Word>
-inline Word load_relaxed(const Word* word) noexcept {
+[[gnu::always_inline]] inline Word load_relaxed(const Word* word) noexcept {
   Word found;
   __atomic_load(word, &found, __ATOMIC_RELAXED);
   return found;
 }
 template <class Word>
-inline Word load_acquire(const Word* word) noexcept {
+[[gnu::always_inline]] inline Word load_acquire(const Word* word) noexcept {
   Word found;
   __atomic_load(word, &found, __ATOMIC_ACQUIRE);
   return found;
 }
 template <class Word>
-inline void store_relaxed(Word* word, Word desired) noexcept {
+[[gnu::always_inline]] inline void store_relaxed(Word* word, Word desired) noexcept {
   __atomic_store(word, &desired, __ATOMIC_RELAXED);
 }
 template <class Word>
-inline void store_release(Word* word, Word desired) noexcept {
+[[gnu::always_inline]] inline void store_release(Word* word, Word desired) noexcept {
   __atomic_store(word, &desired, __ATOMIC_RELEASE);
 }
 template <class Word>

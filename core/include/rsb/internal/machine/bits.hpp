@@ -25,7 +25,7 @@ constexpr bool is_power_of_two(size_t n) noexcept {
 // static_cast of an integer whose type may be To already, here or on another machine: there
 // compilers would call the cast useless.
 template <class To, class From>
-constexpr To integer_cast(From n) noexcept {
+[[gnu::always_inline]] constexpr To integer_cast(From n) noexcept {
   return static_cast<To>(n);
 }
 
