@@ -88,8 +88,9 @@ class RadixPageMap {
   // Bytes that one leaf covers.
   static constexpr size_t leaf_reach = options.page_size << leaf_bits;
 
-  // Of the largest node, without which lookups are not constant time.
-  static constexpr size_t needed_node_bytes = inner_bits != 0 ? sizeof(LeafAndInner) : sizeof(Leaf);
+  // Of the largest node that cannot be done without.
+  static constexpr size_t needed_node_bytes =
+      leaf_bits == 0 ? sizeof(LeafAndInner) : window_bytes(least_window_bits);
 
   constexpr RadixPageMap() noexcept = default;
 
@@ -191,8 +192,7 @@ class RadixPageMap {
 
   // The beginning of the 2^bits pages, at a multiple of as many, in which p lies.
   static char* block_around(const void* p, unsigned bits) noexcept {
-    const size_t skipped = bytes_into(p, options.page_size << bits);
-    return const_cast<char*>(static_cast<const char*>(p)) - skipped;
+    return address_behind(p, -bytes_into(p, options.page_size << bits));
   }
 
   // ---- Looking up ----
@@ -275,7 +275,7 @@ class RadixPageMap {
     char* region_base = base;
     for (DeferredFrees::Region& region : leaf->deferred) {
       deferred_.add(region, region_base);
-      region_base += static_cast<size_t>(region_reach);
+      region_base = address_behind(region_base, static_cast<size_t>(region_reach));
     }
     void** slot = &root_[root_index(hole)];
     if constexpr (inner_bits != 0) {
