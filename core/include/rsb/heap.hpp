@@ -757,9 +757,10 @@ class Heap {
       deferred().look_again();
       if (take_over_all(guard)) return true;
     }
-    if (pages_.may_have(guard, bytes, free_bytes()) &&
-        (reclaim_empty_span(guard) || pages_.trim(guard) != 0)) {
-      return true;
+    // A span that is free is enough for another bin: no need to count them.
+    if (bytes <= options.span_size || pages_.may_have(guard, bytes, free_bytes())) {
+      if (reclaim_empty_span(guard)) return true;
+      if (pages_.runs_.free_pages() != 0 && pages_.trim(guard) != 0) return true;
     }
     if (insist == Insist::no) return false;
     {
