@@ -16,7 +16,7 @@
 //
 // Cost. allocate and deallocate of blocks up to the span size take constant time unless memory runs
 // out: some 40 instructions while the current span serves. Taking and giving back spans costs up to
-// 250 (x86-64, Checks::basic), and a call that acquires, releases or discards pages up to 455,
+// 250 (x86-64, Checks::basic), and a call that acquires, releases or discards pages up to 620,
 // besides the page source; tests/bench/steps counts them.
 //
 // Shortcomings. Slots of different classes never share a span, so a program with few blocks of many
@@ -823,9 +823,10 @@ class Heap {
       deferred().look_again();
       if (take_over_all(guard)) return true;
     }
-    if (pages_.may_have(guard, bytes, free_bytes()) &&
-        (reclaim_empty_span(guard) || pages_.trim(guard) != 0)) {
-      return true;
+    // A span that is free is enough for another bin: no need to count them.
+    if (bytes <= options.span_size || pages_.may_have(guard, bytes, free_bytes())) {
+      if (reclaim_empty_span(guard)) return true;
+      if (pages_.runs_.free_pages() != 0 && pages_.trim(guard) != 0) return true;
     }
     if (insist == Insist::no) return false;
     {
