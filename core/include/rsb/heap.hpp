@@ -16,13 +16,19 @@
 //
 // Cost. allocate and deallocate of blocks up to the span size take constant time unless memory runs
 // out: some 40 instructions while the current span serves. Taking and giving back spans costs up to
-// 250 (x86-64, Checks::basic), and a call that acquires, releases or discards pages up to 455,
+// 250 (x86-64, Checks::basic), and a call that acquires, releases or discards pages up to 457,
 // besides the page source; tests/bench/steps counts them.
 //
 // Shortcomings. Slots of different classes never share a span, so a program with few blocks of many
 // classes pays up to a span a class. Blocks between half a span and a span take a whole one.
 // Double frees of 4-byte blocks are caught only while the block is among the span's last 16 freed
 // ones.
+//
+// A heap has no destructor: nobody may ask when the last block is gone. Where one goes away, as in
+// a plugin that is unloaded, call trim() before, once nothing is live: what is acquired goes back.
+// The nodes of a radix map do not, nor do the caches of a CachedHeap, some 17 MiB of addresses
+// by default: better leave the plugin loaded (-z nodelete), as must be done where its threads or
+// handlers may still call.
 //
 // All functions may be called by any number of threads if the lock is a real one, but only those
 // named _nowait by interrupt or signal handlers that can interrupt a holder of the lock.
