@@ -165,6 +165,28 @@ TEST_CASE("a thread with a cache takes no lock") {
   threads::expect_nothing_left<Heaps>();
 }
 
+TEST_CASE("of caches whose threads have ended, only the last one keeps what is in it") {
+  std::atomic<unsigned> done{0};
+  const auto work = [&](unsigned threads) {
+    void* blocks[50];
+    for (void*& block : blocks) block = Heaps::allocate(64);
+    for (void* const block : blocks) Heaps::deallocate(block);
+    done++;
+    while (done != threads) support::yield();  // each has a cache of its own
+  };
+  std::jthread(work, 1).join();
+  const size_t in_one = Heaps::stats().cached_blocks;
+  CHECK(in_one != 0);
+  threads::expect_nothing_left<Heaps>();  // empties the caches
+  done = 0;
+  {
+    const std::jthread first(work, 2);
+    const std::jthread second(work, 2);
+  }
+  CHECK(Heaps::stats().cached_blocks == in_one);
+  threads::expect_nothing_left<Heaps>();
+}
+
 TEST_CASE("threads come and go by the thousand, and leave nothing behind") {
   std::vector<std::atomic<void*>> left(64);
   const auto live = [&](unsigned me) {
