@@ -1,5 +1,6 @@
 // The standard C names. Linking this replaces the C library's allocator.
 #include "instance.hpp"
+#include "realloc_to_zero.hpp"
 #include "rsb/rsb.h"
 
 #pragma GCC visibility push(default)
@@ -21,11 +22,19 @@ void* calloc(size_t count, size_t size) noexcept {
 }
 
 void* realloc(void* block, size_t size) noexcept {
+  if (rsb::frees(block, size)) {
+    rsb::deallocate(block);
+    return nullptr;
+  }
   return rsb_realloc(block, size);
 }
 
 void* reallocarray(void* block, size_t count, size_t size) noexcept {
-  return rsb_reallocarray(block, count, size);
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes)) {
+    return rsb_reallocarray(nullptr, count, size);  // fails, whatever block it is
+  }
+  return realloc(block, bytes);
 }
 
 void* aligned_alloc(size_t alignment, size_t size) noexcept {

@@ -11,6 +11,7 @@
 #include <reent.h>
 #include <stdlib.h>
 
+#include "realloc_to_zero.hpp"
 #include "rsb/rsb.h"
 #include "statistics.hpp"
 
@@ -42,6 +43,10 @@ void* _calloc_r(struct _reent* reent, size_t count, size_t size) noexcept {
 }
 
 void* _realloc_r(struct _reent* reent, void* block, size_t size) noexcept {
+  if (rsb::frees(block, size)) {
+    rsb_free(block);
+    return nullptr;
+  }
   return or_error(reent, rsb_realloc(block, size));
 }
 

@@ -1,3 +1,9 @@
 target_sources(rsb_malloc_objects PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/process.cpp ${CMAKE_CURRENT_LIST_DIR}/standard_error.cpp)
 set(RSB_SHARED_SOURCES ${CMAKE_CURRENT_LIST_DIR}/report.cpp)
+
+include(CheckCXXSymbolExists)
+check_cxx_symbol_exists(__GLIBC__ features.h RSB_HAVE_GLIBC)
+if(RSB_HAVE_GLIBC)
+  set(RSB_REALLOC_TO_ZERO frees)
+endif()

@@ -3,6 +3,7 @@
 // caller (_fullpath, _getcwd, _tempnam, _dupenv_s, with a null buffer) must not be given to free().
 // Those functions whose results programs do free are here: all that have a dup in their name.
 #include "instance.hpp"
+#include "realloc_to_zero.hpp"
 #include "rsb/rsb.h"
 
 namespace {
@@ -16,14 +17,13 @@ Char* duplicate(const Char* text) noexcept {
   return copy == nullptr ? nullptr : static_cast<Char*>(__builtin_memcpy(copy, text, bytes));
 }
 
-// Zeroes what a block has become longer by. The runtime's functions do so from the size last asked
-// for; here it is from the end of the block as _msize() told it.
-void* zero_behind(void* block, size_t bytes_before) noexcept {
+// Zeroes a block from its first `bytes` to the end that _msize() tells. The runtime's functions
+// zero what a block becomes longer by, from the size last asked for; here, where only the slot's is
+// known, what is behind the size last asked for is zero before and after.
+void* zero_behind(void* block, size_t bytes) noexcept {
   if (block == nullptr) return nullptr;
-  const size_t bytes = rsb_malloc_usable_size(block);
-  if (bytes > bytes_before) {
-    __builtin_memset(static_cast<char*>(block) + bytes_before, 0, bytes - bytes_before);
-  }
+  const size_t end = rsb_malloc_usable_size(block);
+  if (end > bytes) __builtin_memset(static_cast<char*>(block) + bytes, 0, end - bytes);
   return block;
 }
 
@@ -44,6 +44,11 @@ bool is_servable(size_t alignment, size_t offset) noexcept {
 
 extern "C" {
 
+void* malloc(size_t) noexcept;
+void* calloc(size_t, size_t) noexcept;
+void* realloc(void*, size_t) noexcept;
+void free(void*) noexcept;
+
 // What a linker is told to look for, so that all of this file is linked (see CMakeLists.txt).
 extern const char rsb_replaces_msvcrt = 1;
 
@@ -58,7 +63,8 @@ void* _expand(void* block, size_t size) noexcept {
 
 void* _recalloc(void* block, size_t count, size_t size) noexcept {
   const size_t before = rsb_malloc_usable_size(block);
-  return zero_behind(rsb_reallocarray(block, count, size), before);
+  const size_t bytes = product(count, size);
+  return zero_behind(realloc(block, bytes), rsb::smaller(before, bytes));
 }
 
 void* _aligned_malloc(size_t size, size_t alignment) noexcept {
@@ -67,12 +73,17 @@ void* _aligned_malloc(size_t size, size_t alignment) noexcept {
 
 void* _aligned_realloc(void* block, size_t size, size_t alignment) noexcept {
   if (!is_servable(alignment, 0)) return nullptr;
+  if (rsb::frees(block, size)) {
+    rsb_free(block);
+    return nullptr;
+  }
   return rsb_reallocate(block, size, rsb::larger(alignment, sizeof(void*)));
 }
 
 void* _aligned_recalloc(void* block, size_t count, size_t size, size_t alignment) noexcept {
   const size_t before = rsb_malloc_usable_size(block);
-  return zero_behind(_aligned_realloc(block, product(count, size), alignment), before);
+  const size_t bytes = product(count, size);
+  return zero_behind(_aligned_realloc(block, bytes, alignment), rsb::smaller(before, bytes));
 }
 
 void* _aligned_offset_malloc(size_t size, size_t alignment, size_t offset) noexcept {
@@ -125,12 +136,6 @@ unsigned char* _mbsdup(const unsigned char* text) noexcept {
 #define IMPORTED(name) \
   extern "C" [[gnu::used]] decltype(&name) const rsb_import_of_##name asm("__imp_" #name) = &name
 
-extern "C" {
-void* malloc(size_t) noexcept;
-void* calloc(size_t, size_t) noexcept;
-void* realloc(void*, size_t) noexcept;
-void free(void*) noexcept;
-}
 IMPORTED(malloc);
 IMPORTED(calloc);
 IMPORTED(realloc);

@@ -3,7 +3,7 @@ set(default_platform static-pool)
 set(default_config_header ${CMAKE_CURRENT_LIST_DIR}/config.hpp)
 
 # The memory map: code in the 4 MiB from 0, data in the 16 MiB of PSRAM.
-if(RSB_LIBC STREQUAL "newlib")
+if(RSB_LIBC MATCHES "^newlib")
   enable_language(ASM)
   add_library(rsb_port_start OBJECT ${CMAKE_CURRENT_LIST_DIR}/newlib_start.S)
   target_link_libraries(rsb_port INTERFACE $<TARGET_OBJECTS:rsb_port_start>)

@@ -99,6 +99,36 @@ TEST_CASE("_msize, _expand and _recalloc") {
   free(block);
 }
 
+TEST_CASE("_recalloc zeroes all that was not asked for before, also in a block that was longer") {
+  for (const size_t size : {size_t{1}, size_t{100}, size_t{5'000}, size_t{40'000}}) {
+    for (const size_t shorter : {size / 2, size - 1, size}) {
+      CAPTURE(size);
+      CAPTURE(shorter);
+      char* block = static_cast<char*>(calloc(size, 1));
+      memset(block, 1, size);
+      block = static_cast<char*>(_recalloc(block, 1, shorter == 0 ? 1 : shorter));
+      block = static_cast<char*>(_recalloc(block, 1, size + 100));
+      bool zero = true;
+      for (size_t i = shorter == 0 ? 1 : shorter; i < size + 100; i++) zero = zero && block[i] == 0;
+      CHECK(zero);
+      free(block);
+    }
+  }
+}
+
+TEST_CASE("realloc and its like free a block that shall have no bytes") {
+  const size_t before = live_blocks();
+  volatile size_t nothing = 0;
+  void* none = realloc(malloc(100), nothing);
+  CHECK(none == nullptr);
+  CHECK(_recalloc(malloc(100), nothing, 5) == nullptr);
+  CHECK(_aligned_realloc(_aligned_malloc(100, 64), nothing, 64) == nullptr);
+  CHECK(_aligned_recalloc(_aligned_malloc(100, 64), 5, nothing, 64) == nullptr);
+  CHECK(_aligned_offset_realloc(_aligned_malloc(100, 64), nothing, 64, 0) == nullptr);
+  CHECK(_aligned_offset_recalloc(_aligned_malloc(100, 64), 5, nothing, 64, 0) == nullptr);
+  CHECK(live_blocks() == before);
+}
+
 TEST_CASE("the aligned family, whose blocks free() takes too") {
   for (size_t alignment = 1; alignment <= 1 << 20; alignment *= 4) {
     CAPTURE(alignment);
