@@ -29,8 +29,12 @@ struct [[gnu::may_alias]] SmallLinks {
 class [[gnu::may_alias]] SmallBlock {
  public:
   // What malloc and new have to align to, since compilers rely on it: 16 bytes; 8 on 32-bit Arm.
+  // The largest of what this compiler relies on for new, C libraries give, and objects of any type
+  // need: compilers for the same machine differ (i686, s390x), and one may compile what another's
+  // new serves. Not more than 16, lest it depend on options (-mavx).
   static constexpr size_t granule =
-      larger(2 * sizeof(void*), size_t{__STDCPP_DEFAULT_NEW_ALIGNMENT__});
+      larger(larger(2 * sizeof(void*), size_t{__STDCPP_DEFAULT_NEW_ALIGNMENT__}),
+             smaller(size_t{__BIGGEST_ALIGNMENT__}, 16));
   static constexpr size_t word_bytes = sizeof(uint32_t);
   // Room for a word, links, and the size again.
   static constexpr size_t least = align_up(word_bytes + sizeof(SmallLinks) + 4, granule);
