@@ -16,6 +16,7 @@ using rsb::error_invalid;
 using rsb::error_no_memory;
 using rsb::is_power_of_two;
 using rsb::larger;
+using rsb::valloc_alignment;
 
 // Saturates to a size that no heap can serve.
 size_t product(size_t count, size_t size) noexcept {
@@ -56,13 +57,6 @@ void deallocate_nowait(void* block) noexcept {
   } else {
     __builtin_trap();
   }
-}
-
-// What valloc() aligns to.
-template <class Heap = decltype(instance)>
-constexpr size_t valloc_alignment() noexcept {
-  if constexpr (rsb::is_small) return 256;
-  if constexpr (!rsb::is_small) return Heap::page;
 }
 
 // The page-only allocator of a heap that has none.

@@ -24,11 +24,18 @@ using BuiltHeap = HeapFor<Instance>::Type;
 
 extern constinit BuiltHeap instance;
 
+inline constexpr bool is_small = SameAs<decltype(Instance::options), const SmallOptions>;
+
+// What valloc() aligns to.
+template <class Heap = BuiltHeap>
+constexpr size_t valloc_alignment() noexcept {
+  if constexpr (is_small) return 256;
+  if constexpr (!is_small) return Heap::page;
+}
+
 // What all names begin with that allocate or release. The general heap's fast paths are short, so
 // each name has them inline. A small heap's are not, and its programs are to be small: there is one
 // of each.
-inline constexpr bool is_small = SameAs<decltype(Instance::options), const SmallOptions>;
-
 [[gnu::always_inline]] inline void* allocate(size_t size) noexcept {
   if constexpr (is_small) return rsb_malloc(size);
   return instance.allocate(size);

@@ -1,4 +1,8 @@
 // The standard C names. Linking this replaces the C library's allocator.
+//
+// Tools that look on (Valgrind, heaptrack, wrappers of a program's own) put others in the place of
+// malloc, realloc, memalign and free, by name, but not of the names that they do not know. So those
+// call these, and by name: a block may be another's than the heap's.
 #include "instance.hpp"
 #include "realloc_to_zero.hpp"
 #include "rsb/rsb.h"
@@ -13,7 +17,7 @@ void* malloc(size_t size) noexcept {
   return rsb::allocate(size);
 }
 
-void free(void* block) noexcept {
+[[gnu::noinline]] void free(void* block) noexcept {
   rsb::deallocate(block);
 }
 
@@ -21,7 +25,7 @@ void* calloc(size_t count, size_t size) noexcept {
   return rsb_calloc(count, size);
 }
 
-void* realloc(void* block, size_t size) noexcept {
+[[gnu::noinline]] void* realloc(void* block, size_t size) noexcept {
   if (rsb::frees(block, size)) {
     rsb::deallocate(block);
     return nullptr;
@@ -41,7 +45,7 @@ void* aligned_alloc(size_t alignment, size_t size) noexcept {
   return rsb_aligned_alloc(alignment, size);
 }
 
-void* memalign(size_t alignment, size_t size) noexcept {
+[[gnu::noinline]] void* memalign(size_t alignment, size_t size) noexcept {
   return rsb_memalign(alignment, size);
 }
 
@@ -54,7 +58,9 @@ void* valloc(size_t size) noexcept {
 }
 
 void* pvalloc(size_t size) noexcept {
-  return rsb_pvalloc(size);
+  constexpr size_t page = rsb::valloc_alignment();
+  if (size > rsb::max_object_bytes) return rsb_pvalloc(size);  // fails
+  return memalign(page, rsb::align_up(rsb::larger(size, 1), page));
 }
 
 size_t malloc_usable_size(void* block) noexcept {
@@ -62,11 +68,13 @@ size_t malloc_usable_size(void* block) noexcept {
 }
 
 void free_sized(void* block, size_t size) noexcept {
-  rsb_free_sized(block, size);
+  rsb::instance.expect_size(block, size);
+  free(block);
 }
 
 void free_aligned_sized(void* block, size_t alignment, size_t size) noexcept {
-  rsb_free_aligned_sized(block, alignment, size);
+  rsb::instance.expect_size(block, size, rsb::larger(alignment, sizeof(void*)));
+  free(block);
 }
 
 }  // extern "C"

@@ -111,6 +111,8 @@ class CachedHeap : Heap<Config> {
     deallocate_sized(block, size, Classes::of(size, alignment));
   }
 
+  using Base::expect_size;
+
   // Nothing of these passes through a cache.
   using Base::allocate_nowait;
   using Base::deallocate_nowait;
@@ -277,11 +279,7 @@ class CachedHeap : Heap<Config> {
   }
 
   void deallocate_sized(void* block, size_t size, SizeClass c) noexcept {
-    if constexpr (checked) {
-      const Span* const span = this->pages_.map().find(block);
-      if (span != nullptr && !Base::has_size(span, size, c)) [[unlikely]]
-        Base::refuse_size(block, size);
-    }
+    Base::expect_class(block, size, c);
     deallocate(block);
   }
 

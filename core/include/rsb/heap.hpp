@@ -101,6 +101,15 @@ class Heap {
     deallocate_sized(block, size, Classes::of(size, alignment));
   }
 
+  // As the sized deallocate() does before it releases: faults if a block of this heap is not of
+  // this size's class. What is not in this heap may be another's.
+  void expect_size(const void* block, size_t size) noexcept {
+    expect_class(block, size, size <= Classes::largest ? Classes::of(size) : Classes::none);
+  }
+  void expect_size(const void* block, size_t size, size_t alignment) noexcept {
+    expect_class(block, size, Classes::of(size, alignment));
+  }
+
   // ---- Without waiting: for interrupt and signal handlers ----
 
   // As allocate(size, alignment), but never waits, never gives up the lock, calls neither page
@@ -676,14 +685,18 @@ class Heap {
     return false;
   }
 
-  // The class of a live block does not change, so it is looked at without the lock.
   void deallocate_sized(void* block, size_t size, SizeClass c) noexcept {
+    expect_class(block, size, c);
+    deallocate_block(block);
+  }
+
+  // The class of a live block does not change, so it is looked at without the lock.
+  [[gnu::always_inline]] void expect_class(const void* block, size_t size, SizeClass c) noexcept {
     if constexpr (checked) {
       const Span* const span = pages_.map().find(block);
       if (span != nullptr && !has_size(span, size, c)) [[unlikely]]
         refuse_size(block, size);
     }
-    deallocate_block(block);
   }
 
   bool has_size(const Span* span, size_t size, SizeClass c) const noexcept {
@@ -691,7 +704,7 @@ class Heap {
   }
 
   // A pointer that is wrong in itself is named so; else it is the size.
-  [[gnu::cold, gnu::noinline]] void refuse_size(void* block, size_t size) noexcept {
+  [[gnu::cold, gnu::noinline]] void refuse_size(const void* block, size_t size) noexcept {
     if (block == nullptr) return;
     if (size <= usable_size(block) && __atomic_load_n(&shrunk_in_place_, __ATOMIC_RELAXED)) return;
     raise(Fault::size_mismatch, block);

@@ -203,6 +203,17 @@ class SmallHeap {
     deallocate(block, alignment <= granule ? larger(size, alignment) : size);
   }
 
+  // As the sized deallocate() does before it releases: faults if a block of this heap is not of
+  // this size. What is not in this heap may be another's.
+  void expect_size(const void* block, size_t size) noexcept {
+    if constexpr (checked) {
+      if (may_own(block)) refuse_other_size(const_cast<void*>(block), size);
+    }
+  }
+  void expect_size(const void* block, size_t size, size_t alignment) noexcept {
+    expect_size(block, alignment <= granule ? larger(size, alignment) : size);
+  }
+
   // ---- Without waiting: for interrupt and signal handlers ----
 
   // As allocate(size), but never waits and never gives up the lock; takes at most the steps of two
@@ -270,6 +281,12 @@ class SmallHeap {
     __builtin_memcpy(copy, block, smaller(old_bytes, size));
     deallocate(block);
     return copy;
+  }
+
+  // Whether the address lies among the blocks of one of the regions.
+  bool may_own(const void* p) noexcept {
+    Guard guard(lock_);
+    return bytes_from(first_, p) < first_bytes_ || lies_in_later(p);
   }
 
   // Bytes of a live block that may be used; 0 for null.
@@ -852,7 +869,7 @@ class SmallHeap {
     if (!lies_in_later(p)) fail(Fault::foreign_pointer, p);
   }
 
-  bool lies_in_later(void* p) const noexcept {
+  bool lies_in_later(const void* p) const noexcept {
     for (const Region* region = later_; region != nullptr; region = region->next) {
       if (bytes_from(region->payload, p) < region->bytes) return true;
     }
