@@ -12,10 +12,11 @@ Info info() noexcept {
   rsb_stats stats;
   rsb_get_stats(&stats);
   Info result{};
-  result.arena = stats.acquired_bytes;
-  result.uordblks = stats.live_bytes;
-  result.fordblks = stats.acquired_bytes - stats.live_bytes;
-  result.keepcost = stats.free_bytes;
+  using Number = decltype(result.arena);
+  result.arena = static_cast<Number>(stats.acquired_bytes);
+  result.uordblks = static_cast<Number>(stats.live_bytes);
+  result.fordblks = static_cast<Number>(stats.acquired_bytes - stats.live_bytes);
+  result.keepcost = static_cast<Number>(stats.free_bytes);
   return result;
 }
 

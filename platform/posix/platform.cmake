@@ -6,4 +6,7 @@ include(CheckCXXSymbolExists)
 check_cxx_symbol_exists(__GLIBC__ features.h RSB_HAVE_GLIBC)
 if(RSB_HAVE_GLIBC)
   set(RSB_REALLOC_TO_ZERO frees)
+  # One object file, so that whoever needs any of its names gets all of them: glibc's archive has nothing to add.
+  target_sources(rsb_libc_objects PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/platform/libc/glibc.cpp)
+  set_target_properties(rsb_libc_objects PROPERTIES UNITY_BUILD ON)
 endif()

@@ -23,9 +23,10 @@ MICROSOFT_C = {
     "_aligned_offset_malloc", "_aligned_offset_realloc", "_aligned_offset_recalloc",
     "_aligned_msize", "_aligned_free", "strdup", "_strdup", "wcsdup", "_wcsdup", "_mbsdup",
 }
-# Those that C libraries for bare metal have besides, and that rsb::libc replaces there.
-BARE_METAL_C = {
+# Those that some C libraries have besides, and that rsb::libc replaces there.
+LIBRARY_C = {
     "none": set(),
+    "glibc": {"mallinfo", "mallinfo2", "malloc_info", "malloc_stats", "malloc_trim", "mallopt"},
     "picolibc": {"cfree", "mallinfo", "malloc_stats", "malloc_trim", "mallopt", "mstats"},
     "newlib": {
         "_malloc_r", "_free_r", "_calloc_r", "_realloc_r", "_memalign_r", "_valloc_r", "_pvalloc_r",
@@ -86,7 +87,7 @@ def freestanding(arguments):
     symbols = Symbols(arguments.nm, archives)
     return (needs(symbols, arguments.may_need) + not_static(symbols)
             + sections(arguments.nm, archives)
-            + unexpected_names(symbols, STANDARD_C | BARE_METAL_C[arguments.libc]))
+            + unexpected_names(symbols, STANDARD_C | LIBRARY_C[arguments.libc]))
 
 
 def needs(symbols, may_need):
@@ -117,7 +118,22 @@ def sections(nm, archives):
 def names(arguments):
     """Problems with the names that the archives of a build tree define."""
     archives = [arguments.files[0] / name for name in ARCHIVES]
-    return unexpected_names(Symbols(arguments.nm, archives))
+    return unexpected_names(Symbols(arguments.nm, archives), STANDARD_C | LIBRARY_C[arguments.libc])
+
+
+def glibc(arguments):
+    """Problems with what glibc's allocator has and ours has not: the source says of each why."""
+    libc, archive, source = arguments.files
+    listing = run(arguments.nm, "--extern-only", "--defined-only", libc)
+    member = re.search(r"^malloc\.o:\n((?:.+\n)+)", listing, flags=re.MULTILINE)
+    theirs = set(re.findall(r" [A-Z] (\w+)$", member[1], flags=re.MULTILINE)) if member else set()
+    ours = Symbols(arguments.nm, [archive]).defined[archive.name]
+    comment = re.match(r"(?://.*\n)+", source.read_text())[0]
+    said = {name for name in re.findall(r"\b__\w+", comment)}
+    problems = [f"{name}: neither ours nor with a reason" for name in sorted(theirs - ours - said)]
+    problems += [f"{name}: is none of glibc's" for name in sorted(said - theirs)]
+    problems += [f"{name}: is ours" for name in sorted(said & ours)]
+    return problems if "malloc" in theirs else ["there is no malloc.o"]
 
 
 def windows_names(arguments):
@@ -153,7 +169,7 @@ def shared(arguments):
     text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.DOTALL)
     declared = set(re.findall(r"\b(rsb_\w+)\s*\([^;]*\)[^;()]*;", text)) - USER_DEFINES
     declared = {name for name in declared if not re.search(rf"typedef[^;]*\b{name}\b", text)}
-    expected = declared | STANDARD_C | {"rsb_replaces_libc"}
+    expected = declared | STANDARD_C | LIBRARY_C[arguments.libc] | {"rsb_replaces_libc"}
     exported = Symbols(arguments.nm, [library], "--dynamic").defined[library.name]
     return ([f"exports {name}" for name in sorted(exported - expected)]
             + [f"does not export {name}" for name in sorted(expected - exported)])
@@ -210,12 +226,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--nm", default="nm")
     parser.add_argument("--objdump", default="objdump")
-    parser.add_argument("--libc", default="none", choices=BARE_METAL_C)
-    parser.add_argument("audit", choices=["freestanding", "names", "windows_names", "shared",
-                                          "imports", "headers"])
+    parser.add_argument("--libc", default="none", choices=[*LIBRARY_C, "newlib-nano"])
+    parser.add_argument("audit", choices=["freestanding", "names", "windows_names", "glibc",
+                                          "shared", "imports", "headers"])
     parser.add_argument("files", nargs="+", type=pathlib.Path)
     parser.add_argument("--may-need", nargs="*", default=[])
     arguments = parser.parse_args()
+    arguments.libc = arguments.libc.removesuffix("-nano")
     problems = globals()[arguments.audit](arguments)
     sys.exit("\n".join(problems) or 0)
 

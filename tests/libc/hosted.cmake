@@ -12,7 +12,7 @@ function(add_hosted_program name file)
   target_link_libraries(libc.${name} PRIVATE ${ARGN})
 endfunction()
 
-foreach(name realloc_to_zero)
+foreach(name realloc_to_zero glibc)
   add_hosted_program(${name} ${name}.c)
   add_test(NAME libc.${name} COMMAND libc.${name})
   add_test(NAME libc.${name}.preloaded COMMAND libc.${name} ours)

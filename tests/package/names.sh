@@ -1,12 +1,13 @@
 #!/bin/sh
 # names.sh archive FILE: defines nothing but names that start with rsb.
-# names.sh shared FILE: exports the standard C names, and else only names that start with rsb_.
+# names.sh shared FILE: exports the standard C names and glibc's, and else only names that start with rsb_.
 set -eu
 LC_ALL=C
 export LC_ALL
 
-standard='aligned_alloc calloc free free_aligned_sized free_sized malloc malloc_usable_size memalign
-posix_memalign pvalloc realloc reallocarray valloc'
+standard='aligned_alloc calloc free free_aligned_sized free_sized mallinfo mallinfo2 malloc malloc_info
+malloc_stats malloc_trim malloc_usable_size mallopt memalign posix_memalign pvalloc realloc
+reallocarray valloc'
 
 case $1 in
   archive)
