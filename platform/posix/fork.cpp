@@ -43,6 +43,14 @@
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
 #include <gnu/libc-version.h>
 #include <sys/single_threaded.h>
+#define RSB_GLIBC 1
+#endif
+
+// Clang's thread sanitizer registers handlers before it is ready for what it has instrumented.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#undef RSB_GLIBC
+#endif
 #endif
 
 using rsb::KnowsFork;
@@ -129,7 +137,7 @@ using Handler = void (*)();
 
 // ---- What is locked before the heap ----
 
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+#if defined(RSB_GLIBC)
 
 extern "C" {
 [[gnu::weak]] void _IO_list_lock();
@@ -216,7 +224,7 @@ void go_on_in_child() noexcept {
 
 // ---- Their registration ----
 
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+#if defined(RSB_GLIBC)
 
 extern "C" {
 
