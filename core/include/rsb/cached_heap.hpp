@@ -635,7 +635,7 @@ class CachedHeap : Heap<Config> {
   bool acquire_caches() noexcept {
     const unsigned count = seats_.caches();
     const size_t bytes = align_up(count * sizeof(TheCache), page);
-    void* const memory = this->pages_.source_.acquire(bytes, page);
+    void* const memory = acquire_sparse(this->pages_.source_, bytes, page);
     if (memory == nullptr) return false;
     if (!is_aligned(memory, page)) raise(Fault::bad_pages, memory);
     if constexpr (!ZeroingSource<Pages>) __builtin_memset(memory, 0, bytes);

@@ -437,7 +437,7 @@ class PageAllocator : ValidOptions<Config::options> {
 
   [[gnu::cold]] bool add_node(void* base, size_t bytes, size_t node_bytes) noexcept {
     const size_t size = align_up(node_bytes, page);
-    void* const node = source_.acquire(size, page);
+    void* const node = acquire_sparse(source_, size, page);
     if (node == nullptr) return false;
     if (!is_aligned(node, page)) raise(Fault::bad_pages, node);
     if constexpr (!ZeroingSource<Pages>) __builtin_memset(node, 0, size);

@@ -27,6 +27,21 @@ concept ZeroingSource = PageSource<S> && requires {
   requires S::zeroed;
 };
 
+// Optional: acquire_sparse(bytes, alignment) is acquire for memory of which most will never be
+// touched (the page map's nodes, caches): a source that could hand out more than was touched, as
+// huge pages do, does not there.
+template <class S>
+concept SparseSource = PageSource<S> && requires(S source, size_t bytes, size_t alignment) {
+  { source.acquire_sparse(bytes, alignment) }
+  noexcept->SameAs<void*>;
+};
+
+template <PageSource S>
+void* acquire_sparse(S& source, size_t bytes, size_t alignment) noexcept {
+  if constexpr (SparseSource<S>) return source.acquire_sparse(bytes, alignment);
+  return source.acquire(bytes, alignment);
+}
+
 // Optional: S::trusted is true when acquired memory cannot overlap what is acquired already (it
 // comes from an operating system); others are checked, in time linear in the number of
 // acquisitions.
@@ -83,6 +98,11 @@ class BootThen : public Source {
   void* acquire(size_t bytes, size_t alignment) noexcept {
     if (__atomic_load_n(&is_up_, __ATOMIC_ACQUIRE) == 0) return nullptr;
     return Source::acquire(bytes, alignment);
+  }
+
+  void* acquire_sparse(size_t bytes, size_t alignment) noexcept requires SparseSource<Source> {
+    if (__atomic_load_n(&is_up_, __ATOMIC_ACQUIRE) == 0) return nullptr;
+    return Source::acquire_sparse(bytes, alignment);
   }
 
  private:

@@ -22,16 +22,27 @@ class Pages {
 
   [[gnu::noinline]] void* acquire(size_t bytes, size_t alignment) noexcept {
     char* const base = map_aligned(bytes, alignment);
-    // The larger the page, the larger the huge page: 32 MiB on kernels with pages of 16 KiB. Where
-    // they are given unasked, the first byte written would cost all of one.
-    constexpr uintptr_t no_huge_page = 15;
-    if (base != nullptr && !accepts_page(4 * KiB)) {
-      system_call(sys_madvise, address_of(base), bytes, no_huge_page);
+    if (base == nullptr) return nullptr;
+    const intptr_t before =
+        __atomic_fetch_add(&acquired_, static_cast<intptr_t>(bytes), __ATOMIC_RELAXED);
+    // The larger the page, the larger the huge page: 32 MiB on kernels with pages of 16 KiB.
+    if ((alignment >= huge_page && before < small_until) || !accepts_page(4 * KiB)) {
+      refuse_huge_pages(base, bytes);
     }
     return base;
   }
 
-  [[gnu::noinline]] bool release(void* base, size_t bytes) noexcept { return unmap(base, bytes); }
+  [[gnu::noinline]] void* acquire_sparse(size_t bytes, size_t alignment) noexcept {
+    char* const base = map_aligned(bytes, alignment);
+    if (base != nullptr) refuse_huge_pages(base, bytes);
+    return base;
+  }
+
+  [[gnu::noinline]] bool release(void* base, size_t bytes) noexcept {
+    if (!unmap(base, bytes)) return false;
+    __atomic_fetch_sub(&acquired_, static_cast<intptr_t>(bytes), __ATOMIC_RELAXED);
+    return true;
+  }
 
   [[gnu::noinline]] bool discard(void* base, size_t bytes) noexcept {
     constexpr uintptr_t dont_need = 4;
@@ -56,6 +67,18 @@ class Pages {
   }
 
  private:
+  static constexpr size_t huge_page = 2 * MiB;
+
+  // Where the system gives huge pages unasked the first byte written to a piece (memory for many
+  // blocks, aligned to huge pages) costs all of one: more than a small program's whole heap. With
+  // so much acquired it is small no more.
+  static constexpr intptr_t small_until = 32 * MiB;
+
+  static void refuse_huge_pages(char* base, size_t bytes) noexcept {
+    constexpr uintptr_t no_huge_page = 15;
+    system_call(sys_madvise, address_of(base), bytes, no_huge_page);
+  }
+
   static char* map_aligned(size_t bytes, size_t alignment) noexcept {
     char* const direct = map(bytes);
     if (direct == nullptr || is_aligned(direct, alignment)) return direct;
@@ -83,6 +106,10 @@ class Pages {
   static bool unmap(void* base, size_t bytes) noexcept {
     return !is_error(system_call(sys_munmap, address_of(base), bytes));
   }
+
+  // Bytes, without what is sparse: that says nothing about the program's size. Sparse memory that
+  // is released, which happens only if two threads want it at once, counts as less than none.
+  intptr_t acquired_ = 0;
 };
 
 // Gives the processor to whoever holds the lock; after some rounds sleeps, since yielding does

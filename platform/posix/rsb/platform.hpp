@@ -46,10 +46,17 @@ class Pages {
     return base;
   }
 
+  [[gnu::noinline]] void* acquire_sparse(size_t bytes, size_t alignment) noexcept {
+    const KeepErrno keep_errno;
+    char* const base = map_aligned(bytes, alignment);
+    if (base != nullptr) refuse_huge_pages(base, bytes);
+    return base;
+  }
+
   [[gnu::noinline]] bool release(void* base, size_t bytes) noexcept {
     const KeepErrno keep_errno;
     if (munmap(base, bytes) != 0) return false;
-    __atomic_fetch_sub(&acquired_, bytes, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&acquired_, static_cast<intptr_t>(bytes), __ATOMIC_RELAXED);
     return true;
   }
 
@@ -76,24 +83,40 @@ class Pages {
  private:
   static constexpr size_t huge_page = 2 * MiB;
 
-  // With so much acquired, memory for many small blocks comes in huge pages where the system has
-  // them. Below, most of a huge page might stay unused; above, what is lost at the end of the last
-  // one matters less than misses of the TLB.
-  static constexpr size_t huge_from = 128 * MiB;
+  // Where the system gives huge pages unasked, as Debian's does, the first byte written to a piece
+  // (memory for many blocks, aligned to huge pages) costs all of one: more than a small program's
+  // whole heap. With so much acquired it is small no more, and the system may do as it likes; nor
+  // is it told what to do for a large block, which is a matter between it and the program.
+  static constexpr intptr_t small_until = 32 * MiB;
 
-  void count([[maybe_unused]] char* base, size_t bytes,
-             [[maybe_unused]] size_t alignment) noexcept {
-    [[maybe_unused]] const size_t before = __atomic_fetch_add(&acquired_, bytes, __ATOMIC_RELAXED);
-#if defined(MADV_HUGEPAGE)
+  // With so much, pieces come in huge pages where the system has them. Below, most of a huge page
+  // might stay unused; above, what is lost at the end of the last one matters less than misses of
+  // the TLB.
+  static constexpr intptr_t huge_from = 128 * MiB;
+
+  void count(char* base, size_t bytes, size_t alignment) noexcept {
+    const intptr_t before =
+        __atomic_fetch_add(&acquired_, static_cast<intptr_t>(bytes), __ATOMIC_RELAXED);
+    const bool is_piece = alignment >= huge_page;
     if (before >= huge_from) {
-      if (alignment >= huge_page) madvise(base, bytes, MADV_HUGEPAGE);
-    } else if (!accepts_page(4 * KiB)) {
+      if (is_piece) ask_for_huge_pages(base, bytes);
+    } else if ((is_piece && before < small_until) || !accepts_page(4 * KiB)) {
       // The larger the page, the larger the huge page: 32 MiB on kernels with pages of 16 KiB.
-      // Where they are given unasked, the first byte written would cost all of one.
-      madvise(base, bytes, MADV_NOHUGEPAGE);
+      refuse_huge_pages(base, bytes);
     }
-#endif
   }
+
+#if defined(MADV_HUGEPAGE)
+  static void ask_for_huge_pages(char* base, size_t bytes) noexcept {
+    madvise(base, bytes, MADV_HUGEPAGE);
+  }
+  static void refuse_huge_pages(char* base, size_t bytes) noexcept {
+    madvise(base, bytes, MADV_NOHUGEPAGE);
+  }
+#else
+  static void ask_for_huge_pages(char*, size_t) noexcept {}
+  static void refuse_huge_pages(char*, size_t) noexcept {}
+#endif
 
   static char* map_aligned(size_t bytes, size_t alignment) noexcept {
     char* const direct = map(bytes);
@@ -117,7 +140,9 @@ class Pages {
     return p == MAP_FAILED ? nullptr : static_cast<char*>(p);
   }
 
-  size_t acquired_ = 0;  // bytes
+  // Bytes, without what is sparse: that says nothing about the program's size. Sparse memory that
+  // is released, which happens only if two threads want it at once, counts as less than none.
+  intptr_t acquired_ = 0;
 };
 
 // Gives the processor to whoever holds the lock; after some rounds sleeps, since yielding does
