@@ -19,8 +19,9 @@ class Session:
     has a time limit, and whatever it started is killed when it is over or the limit is reached.
     """
 
-    def __init__(self, folder, extra_environment, preload):
+    def __init__(self, folder, extra_environment, preload, rounds):
         self.folder = pathlib.Path(folder)
+        self.rounds = rounds
         self.observed = {}
         self.servers = []
         temporary = self.folder / "tmp"
