@@ -24,7 +24,8 @@ class Pages {
   [[gnu::noinline]] void* acquire(size_t bytes, size_t alignment) noexcept {
     char* const base = map_aligned(bytes, alignment);
     if (base == nullptr) return nullptr;
-    const intptr_t before = __atomic_fetch_add(&acquired_, bytes, __ATOMIC_RELAXED);
+    const intptr_t before =
+        __atomic_fetch_add(&acquired_, static_cast<intptr_t>(bytes), __ATOMIC_RELAXED);
     // The larger the page, the larger the huge page: 32 MiB on kernels with pages of 16 KiB.
     if ((alignment >= huge_page && before < small_until) || !accepts_page(4 * KiB)) {
       refuse_huge_pages(base, bytes);
@@ -34,13 +35,17 @@ class Pages {
 
   [[gnu::noinline]] void* acquire_sparse(size_t bytes, size_t alignment) noexcept {
     char* const base = map_aligned(bytes, alignment);
-    if (base != nullptr) refuse_huge_pages(base, bytes);
+    if (base == nullptr) return nullptr;
+    refuse_huge_pages(base, bytes);
+    if (alignment >= huge_page) {
+      __atomic_fetch_add(&acquired_, static_cast<intptr_t>(bytes), __ATOMIC_RELAXED);
+    }
     return base;
   }
 
   [[gnu::noinline]] bool release(void* base, size_t bytes) noexcept {
     if (!unmap(base, bytes)) return false;
-    __atomic_fetch_sub(&acquired_, bytes, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&acquired_, static_cast<intptr_t>(bytes), __ATOMIC_RELAXED);
     return true;
   }
 

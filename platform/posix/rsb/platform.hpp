@@ -51,14 +51,18 @@ class Pages {
   [[gnu::noinline]] void* acquire_sparse(size_t bytes, size_t alignment) noexcept {
     const KeepErrno keep_errno;
     char* const base = map_aligned(bytes, alignment);
-    if (base != nullptr) refuse_huge_pages(base, bytes);
+    if (base == nullptr) return nullptr;
+    refuse_huge_pages(base, bytes);
+    if (alignment >= huge_page) {
+      __atomic_fetch_add(&acquired_, static_cast<intptr_t>(bytes), __ATOMIC_RELAXED);
+    }
     return base;
   }
 
   [[gnu::noinline]] bool release(void* base, size_t bytes) noexcept {
     const KeepErrno keep_errno;
     if (munmap(base, bytes) != 0) return false;
-    __atomic_fetch_sub(&acquired_, bytes, __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&acquired_, static_cast<intptr_t>(bytes), __ATOMIC_RELAXED);
     return true;
   }
 
@@ -129,7 +133,8 @@ class Pages {
   static constexpr intptr_t huge_from = 128 * MiB;
 
   void count(char* base, size_t bytes, size_t alignment) noexcept {
-    const intptr_t before = __atomic_fetch_add(&acquired_, bytes, __ATOMIC_RELAXED);
+    const intptr_t before =
+        __atomic_fetch_add(&acquired_, static_cast<intptr_t>(bytes), __ATOMIC_RELAXED);
     const bool is_piece = alignment >= huge_page;
     if (before >= huge_from) {
       if (is_piece) ask_for_huge_pages(base, bytes);
