@@ -35,6 +35,8 @@ LIBRARY_C = {
         "cfree", "mallinfo", "malloc_stats", "malloc_trim", "mallopt",
     },
 }
+# By which the built heap knows of other fork handlers (platform/posix/fork.cpp).
+AT_FORK = {"__register_atfork", "pthread_atfork"}
 # [new.delete] of C++20, mangled where size_t is unsigned long.
 STANDARD_NEW = {
     "_Znwm", "_Znam", "_ZnwmSt11align_val_t", "_ZnamSt11align_val_t",
@@ -118,7 +120,8 @@ def sections(nm, archives):
 def names(arguments):
     """Problems with the names that the archives of a build tree define."""
     archives = [arguments.files[0] / name for name in ARCHIVES]
-    return unexpected_names(Symbols(arguments.nm, archives), STANDARD_C | LIBRARY_C[arguments.libc])
+    at_fork = AT_FORK if arguments.libc == "glibc" else set()
+    return unexpected_names(Symbols(arguments.nm, archives), STANDARD_C | LIBRARY_C[arguments.libc], at_fork)
 
 
 def glibc(arguments):
@@ -152,9 +155,9 @@ def standard_new(symbols):
     return {re.sub("(?<=_Zn[wa])m|(?<=Pv)m", size, name) for name in STANDARD_NEW}
 
 
-def unexpected_names(symbols, standard_c=STANDARD_C):
+def unexpected_names(symbols, standard_c=STANDARD_C, at_fork=frozenset()):
     problems = []
-    for archive, standard in zip(ARCHIVES, (set(), standard_c, standard_new(symbols))):
+    for archive, standard in zip(ARCHIVES, (at_fork, standard_c, standard_new(symbols))):
         found = symbols.defined[archive]
         # Prefixed, or something of namespace rsb.
         ours = {name for name in found if re.match(r"rsb_|_ZZ?NK?3rsb", name)}
@@ -171,6 +174,8 @@ def shared(arguments):
     declared = set(re.findall(r"\b(rsb_\w+)\s*\([^;]*\)[^;()]*;", text)) - USER_DEFINES
     declared = {name for name in declared if not re.search(rf"typedef[^;]*\b{name}\b", text)}
     expected = declared | STANDARD_C | LIBRARY_C[arguments.libc] | {"rsb_replaces_libc"}
+    if arguments.libc == "glibc":
+        expected |= AT_FORK - {"pthread_atfork"}  # which is for static programs
     exported = Symbols(arguments.nm, [library], "--dynamic").defined[library.name]
     needed = re.findall(r"^\s*NEEDED\s+(\S+)$", run(arguments.objdump, "--private-headers", library), re.MULTILINE)
     return ([f"needs {name}" for name in needed if not name.startswith("libc.so")]
@@ -204,14 +209,15 @@ def headers(arguments):
     warnings = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
     freestanding = ["-std=c++20", "-ffreestanding", "-nostdinc++", "-fno-exceptions", "-fno-rtti"]
     problems = []
-    for header in sorted((include / "rsb").iterdir()):
+    for header in sorted(path for path in (include / "rsb").rglob("*") if path.is_file()):
+        name = header.relative_to(include)
         if header.name == "memory_resource.hpp":
             continue  # for hosted users
         modes = [["-x", "c++", *freestanding]]
         if header.suffix == ".h":
             modes.append(["-x", "c", "-std=c11", "-pedantic"])
         for mode in modes:
-            source = f'#include "rsb/{header.name}"\n#include "rsb/{header.name}"\n'
+            source = f'#include "{name}"\n#include "{name}"\n'
             result = subprocess.run(
                 [compiler, *mode, *warnings, f"-I{include}", "-fsyntax-only", "-H", "-"],
                 input=source, text=True, capture_output=True, check=False)

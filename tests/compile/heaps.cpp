@@ -12,7 +12,7 @@ struct FullPages {
   void* acquire(size_t, size_t) noexcept { return nullptr; }
   bool release(void*, size_t) noexcept { return true; }
   bool discard(void*, size_t) noexcept { return true; }
-  bool move(void*, size_t, void*) noexcept { return true; }
+  rsb::Move move(void*, size_t, void*) noexcept { return rsb::Move::done; }
   bool accepts_page(size_t) noexcept { return true; }
   rsb::Region next_region() noexcept { return {}; }
 };

@@ -1,10 +1,11 @@
 #!/bin/sh
-# names.sh archive FILE: defines nothing but names that start with rsb.
-# names.sh shared FILE: exports the standard C names and glibc's, and else only names that start with rsb_.
+# names.sh archive FILE: defines nothing but names that start with rsb, and those by which fork handlers are registered.
+# names.sh shared FILE: exports the standard C names, glibc's and the same, and else only names that start with rsb_.
 set -eu
 LC_ALL=C
 export LC_ALL
 
+at_fork=__register_atfork  # platform/posix/fork.cpp
 standard='aligned_alloc calloc free free_aligned_sized free_sized mallinfo mallinfo2 malloc malloc_info
 malloc_stats malloc_trim malloc_usable_size mallopt memalign posix_memalign pvalloc realloc
 reallocarray valloc'
@@ -12,13 +13,14 @@ reallocarray valloc'
 case $1 in
   archive)
     names=$(nm --extern-only --defined-only "$2" | awk 'NF == 3 { print $3 }')
-    foreign=$(echo "$names" | grep -Ev '^(rsb_|_ZNK?3rsb)' || true)
-    expected=
+    foreign=$(echo "$names" | grep -Ev '^(rsb_|_ZNK?3rsb)' | sort)
+    expected="$at_fork
+pthread_atfork"
     ;;
   shared)
     names=$(nm --dynamic --extern-only --defined-only "$2" | awk '{ print $3 }')
     foreign=$(echo "$names" | grep -v '^rsb_' | sort)
-    expected=$(echo $standard | tr ' ' '\n')
+    expected=$(echo $at_fork $standard | tr ' ' '\n')
     ;;
 esac
 

@@ -16,8 +16,8 @@
 //
 // Cost. allocate and deallocate of blocks up to the span size take constant time unless memory runs
 // out: some 40 instructions while the current span serves. Taking and giving back spans costs up to
-// 250 (x86-64, Checks::basic), and a call that acquires, releases or discards pages up to 620,
-// besides the page source; tests/bench/steps counts them.
+// 250 (x86-64, Checks::basic), and a call that acquires, releases or discards pages up to 471,
+// besides the page source (the first of all 638); tests/bench/steps counts them.
 //
 // Shortcomings. Slots of different classes never share a span, so a program with few blocks of many
 // classes pays up to a span a class. Blocks between half a span and a span take a whole one.
@@ -322,12 +322,13 @@ class Heap {
   // exhausted.
   [[gnu::noinline]] void* allocate_slot_locked(SizeClass c, Insist insist = Insist::yes) noexcept {
     LockGuard guard(pages_.lock_, LockGuard::Already::held);
-    if (has_deferred()) [[unlikely]]
+    const bool some_waited = has_deferred();
+    if (some_waited) [[unlikely]]
       take_over(guard);
     Bin& bin = bins_[c];
     for (;;) {
       if (void* const slot = allocate_in_bin(bin)) return slot;
-      if (runs_ahead(options.span_pages())) [[unlikely]] {
+      if (some_waited && note_ahead(options.span_pages())) [[unlikely]] {
         take_over_backlog(guard);
         continue;
       }

@@ -300,7 +300,6 @@ class PageAllocator : ValidOptions<Config::options> {
       Unlocked unlocked(guard);
       if (!cover(region.base, region.bytes)) return 0;
     }
-    refuse_aliases(region.base, region.bytes);
     runs_.add(static_cast<char*>(region.base), region.bytes / page, border_given, 0);
     return region.bytes;
   }
@@ -369,30 +368,41 @@ class PageAllocator : ValidOptions<Config::options> {
     if (alignment > options.acquire_alignment) return nullptr;
     for (;;) {
       const uint8_t halvings = halvings_;
-      const size_t bytes = (options.acquire_size >> halvings) & ~(page - 1);
-      if (need > bytes / 2) return nullptr;
-      if (may_acquire_ahead(guard, bytes)) {
-        const size_t natural = size_t{1} << floor_log2(bytes);
-        const size_t aligned = larger(alignment, smaller(natural, options.acquire_alignment));
-        if (Span* const run = acquire_and_take(guard, bytes, aligned, pages)) return run;
+      size_t bytes = options.acquire_size;
+      size_t aligned = options.acquire_alignment;
+      if (halvings != 0) [[unlikely]] {
+        bytes = (bytes >> halvings) & ~(page - 1);
+        aligned = larger(alignment, smaller(aligned, size_t{1} << floor_log2(bytes)));
       }
+      if (need > bytes / 2) return nullptr;
+      if (Span* const run = acquire_and_take(guard, bytes, aligned, pages)) return run;
       if (halvings_ == halvings) halvings_++;  // once for all threads that were refused the same
     }
   }
 
   // Where memory costs although it is not touched, what is acquired ahead is no more than a small
-  // part of what there is.
-  bool may_acquire_ahead([[maybe_unused]] LockGuard& guard,
-                         [[maybe_unused]] size_t bytes) noexcept {
+  // part of what there is, unless there is more to spare.
+  enum class Share : uint8_t { small, large };
+
+  // Under the lock.
+  Share share_of(size_t bytes) const noexcept {
+    constexpr size_t least = 256 * KiB;
+    constexpr size_t least_share = 32;
+    const size_t small = larger(least, runs_.acquired_pages() * page / least_share);
+    return bytes <= small ? Share::small : Share::large;
+  }
+
+  // Null: the source has none, or none to spare.
+  void* acquire_from_source(size_t bytes, size_t alignment, size_t pages,
+                            [[maybe_unused]] Share share) noexcept {
+    const bool is_ahead = bytes > pages * page;
     if constexpr (SparingSource<Pages>) {
-      constexpr size_t least = 256 * KiB;
-      constexpr size_t least_share = 32;
-      if (bytes <= larger(least, runs_.acquired_pages() * page / least_share)) return true;
-      Unlocked unlocked(guard);
-      return source_.has_to_spare(bytes);
-    } else {
-      return true;
+      if (is_ahead && share == Share::large && !source_.has_to_spare(bytes)) return nullptr;
     }
+    // Blocks of some spans are often touched at their beginning only, and such pieces full of them.
+    const bool is_for_blocks = pages > options.span_pages() && pages * page < alignment;
+    if (is_ahead && is_for_blocks) return acquire_sparse(source_, bytes, alignment);
+    return source_.acquire(bytes, alignment);
   }
 
   Span* take_from_region(LockGuard& guard, size_t pages,
@@ -412,12 +422,13 @@ class PageAllocator : ValidOptions<Config::options> {
     }
     void* base;
     bool covered = false;
+    const Share share = share_of(bytes);
     {
       Unlocked unlocked(guard);
       if constexpr (SourceKnowsPage<Pages>) {
         if (!source_.accepts_page(page)) raise(Fault::page_size_too_small, nullptr);
       }
-      base = source_.acquire(bytes, alignment);
+      base = acquire_from_source(bytes, alignment, pages, share);
       if (!is_aligned(base, alignment)) raise(Fault::bad_pages, base);
       if (base != nullptr) covered = cover(base, bytes);
     }
@@ -428,7 +439,6 @@ class PageAllocator : ValidOptions<Config::options> {
       release_or_keep(guard, base, bytes);
       return nullptr;
     }
-    refuse_aliases(base, bytes);
     const size_t dirty = ZeroingSource<Pages> ? 0 : bytes / page;
     return runs_.add_and_take(static_cast<char*>(base), bytes / page, dirty, pages);
   }
@@ -470,16 +480,14 @@ class PageAllocator : ValidOptions<Config::options> {
       return nullptr;
     }
     char* const base = reinterpret_cast<char*>(orphan);
-    refuse_aliases(base, bytes);
     return runs_.add_and_take(base, bytes / page, bytes / page, pages);
   }
 
   // Installs what the map lacks for [base, base + bytes), without the lock. False: the source has
   // no memory for it.
   bool cover(void* base, size_t bytes) noexcept {
-    if constexpr (options.map == Map::radix) {
-      if (!map().tells_apart(base, bytes)) raise(Fault::bad_pages, base);
-    }
+    const bool knows_others = map().covers_any();
+    refuse_aliases(base, bytes);
     while (const size_t node_bytes = map().missing(base, bytes)) {
       if constexpr (options.map == Map::flat) {
         return false;
@@ -487,7 +495,13 @@ class PageAllocator : ValidOptions<Config::options> {
         if (!add_node(base, bytes, node_bytes)) return false;
       }
     }
+    if (!knows_others) refuse_aliases(base, bytes);  // another thread may have been the first
     return true;
+  }
+
+  void refuse_aliases(const void* base, size_t bytes) const noexcept {
+    if (!map().tells_apart(base, bytes)) [[unlikely]]
+      raise(Fault::bad_pages, base);
   }
 
   // `node_bytes`: what the map would like best.
@@ -538,14 +552,6 @@ class PageAllocator : ValidOptions<Config::options> {
     }
     if constexpr (options.map == Map::flat) {
       if (map().lives_in(base, bytes)) fail(Fault::bad_pages, base);
-    }
-  }
-
-  // After cover(), for the case that another thread covered the first addresses meanwhile.
-  void refuse_aliases(const void* base, size_t bytes) noexcept {
-    if constexpr (options.map == Map::radix) {
-      if (!map().tells_apart(base, bytes)) [[unlikely]]
-        fail(Fault::bad_pages, base);
     }
   }
 

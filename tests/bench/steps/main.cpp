@@ -10,6 +10,7 @@
 //   rsb_worst_case --quick   smaller heaps; growth and the limit are not reached
 //   rsb_worst_case --most=N  fails above N instructions, not above the target of 250, if the call
 //                            needed something of the page source
+//   rsb_worst_case --first=N the same for the first call of all, which needs a node of the page map
 //   rsb_worst_case --where   also which functions the worst calls spend their instructions in
 #include <algorithm>
 #include <chrono>
@@ -316,14 +317,19 @@ bool prepare() {
 int main(int count, char** arguments) {
   bench::fix_addresses(arguments);
   Options options;
-  double most = 250;
+  double most = 250, most_of_first = 250;
   for (int i = 1; i < count; ++i) {
     const std::string_view argument = arguments[i];
     if (argument == "--quick") options.length = Length::quick;
     if (argument == "--where") options.detail = Detail::functions;
     if (argument.starts_with("--most=")) most = std::atoi(arguments[i] + 7);
+    if (argument.starts_with("--first=")) most_of_first = std::atoi(arguments[i] + 8);
   }
   if (!prepare()) return EXIT_FAILURE;
+  void* block = nullptr;
+  const long first = bench::steps_of(&rsb_malloc, std::size_t{1}, block);
+  rsb_free(block);
+  rsb_trim();
   const Worst alone = observe("one thread in the process", options);
   rsb_trim();
   // From here on the lock is taken with atomics; the stepped thread is never made to wait.
@@ -335,6 +341,8 @@ int main(int count, char** arguments) {
   const long with_pages = std::max(alone.with_pages, beside.with_pages);
   bool met = bench::report("worst call within the heap, instructions",
                            static_cast<double>(within_heap), "", {bench::Bound::at_most, 250});
+  met &= bench::report("first call", static_cast<double>(first), "",
+                       {bench::Bound::at_most, most_of_first});
   met &= bench::report("worst call that acquires, releases or discards pages",
                        static_cast<double>(with_pages), "", {bench::Bound::at_most, most});
   return met ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -2,9 +2,11 @@
 #include "config.hpp"
 
 #ifdef BROKEN
-constexpr rsb::Options options{.map = rsb::Map::flat, .address_bits = 14};
+constexpr rsb::Options options{
+    .acquire_size = 16 * rsb::KiB, .map = rsb::Map::flat, .address_bits = 14};
 #else
-constexpr rsb::Options options{.map = rsb::Map::flat, .address_bits = 15};
+constexpr rsb::Options options{
+    .acquire_size = 16 * rsb::KiB, .map = rsb::Map::flat, .address_bits = 15};
 #endif
 
 constinit rsb::Heap<Config<options>> heap;

@@ -117,11 +117,13 @@ class RadixPageMap {
     return covered_from(base) >= bytes;
   }
 
+  bool covers_any() const noexcept { return load_acquire(&home_.pages) != 0; }
+
   // Whether [base, base + bytes) cannot be mistaken for other addresses: all that is covered agrees
   // in the bits above `address_bits`, as addresses of one half do. True while nothing is.
   bool tells_apart(const void* base, size_t bytes) const noexcept {
     if constexpr (options.address_bits < sizeof(void*) * CHAR_BIT) {
-      if (load_acquire(&home_.pages) == 0) return true;
+      if (!covers_any()) return true;
       const size_t known = home_.first;
       const size_t first = page_number(base);
       const size_t last = page_number(address_behind(base, bytes - 1));
@@ -355,6 +357,10 @@ class FlatPageMap {
   bool install(const void*, size_t, void*, size_t) noexcept { return false; }
 
   static constexpr size_t needed_node_bytes = 0;
+
+  // Of each page the window tells.
+  static bool covers_any() noexcept { return true; }
+  static bool tells_apart(const void*, size_t) noexcept { return true; }
 
   // No node helps: the memory lies outside the windows.
   static constexpr size_t no_node = SIZE_MAX;
