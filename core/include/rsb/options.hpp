@@ -111,6 +111,8 @@ struct ValidOptions {
   static_assert(o.span_pages() <= 16, "Options::span_size must be at most 16 pages");
   static_assert(o.acquire_size >= o.span_size && o.acquire_size % o.page_size == 0,
                 "Options::acquire_size must be whole pages and at least one span");
+  static_assert(o.address_bits <= sizeof(void*) * CHAR_BIT && o.address_bits > o.page_shift(),
+                "Options::address_bits must fit a pointer and exceed the bits of a page");
   static_assert(o.acquire_size / o.page_size <= o.most_run_pages(),
                 "Options::acquire_size must be less than 2^32 pages, and less than address_bits "
                 "reaches");
@@ -120,8 +122,6 @@ struct ValidOptions {
   static_assert(o.removable_regions != 0, "Options::removable_regions must be at least 1");
   static_assert(o.reserve_pages <= UINT32_MAX && o.reserve_pages <= SIZE_MAX / 2 / o.page_size,
                 "Options::reserve_pages must be less than half of all addresses");
-  static_assert(o.address_bits <= sizeof(void*) * CHAR_BIT && o.address_bits > o.page_shift(),
-                "Options::address_bits must fit a pointer and exceed the bits of a page");
   static_assert(o.map != Map::radix ||
                     o.radix_leaf_bits + o.radix_inner_bits < o.page_number_bits(),
                 "Options::radix_leaf_bits and radix_inner_bits must leave bits for the root");
