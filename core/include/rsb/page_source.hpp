@@ -127,9 +127,9 @@ class BootThen : public Source {
     return Source::acquire(bytes, alignment);
   }
 
-  void* acquire_sparse(size_t bytes, size_t alignment) noexcept requires SparseSource<Source> {
+  void* acquire_sparse(size_t bytes, size_t alignment) noexcept {
     if (load_acquire(&is_up_) == 0) return nullptr;
-    return Source::acquire_sparse(bytes, alignment);
+    return rsb::acquire_sparse<Source>(*this, bytes, alignment);
   }
 
  private:
