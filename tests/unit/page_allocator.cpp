@@ -343,7 +343,7 @@ TEST_CASE("what was refused is asked for again, twice as much each time that the
   CHECK(pages.allocate(1) == nullptr);
   w.source().fail_never();
   size_t acquired = 0;
-  for (const size_t expected : {1, 2, 4, 8, 16, 32, 32}) {
+  for (const size_t expected : {1u, 2u, 4u, 8u, 16u, 32u, 32u}) {
     void* const run = pages.allocate(1);
     REQUIRE(run != nullptr);
     CHECK(w.stats().acquired_bytes == acquired + expected * KiB);

@@ -26,9 +26,9 @@
 //
 // A heap has no destructor: nobody may ask when the last block is gone. Where one goes away, as in
 // a plugin that is unloaded, call trim() before, once nothing is live: what is acquired goes back.
-// The nodes of a radix map do not, nor do the caches of a CachedHeap, some 17 MiB of addresses
-// by default: better leave the plugin loaded (-z nodelete), as must be done where its threads or
-// handlers may still call.
+// The nodes of a radix map do not (16 MiB of addresses by default), nor do the caches of a
+// CachedHeap (1.4 MB each): better leave the plugin loaded (-z nodelete), as must be done where its
+// threads or handlers may still call.
 //
 // All functions may be called by any number of threads if the lock is a real one, but only those
 // named _nowait by interrupt or signal handlers that can interrupt a holder of the lock.
