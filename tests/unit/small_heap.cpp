@@ -596,10 +596,9 @@ TEST_CASE_TEMPLATE("what waits for being taken over is within a sixteenth of wha
     size_t by_program;
     size_t large;
   };
-  for (const auto& [by_program, large] :
-       {Mix{0, 0}, Mix{0, 8}, Mix{1, 1}, Mix{8, 8}, Mix{16, 2}, Mix{16, 16}}) {
-    CAPTURE(by_program);
-    CAPTURE(large);
+  for (const Mix mix : {Mix{0, 0}, Mix{0, 8}, Mix{1, 1}, Mix{8, 8}, Mix{16, 2}, Mix{16, 16}}) {
+    CAPTURE(mix.by_program);
+    CAPTURE(mix.large);
     SmallHeap<Config> heap;
     support::fill(pool, sizeof pool, 0);  // a heap before this one had blocks that waited
     REQUIRE(heap.add_region(pool, sizeof pool) != 0);
@@ -625,8 +624,8 @@ TEST_CASE_TEMPLATE("what waits for being taken over is within a sixteenth of wha
         heap.deallocate_nowait(p);
         p = nullptr;
       } else {
-        const size_t size = random.below(16) < large ? 500 + random.below(2'000) : 16;
-        if (random.below(16) >= by_program) {
+        const size_t size = random.below(16) < mix.large ? 500 + random.below(2'000) : 16;
+        if (random.below(16) >= mix.by_program) {
           p = heap.allocate_nowait(size);
         } else if (random.below(2) == 0) {
           p = heap.allocate(size);

@@ -388,8 +388,8 @@ class PageAllocator : ValidOptions<Config::options> {
   Share share_of(size_t bytes) const noexcept {
     constexpr size_t least = 256 * KiB;
     constexpr size_t least_share = 32;
-    const size_t small = larger(least, runs_.acquired_pages() * page / least_share);
-    return bytes <= small ? Share::small : Share::large;
+    const size_t most = larger(least, runs_.acquired_pages() * page / least_share);
+    return bytes <= most ? Share::small : Share::large;
   }
 
   // Null: the source has none, or none to spare.
