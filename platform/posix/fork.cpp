@@ -40,7 +40,13 @@
 
 #include "instance.hpp"
 
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+// glibc from 2.34 on, where pthread_atfork calls __register_atfork of the same library.
+#if defined(__GLIBC__)
+#if __GLIBC_PREREQ(2, 34)
+#define RSB_REGISTERS_FIRST
+#endif
+#endif
+#if defined(RSB_REGISTERS_FIRST)
 #include <gnu/libc-version.h>
 #include <sys/single_threaded.h>
 #define RSB_GLIBC 1
