@@ -20,6 +20,14 @@ inline void spin_hint() noexcept {
 #endif
 }
 
+// Whether an instruction that addresses relative to itself reaches address 0, which is where a weak
+// symbol is that nobody defines. Not on RISC-V (medany), from 2 GiB on.
+#if defined(__riscv)
+inline constexpr bool reaches_weak_symbols = false;
+#else
+inline constexpr bool reaches_weak_symbols = true;
+#endif
+
 // Whether the processor finds the highest bit of a word by an instruction; elsewhere the compiler
 // calls a function of its own library for it.
 #if (defined(__arm__) &&                                                                           \

@@ -1,6 +1,7 @@
 // What happens when the heap catches a misuse: one hook, which does not return.
 #pragma once
 
+#include "rsb/arch.hpp"
 #include "rsb/rsb.h"
 
 // A weak reference: where nobody defines rsb_fault(), a fault traps.
@@ -8,8 +9,7 @@ extern "C" [[gnu::weak]] void rsb_fault(rsb_fault_kind, const void*);
 
 namespace rsb {
 
-// rsb_fault, or null. In memory, since a symbol that nobody defines is at address 0: too far for
-// instructions that address relative to themselves, as those of riscv64 (medany) do.
+// rsb_fault, or null: in memory, where instructions do not reach it.
 inline void (*const volatile fault_hook)(rsb_fault_kind, const void*) = rsb_fault;
 
 enum class Fault : int {
@@ -55,7 +55,14 @@ constexpr const char* fault_name(Fault fault) noexcept {
 // Never called with a lock held, so the hook may print, allocate or jump out; but for
 // call_inside_call, where what was interrupted holds it.
 [[noreturn, gnu::cold, gnu::noinline]] inline void raise(Fault fault, const void* address) {
-  if (const auto hook = fault_hook) hook(static_cast<rsb_fault_kind>(fault), address);
+  const auto kind = static_cast<rsb_fault_kind>(fault);
+  if constexpr (reaches_weak_symbols) {
+    // Named in code: to Windows' linker a pointer in memory is no reason to look for it in
+    // archives.
+    if (&rsb_fault != nullptr) rsb_fault(kind, address);
+  } else {
+    if (const auto hook = fault_hook) hook(kind, address);
+  }
   __builtin_trap();
 }
 

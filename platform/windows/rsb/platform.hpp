@@ -5,10 +5,19 @@
 // -u,rsb_sets_errno, as those with rsb::libc are.
 #pragma once
 
-#include "rsb/fault.hpp"
 #include "rsb/kernel32.hpp"
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
+#include "rsb/rsb.h"
+
+namespace rsb {
+
+// As in rsb/fault.hpp, which is not included here: its weak reference in an object that raises
+// nothing would keep the linker from looking for the default fault hook.
+enum class Fault : int;
+[[noreturn]] void raise(Fault fault, const void* address);
+
+}  // namespace rsb
 
 namespace rsb::platform {
 
@@ -128,7 +137,7 @@ class Lock {
 
   [[gnu::noinline, gnu::cold]] void wait() noexcept {
     if (__atomic_load_n(&owner_, __ATOMIC_RELAXED) == this_thread()) {
-      raise(Fault::call_inside_call, nullptr);
+      raise(static_cast<Fault>(RSB_CALL_INSIDE_CALL), nullptr);
     }
     BackOff<YieldThenSleep> back_off;
     do {

@@ -5,6 +5,8 @@
 // Room machine: anything in this tree may include it.
 #pragma once
 
+#include "rsb/arch.hpp"
+
 // Where the errno of whoever calls is; null unless linked.
 extern "C" [[gnu::weak]] int* rsb_errno() noexcept;
 
@@ -13,11 +15,15 @@ namespace rsb {
 inline constexpr int error_no_memory = 12;  // ENOMEM, everywhere
 inline constexpr int error_invalid = 22;    // EINVAL
 
-// rsb_errno, or null. In memory, for the same reason as fault_hook is (fault.hpp).
+// rsb_errno, or null: in memory, where instructions do not reach it (see fault.hpp).
 inline int* (*const volatile errno_hook)() noexcept = rsb_errno;
 
 inline void set_errno(int number) noexcept {
-  if (const auto hook = errno_hook) *hook() = number;
+  if constexpr (reaches_weak_symbols) {
+    if (&rsb_errno != nullptr) *rsb_errno() = number;
+  } else {
+    if (const auto hook = errno_hook) *hook() = number;
+  }
 }
 
 }  // namespace rsb
