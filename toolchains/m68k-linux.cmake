@@ -11,4 +11,4 @@ set(CMAKE_CROSSCOMPILING_EMULATOR timeout 300 qemu-m68k)
 
 # Not there: qemu-user 7.2 moves pages by MREMAP_DONTUNMAP, but takes the old range away or believes that it is free, and
 # obeys no RLIMIT_AS. What asks for either fails by no fault of the library's.
-set(RSB_UNIT_TESTS_NOT_HERE c_api_hosted platform_posix)
+set(RSB_UNIT_TESTS_NOT_HERE c_api_hosted operator_new_hosted platform_posix)

@@ -357,6 +357,7 @@ class CachedHeap : Heap<Config> {
         found = m.pop();  // the cache was only seized, or comes from another thread
         if (found == nullptr) {
           surplus = cache->found_empty(c, set_.budget, slots);
+          if (m.capacity() != 0) note_room();
           wanted = larger(smaller(TheCache::batch(c), m.capacity()), 1);
         }
       }
@@ -389,16 +390,14 @@ class CachedHeap : Heap<Config> {
         slots[surplus++] = block;
       }
     }
-    note_slots();
+    note_room();
     give_slots(slots, surplus);
   }
 
-  // After slots were put into a magazine that had no room, or none left: those of emptied caches
-  // have none, so the first slot to come into one is noted here.
-  void note_slots() noexcept {
-    if (!load_relaxed(&hold_slots_)) {
-      store_relaxed(&hold_slots_, true);
-    }
+  // Whoever gives a magazine room says so: those of emptied caches have none, and what is put where
+  // there is room is noted nowhere.
+  void note_room() noexcept {
+    if (!load_relaxed(&have_room_)) store_relaxed(&have_room_, true);
   }
 
   // From the heap.
@@ -441,7 +440,7 @@ class CachedHeap : Heap<Config> {
 
   // False: all caches are as empty as flush_all() left them.
   bool may_hold_slots() noexcept {
-    if (load_relaxed(&hold_slots_)) return true;
+    if (load_relaxed(&have_room_)) return true;
     const Visit visit(seats_);
     const TheCache* const cache = visit.cache();
     return cache != nullptr && cache->count() != 0;
@@ -497,7 +496,7 @@ class CachedHeap : Heap<Config> {
       const Visit visit(seats_);
       if (TheCache* const cache = visit.cache()) put = cache->magazines[c].put(slots, count);
     }
-    if (put != 0) note_slots();
+    if (put != 0) note_room();
     if (put != count) give_slots(slots + put, count - put);
   }
 
@@ -588,7 +587,7 @@ class CachedHeap : Heap<Config> {
     if (!set_.is_made()) return false;
     bool any;
     void* refused;
-    store_relaxed(&hold_slots_, false);
+    store_relaxed(&have_room_, false);
     {
       const Emptied emptied(*this);
       any = emptied.any();
@@ -723,7 +722,7 @@ class CachedHeap : Heap<Config> {
   };
 
   Set set_;
-  bool hold_slots_ = false;  // perhaps: some were put into a cache since all were emptied
+  bool have_room_ = false;  // perhaps: for slots, since all caches were emptied
   [[no_unique_address]] TheSeats seats_;
   [[no_unique_address]] Storage<FixedSeats<TheSeats>> fixed_;
 };
