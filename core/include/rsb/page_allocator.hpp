@@ -382,14 +382,14 @@ class PageAllocator : ValidOptions<Config::options> {
 
   // Where memory costs although it is not touched, what is acquired ahead is no more than a small
   // part of what there is, unless there is more to spare.
-  enum class Share : uint8_t { small, large };
+  enum class Share : uint8_t { modest, great };
 
   // Under the lock.
   Share share_of(size_t bytes) const noexcept {
     constexpr size_t least = 256 * KiB;
     constexpr size_t least_share = 32;
     const size_t most = larger(least, runs_.acquired_pages() * page / least_share);
-    return bytes <= most ? Share::small : Share::large;
+    return bytes <= most ? Share::modest : Share::great;
   }
 
   // Null: the source has none, or none to spare.
@@ -397,7 +397,7 @@ class PageAllocator : ValidOptions<Config::options> {
                             [[maybe_unused]] Share share) noexcept {
     const bool is_ahead = bytes > pages * page;
     if constexpr (SparingSource<Pages>) {
-      if (is_ahead && share == Share::large && !source_.has_to_spare(bytes)) return nullptr;
+      if (is_ahead && share == Share::great && !source_.has_to_spare(bytes)) return nullptr;
     }
     // Blocks of some spans are often touched at their beginning only, and such pieces full of them.
     const bool is_for_blocks = pages > options.span_pages() && pages * page < alignment;
