@@ -45,8 +45,8 @@ constexpr Options with_checks(Options o, Checks checks) {
   return o;
 }
 
-// As on Linux, but everything is small: pages of 1 KiB, acquisitions of 32. Bits of an address
-// above the 26th are ignored, which nobody notices who has less than 64 MiB.
+// As on Linux, but everything is small: pages of 1 KiB, acquisitions of 32. Addresses agree
+// above their 26th bit, since all are in the arena.
 inline constexpr Options small_radix{
     .page_size = 1 * KiB,
     .span_size = 1 * KiB,

@@ -101,6 +101,56 @@ TEST_CASE("a request for more than address_bits tells apart is not met") {
   CHECK(heap.allocate(1 * GiB) == nullptr);
 }
 
+namespace {
+
+// The arena is all that so few bits tell apart, and looks as if it began at 0.
+constexpr Options arena_is_all{.page_size = 1 * KiB,
+                               .span_size = 1 * KiB,
+                               .acquire_size = 4 * KiB,
+                               .acquire_alignment = 1 * KiB,
+                               .discard_size = 1 * KiB,
+                               .address_bits = 18,
+                               .radix_leaf_bits = 4,
+                               .radix_inner_bits = 0};
+struct ArenaIsAll : support::Configuration<arena_is_all> {};
+struct Unchecked : support::Configuration<support::with_checks(arena_is_all, Checks::off)> {};
+static_assert(support::arena_bytes == size_t{1} << 18);
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("null and what differs above address_bits is nobody's, wherever the pages are",
+                   C, ArenaIsAll, Unchecked) {
+  Heap<C> heap;
+  heap.pages().source().serve_from(support::arena + 64 * KiB, 16 * KiB);
+  void* const first = heap.allocate(1 * KiB, 1 * KiB);
+  heap.pages().source().serve_from(support::arena, 16 * KiB);
+  while (heap.allocate(16) != support::arena) {
+    REQUIRE(inspect(heap).stats().failures == 0);
+  }
+  CHECK(heap.may_own(first));
+  CHECK(heap.may_own(support::arena));
+  CHECK_FALSE(heap.may_own(nullptr));
+  heap.deallocate(nullptr);
+  heap.deallocate(nullptr, 16);
+  heap.deallocate(nullptr, 16, 16);
+  heap.deallocate_nowait(nullptr);
+  CHECK(heap.usable_size(nullptr) == 0);
+  CHECK(inspect(heap).check() == nullptr);
+  for (const size_t distance : {size_t{1} << 18, size_t{5} << 18, ~size_t{0} << 18}) {
+    char* const other = support::arena + distance;
+    CAPTURE(other);
+    CHECK_FALSE(heap.may_own(other));
+    const int foreign = static_cast<int>(Fault::foreign_pointer);
+    CHECK(support::fault_of([&] { heap.deallocate(other); }) == foreign);
+    CHECK(support::fault_of([&] { heap.deallocate(other, 16); }) == foreign);
+    CHECK(support::fault_of([&] { heap.usable_size(other); }) == foreign);
+    CHECK(support::fault_of([&] { static_cast<void>(heap.reallocate(other, 100)); }) == foreign);
+    CHECK(support::fault_of([&] { heap.deallocate_nowait(other); }) == foreign);
+    CHECK(inspect(heap).check() == nullptr);
+  }
+  heap.deallocate(support::arena);
+}
+
 #if UINTPTR_MAX > UINT32_MAX
 
 namespace {

@@ -283,12 +283,16 @@ TEST_CASE_TEMPLATE("blocks wait in the region of their window", L, TwoLevels, Th
   CHECK(&map.region_of(base) == &map.region_of(base + page));
 }
 
-TEST_CASE_TEMPLATE("addresses that differ above address_bits share a descriptor", L, TwoLevels,
+TEST_CASE_TEMPLATE("what differs above address_bits is not found, at home or away", L, TwoLevels,
                    ThreeLevels) {
   typename L::MapType map;
   Nodes nodes;
   cover(map, nodes, address(page), page);
-  CHECK(map.find(address(page + (size_t{1} << 28))) == map.find(address(page)));
+  cover(map, nodes, address(page + L::MapType::leaf_reach), page);
+  for (const size_t p : {page, page + L::MapType::leaf_reach}) {
+    CHECK(map.find(address(p)) != nullptr);
+    CHECK(map.find(address(p + (size_t{1} << 28))) == nullptr);
+  }
 }
 
 // ---- Flat

@@ -216,8 +216,8 @@ class Heap {
     return bytes_of_block(span);
   }
 
-  // Whether the address lies in memory that belongs to the heap's map: false for certain if not
-  // ours.
+  // Whether the address lies in memory of which the heap keeps account: if not, it is no block of
+  // this heap. False for null.
   bool may_own(const void* p) const noexcept { return pages_.map().find(p) != nullptr; }
 
   // ---- The rest ----
@@ -506,28 +506,22 @@ class Heap {
   // looks like a fault, it leaves to a slow path, as its last step: so it needs no stack frame.
   [[gnu::always_inline]] void deallocate_block(void* block) noexcept {
     if (Span* const span = pages_.map().find_near(block)) [[likely]]
-      return deallocate_in<Lookup::at_home>(span, block);
+      return deallocate_in(span, block);
     deallocate_far(block);
   }
 
   [[gnu::noinline]] void deallocate_far(void* block) noexcept {
     Span* const span = pages_.map().find(block);
-    if (span != nullptr) return deallocate_in<Lookup::in_tree>(span, block);
+    if (span != nullptr) return deallocate_in(span, block);
     deallocate_slowly(block);
   }
 
-  // A map may ignore an address's highest bits, but not when it looks near.
-  enum class Lookup { at_home, in_tree };
-
-  template <Lookup lookup>
   [[gnu::always_inline]] void deallocate_in(Span* span, void* block) noexcept {
     if (take_if_free(pages_.lock_)) [[likely]] {
       LockHeld held(pages_.lock_);
       span = head_of(span);
       const size_t offset = offset_in_span(span, block);
-      const bool exact = lookup == Lookup::at_home || bytes_from(span->base, block) == offset;
-      if (span->is_span() && (!checked || (exact && span->may_be_in_use(block, offset))))
-          [[likely]] {
+      if (span->is_span() && (!checked || span->may_be_in_use(block, offset))) [[likely]] {
         if (span->stays_when_freed()) [[likely]] {
           return span->template push<options.checks>(block, offset);
         }

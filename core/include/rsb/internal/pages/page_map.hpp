@@ -37,8 +37,8 @@ struct Window {
 
 // For addresses that are not known beforehand. A tree whose leaves are arrays of descriptors,
 // indexed by page number. On hosted systems large leaves of demand-zero memory are fastest: nearly
-// all of a process's memory lies below the first one. Bits of an address above `address_bits` are
-// ignored; a pointer that differs in them is found out by its distance from the span.
+// all of a process's memory lies below the first one. Bits of an address above `address_bits` do
+// not lead through the tree: they must be those of all memory, and a lookup compares them.
 //
 // Where there is no memory for a leaf, a window will do: a node for an aligned part of what the
 // leaf would cover. Windows are looked at one after the other, behind the tree. No two of them
@@ -122,14 +122,8 @@ class RadixPageMap {
   // Whether [base, base + bytes) cannot be mistaken for other addresses: all that is covered agrees
   // in the bits above `address_bits`, as addresses of one half do. True while nothing is.
   bool tells_apart(const void* base, size_t bytes) const noexcept {
-    if constexpr (options.address_bits < sizeof(void*) * CHAR_BIT) {
-      if (!covers_any()) return true;
-      const size_t known = home_.first;
-      const size_t first = page_number(base);
-      const size_t last = page_number(address_behind(base, bytes - 1));
-      return ((first ^ known) | (last ^ known)) >> options.page_number_bits() == 0;
-    }
-    return true;
+    return !covers_any() ||
+           (agrees_with_home(base) && agrees_with_home(address_behind(base, bytes - 1)));
   }
 
   size_t missing(const void* base, size_t bytes) const noexcept {
@@ -192,6 +186,12 @@ class RadixPageMap {
     return (page_number(p) >> leaf_bits) & mask(inner_bits);
   }
 
+  // In the bits above `address_bits`.
+  bool agrees_with_home(const void* p) const noexcept {
+    if constexpr (options.address_bits == sizeof(void*) * CHAR_BIT) return true;
+    return (page_number(p) ^ home_.first) >> options.page_number_bits() == 0;
+  }
+
   // The beginning of the 2^bits pages, at a multiple of as many, in which p lies.
   static char* block_around(const void* p, unsigned bits) noexcept {
     return address_behind(p, -bytes_into(p, options.page_size << bits));
@@ -200,6 +200,7 @@ class RadixPageMap {
   // ---- Looking up ----
 
   [[gnu::noinline]] Span* find_far(const void* p) const noexcept {
+    if (!agrees_with_home(p)) return nullptr;
     if (Leaf* const leaf = leaf_of(p)) return &leaf->pages[page_number(p) & mask(leaf_bits)];
     Window* const window = window_of(p);
     if (window == nullptr) return nullptr;
