@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Runs ctest, and says before its closing lines what was tested on which target.
 
     tests/summary.py ctest [ARGUMENT...]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # aarch64 bare metal with picolibc; programs run on QEMU's machine virt (port aarch64-16k).
 set(processor aarch64)
 set(picolibc /usr/lib/picolibc/aarch64-linux-gnu)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # What the Cortex-M toolchain files share: Debian's compiler for bare ARM. Expects `cpu`, the compiler's options for the
 # core; `machine`, the board that QEMU knows with it (none: programs do not run); and of the C library `specs`, by which
 # the compiler finds it, and `link_flags`, by which programs get its start-up code for semihosting.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # Cortex-M0+ with picolibc. QEMU has no such core: this compiles, and nothing runs.
 set(cpu "-mcpu=cortex-m0plus")
 set(machine "")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # What the toolchain files share that have picolibc and no compiler for bare metal: Debian's compiler for Linux, and
 # picolibc in place of glibc. Expects `processor`, as Debian's compilers name it; `picolibc`, the folder of its
 # specs; `flags`, for the compiler, and `link_flags`, for the linker besides.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # m68k Linux: big-endian, 32 bits, and nothing is aligned to more than two bytes. Linked statically, so that programs run
 # where there is no other file.
 set(CMAKE_SYSTEM_NAME Linux)

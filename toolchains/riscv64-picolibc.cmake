@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # riscv64 bare metal with picolibc; programs run on QEMU's machine virt (port riscv64-virt).
 set(processor riscv64)
 set(picolibc /usr/lib/picolibc/riscv64-unknown-elf)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # 64-bit Windows by mingw-w64; programs run under Wine. The compilers whose C++ library has threads
 # (-posix); what they bring along is linked statically, so that programs need no DLL but the system's.
 set(CMAKE_SYSTEM_NAME Windows)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The prefixed C names, and the built instance itself. Contracts: rsb/rsb.h.
 #include "instance.hpp"
 #include "rsb/cached_inspector.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The built instance's configuration with RSB_CACHES: the usual one, with a cache for each thread.
 #pragma once
 

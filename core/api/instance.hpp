@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The built instance: the one heap behind the C names and operator new. Its options tell which kind
 // of heap it is: rsb::SmallOptions mean a SmallHeap, rsb::Options a Heap, or with Seats a
 // CachedHeap.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The standard C names. Linking this replaces the C library's allocator.
 //
 // Tools that look on (Valgrind, heaptrack, wrappers of a program's own) put others in the place of

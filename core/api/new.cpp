@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // All replaceable operator new and delete (C++20, [new.delete]), without exceptions.
 //
 // Exhausted plain new, after the out-of-memory handler has given up: Fault::out_of_memory, since it

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What the built instance takes from the platform, with caches and without.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What realloc(p, 0) does under the standard names. C leaves it open, libraries differ, and
 // programs lean on theirs: some free blocks that way, others go on using them. So it is as in the C
 // library that is replaced; the build says how that does it.

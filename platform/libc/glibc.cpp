@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What glibc's allocator defines besides the standard names: linking this, with core/api/libc.cpp
 // in one object file, leaves no reason to link any part of it statically, and preloaded no name
 // that answers for an allocator which nobody uses.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What newlib's allocator defines besides the standard names: linking this, with core/api/libc.cpp
 // in one object file, leaves no reason to link any part of it. newlib's own functions allocate by
 // the names that end in _r.

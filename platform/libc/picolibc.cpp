@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What picolibc's allocator defines besides the standard names: linking this, with
 // core/api/libc.cpp in one object file, leaves no reason to link any part of it.
 #include <errno.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What mallinfo() and malloc_stats() say, whichever C library asks.
 #pragma once
 

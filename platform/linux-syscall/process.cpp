@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The default fault hook: says what happened on standard error, and traps.
 #include "rsb/fault.hpp"
 #include "rsb/platform.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What the built instance does around fork: the child has a whole heap, and nobody waits for ever,
 // whatever locks other threads hold, and whatever other handlers do.
 //

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 target_sources(rsb_malloc_objects PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/fork.cpp ${CMAKE_CURRENT_LIST_DIR}/process.cpp
   ${CMAKE_CURRENT_LIST_DIR}/standard_error.cpp)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What the built instance does at the events of a process: its start, exhaustion, a fault.
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // In the shared library: a program that starts with RSB_STATS set in its environment ends with the
 // heap's statistics on standard error, as it was at the start: many programs close theirs at exit,
 // before destructors run. So there is a duplicate. Some close that too, with all that they find,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 #define _FILE_OFFSET_BITS 64  // or large files cannot be looked at where long has 32 bits
 #include "standard_error.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Which descriptor may be told what happened: the numbers that a process began with may have become
 // those of files that are none of ours.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // No regions known at build time, unless the program defines the table.
 #include "rsb/rsb.h"
 

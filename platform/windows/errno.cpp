@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // errno, for programs that have a C runtime and link this: the linker is told to by rsb::libc, and
 // by others with -u,rsb_sets_errno.
 #include "rsb/errno.hpp"

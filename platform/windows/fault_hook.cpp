@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The default fault hook: says what happened on standard error, and ends the process as abort()
 // of Microsoft's C runtime does. In an object file of its own, and strong, since weak
 // definitions are not to be relied upon in this object format: a program that defines rsb_fault()

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The names that Microsoft's C runtime adds to the standard ones. Linking this replaces the
 // runtime's allocator for the program, not for the runtime's own DLL: what that allocates for a
 // caller (_fullpath, _getcwd, _tempnam, _dupenv_s, with a null buffer) must not be given to free().

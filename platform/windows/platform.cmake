@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # errno.cpp is linked by none but programs that ask for it.
 target_sources(rsb_malloc_objects PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/process.cpp ${CMAKE_CURRENT_LIST_DIR}/fault_hook.cpp

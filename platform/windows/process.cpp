@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What the built instance does when a call of it fails.
 #include "rsb/errno.hpp"
 #include "rsb/platform.hpp"

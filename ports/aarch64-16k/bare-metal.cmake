@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # QEMU's machine virt and picolibc: RAM from 1 GiB on, 128 MiB of it.
 enable_language(ASM)
 set(default_platform static-pool)

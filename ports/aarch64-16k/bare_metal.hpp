@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What the built heap is like on bare metal, with caches and without: one pool, shared by all
 // cores.
 #pragma once

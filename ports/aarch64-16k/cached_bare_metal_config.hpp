@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The built heap on bare metal with RSB_CACHES: a cache for each core. So whoever calls the heap
 // stays on its core meanwhile, and interrupt handlers call only its functions named _nowait.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Says which exception it was, by semihosting: the C library may be what failed.
 #include <stdint.h>
 

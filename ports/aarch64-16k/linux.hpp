@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // aarch64 Linux with pages of 16 KiB: the allocator's page is as large. So it is by default, too; a
 // program built with this header also stays so.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // From reset to picolibc's start-up code, and from there to the other cores: exceptions, interrupts, MMU and caches.
 //
 // The MMU is not a luxury: without it all memory is device memory to the processor, where unaligned accesses,

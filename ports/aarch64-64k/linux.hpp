@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // aarch64 Linux with pages of 64 KiB: the allocator's page must be no smaller than the kernel's.
 // Programs still run on kernels with pages of 4 and of 16 KiB. A span is a page at least, so a
 // program with few blocks of many sizes needs more memory than with smaller pages.

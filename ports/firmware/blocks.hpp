@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What the firmwares of the ports have in common: blocks that know what they should contain, and
 // boxes through which cores and interrupt handlers hand them to each other.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // How long a heap masks interrupts: put MaskedTime in the place of the Interrupts that its lock
 // uses.
 #pragma once

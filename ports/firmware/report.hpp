@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What the firmwares of the ports print of a heap: its statistics, its bins, and a map of its
 // pages, a character each.
 #pragma once

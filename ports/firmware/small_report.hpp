@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What a firmware prints of a small heap: its statistics, its pages of small slots, and a map of
 // its regions.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The built heap on an MPS2 board: 512 KiB of its PSRAM, for one core whose interrupt handlers may
 // allocate too.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What newlib's start-up code leaves to the board: the vectors of a Cortex-M3 or M4, its floating-point unit, and an end
 // for programs that do what they must not.
   .syntax unified

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # Arm's MPS2 boards: Cortex-M0+ (AN383), M3 (AN385), M4 (AN386).
 set(default_platform static-pool)
 set(default_config_header ${CMAKE_CURRENT_LIST_DIR}/config.hpp)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # QEMU's machine virt without firmware, and picolibc: RAM from 2 GiB on, 128 MiB of it. picolibc's start-up code
 # does the rest; it makes an exception print the registers and end the program.
 set(default_platform static-pool)

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """What archives need and define, and what headers include. Says what is wrong, and fails then."""
 
 import argparse

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb_burst: what stays resident after many threads have allocated and freed, beside glibc.
 //
 //   rsb_burst LIBRARY   fails if with LIBRARY preloaded more stays than 1.5 times what glibc keeps

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Compares rsbmalloc with the C library's allocator and the packaged ones.
 
 Builds what is not built, runs every row of rsb_bench on every allocator, interleaved, and leaves tables

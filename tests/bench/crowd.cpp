@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // More threads than processors, each of which allocates 2,000 blocks and then frees them: how long
 // it takes with each shared library that is named (by its path), as a multiple of the C library's
 // time.

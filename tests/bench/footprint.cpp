@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb_footprint: what small objects cost in resident memory, metadata included, and how much of it
 // comes back once everything is freed and trimmed.
 //

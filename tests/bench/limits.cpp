@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb_limits: how much of a small process a program can allocate, beside glibc's malloc.
 //
 // A program takes blocks of 1,000 bytes until there is no more, under one limit of the process

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb_bench: times whatever malloc the process has. Which one that is, LD_PRELOAD decides.
 //
 // Beside Google Benchmark's own options:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb_refusals: what a request that cannot be met costs, as a multiple of glibc's malloc beside it.
 //
 // In turns, a round of the one and a round of the other, so that a slow minute of the machine falls

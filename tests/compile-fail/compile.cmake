@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # Compiles SOURCE as it is, which must work without a word; and with BROKEN defined, which must fail
 # and say everything that the "Fails with:" lines at its top ask for.
 set(command ${COMPILER} -std=c++20 -fsyntax-only -Wall -Wextra -Wconversion -Wshadow

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A configuration in which everything is right, to be spoilt in one place.
 #pragma once
 

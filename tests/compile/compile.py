@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """compile.py headers|calls|links PROJECT: what compilers say of the headers, for many processors.
 
 headers: all of them, and what they define instantiated, with warnings as errors; no code is made.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A program's own globals, by names that come to mind: of what a heap's code calls its parameters,
 // none may warn that it shadows one of them when it is instantiated.
 #pragma once

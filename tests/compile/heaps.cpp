@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // All headers but memory_resource.hpp, which is for hosted programs, and all members of what is in
 // them. See compile.py.
 #include "rsb/allocator.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // All members of SmallHeap and its inspector, also where sizes have 16 bits. See compile.py.
 #include "rsb/small_inspector.hpp"
 

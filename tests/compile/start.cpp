@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A program for bare metal that defines no rsb_fault. See compile.py.
 #include "rsb/internal/machine/error_number.hpp"
 #include "rsb/small_heap.hpp"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # avr-libc 1:2.0.0+Atmel3.6.2-3, on QEMU 7.2's Arduino Uno: realloc(p, 0) neither frees the block nor gives null, but
 # returns p as it is, since the block is large enough; a program that counts on it to free leaks, one that takes the
 # result for a block is right. A malloc that fails leaves errno alone, though errno.h has ENOMEM. And one byte costs

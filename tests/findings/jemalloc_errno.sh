@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # libjemalloc2 5.3.0-1, preloaded: whether a refusal sets errno depends on the function and on the reason, not on
 # there being a refusal. Of requests too large malloc and calloc say ENOMEM, realloc nothing; of an alignment that is
 # no power of two aligned_alloc says EINVAL, memalign nothing.

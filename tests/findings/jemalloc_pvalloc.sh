@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # libjemalloc2 5.3.0-1, preloaded: replaces valloc and memalign, but not pvalloc, the third of the old page-aligned
 # kind. A program that uses all of them has two heaps: the block from pvalloc is the C library's, in the memory behind
 # the program (brk), which jemalloc cannot take back, and whose size it must not be asked for.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # libklibc-dev 2.0.12-1 (the C library of initial RAM disks): a library for the smallest of programs, whose smallest
 # block is one of the largest. On x86-64 the header of a block takes 32 bytes and blocks are multiples of 32, so that
 # one byte costs 64, as 32 do. And malloc(0) is null, which is a success: errno stays.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # libgc1 1:8.2.2-3 (Boehm's collector): powers of two are the worst sizes. One byte is added to each request, so that
 # a pointer just behind an object keeps it alive; so 16 bytes take the slot of 32, 32 that of 48, and blocks of 2,048
 # lie alone in their pages of 4,096, in which there would be room for two of 2,047.

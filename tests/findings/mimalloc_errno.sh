@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # libmimalloc2.0 2.0.9+ds-2, preloaded: the larger the impossible request, the less it says. Half the address space is
 # refused with ENOMEM; all of it, or a product that does not fit, is refused too, but errno stays as it was. So it
 # does for an alignment that is no power of two.

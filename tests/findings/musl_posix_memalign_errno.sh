@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # musl 1.2.3-1: posix_memalign, which reports by its result, sets errno for one kind of bad alignment and not for the
 # other. Below the size of a pointer the result is EINVAL and errno stays; from there up an alignment that is no power
 # of two has the same result, and errno is EINVAL as well. The pointer stays as it was in both cases.

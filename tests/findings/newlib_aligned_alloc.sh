@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # libnewlib-arm-none-eabi 3.3.0-1.3+deb12u1, full and nano: stdlib.h declares aligned_alloc and the archives have it,
 # yet no program that calls it links. It calls posix_memalign, which none of the archives has. memalign is the way
 # round. (With an allocator that defines both names it links.)

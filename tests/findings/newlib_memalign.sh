@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # libnewlib-arm-none-eabi 3.3.0-1.3+deb12u1: the two mallocs of one package disagree on memalign with an alignment
 # that is no power of two. The nano one gives null, and leaves errno as it was. The full one gives a block that is
 # aligned neither to that nor to the next power of two, but to 8, and to 24 by chance.

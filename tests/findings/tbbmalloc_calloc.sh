@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # libtbbmalloc2 2021.8.0-2+deb12u1, its proxy preloaded: calloc zeroes exactly what was asked for. malloc_usable_size
 # says that 112 bytes of a block of 97 may be used, and the last 15 of them still hold what an earlier owner wrote.
 # (glibc, jemalloc, mimalloc and tcmalloc zero them, too.)

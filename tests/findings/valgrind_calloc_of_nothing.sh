@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # valgrind 1:3.19.0-1, memcheck: calloc of nothing is null if the other factor is large. calloc(0, n) and calloc(n, 0)
 # give a block, as with glibc's malloc, up to n = 2^62; from 2^63 on they give null with ENOMEM and a report of a
 # "fishy" value for 2^63, though nothing is asked for and the product does not overflow.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # wine64 8.0~repack-4, msvcrt.dll, from a program by mingw-w64: _aligned_realloc(p, 0, alignment) frees the block, as
 # realloc(p, 0) does, and both give null; but it also sets errno to EINVAL, as if it had been called wrongly.
 # _aligned_malloc(0, alignment) on the other hand is a block, and errno stays.

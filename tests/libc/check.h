@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /* Checks without a C++ library, and without stopping at the first that fails. */
 #pragma once
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Whether programs are linked with rsbmalloc's allocator and nothing of the C and C++ libraries'.
 
     check.py --keep FILE COMMAND...    runs COMMAND, which links a program, and keeps it in FILE

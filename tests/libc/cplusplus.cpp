@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A program of C++: each operator new and delete, containers, and what happens before main.
 #include <stdio.h>
 #include <stdlib.h>

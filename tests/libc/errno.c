@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /* A heap that has no memory and whose configuration sets no errno: the C library's is set all the
  * same. */
 #include <errno.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /* A program that uses its C library in every way that makes it allocate, and calls every name of
  * the family: all blocks must come from the heap, and go back to it. */
 #define _GNU_SOURCE

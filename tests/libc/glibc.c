@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /* What glibc's allocator has besides the standard names: true with glibc's own malloc, and so with
  * ours, linked or preloaded. What only ours says is asked with an argument. */
 #define _GNU_SOURCE

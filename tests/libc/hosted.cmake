@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # Programs with glibc to which the library is preloaded, or that are linked with it, and tools that look on.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 

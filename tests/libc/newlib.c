@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /* What only newlib has: the functions with a struct _reent, of which each thread may have its own.
  */
 #include <errno.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /* realloc(p, 0) and its like, which C leaves open: as the build believes that this C library has
  * it, with rsb::libc and without. */
 #define _GNU_SOURCE

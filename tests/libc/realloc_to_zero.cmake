@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # rsb_add_realloc_to_zero_tests(<name> <library> [<option of compiler and linker>...]): two programs that say what
 # realloc(p, 0) does, one with the library and one with the C library as it is.
 function(rsb_add_realloc_to_zero_tests name library)

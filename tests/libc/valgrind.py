@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Whether Valgrind's memcheck says of programs with rsbmalloc what it says of the same with glibc's malloc: nothing of
 right ones, and no less of wrong ones.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /* A program for tools that look on: does what its argument says, right or wrong, with the names of
  * the C library's allocator. */
 #define _GNU_SOURCE

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The first and only process of a booted kernel that tests bring along: runs each program that
 // /programs names, says what becomes of it, and switches the machine off. tests/machines/result
 // reads what this writes.

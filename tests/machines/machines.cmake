@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # Machines that are a kernel in an emulator: one boot runs all programs, then each test looks up what became of its own.
 set(rsb_bootable linux-16k linux-686)
 foreach(machine IN LISTS rsb_bootable)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // From a fault, whoever looks at the program's stack finds who has caused it.
 #include <execinfo.h>
 #include <signal.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # Runs PROGRAM, by EMULATOR if there is one, and compares how it ends with ENDING:
 #   success       status 0 and not a word
 #   default_hook  aborts, after the fault's SENTENCE and the address on standard error

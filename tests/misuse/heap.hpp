@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Heaps of the program's own, for bugs that are not the allocating code's.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A hook that jumps out of the faulty call finds the heap as it was before.
 #include <setjmp.h>
 #include <string.h>

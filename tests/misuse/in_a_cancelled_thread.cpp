@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A block is freed twice by a thread that is to end at its next cancellation point.
 #include <pthread.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A fault hook of the program's own, in place of the default one.
 #include <stdio.h>
 #include <stdlib.h>

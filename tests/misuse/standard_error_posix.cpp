@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Where the default hook says what happened, in programs that have closed or redirected their
 // standard error: never in a file of their own.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A heap made from the headers alone, without any fault hook.
 #include "rsb/heap.hpp"
 #include "rsb/platform.hpp"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # headers.sh INCLUDE C-COMPILER C++-COMPILER: each installed header compiles alone, without a warning, and
 # all but memory_resource.hpp without a C++ library.
 set -eu

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The kernel around examples/kernel: its buddy allocator, its interrupts and its scheduler, and a
 // boot. CACHED: with a cache for each CPU.
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The built instance has all that the platform adds to it, whatever least_config.hpp leaves out.
 //   least_config fork    the lock is taken around fork
 //   least_config fault   the default hook says what happened

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The least that a configuration can be: no exhausted(), and a lock that is nothing but a lock.
 #pragma once
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # names.sh archive FILE: defines nothing but names that start with rsb, and those by which fork handlers are registered.
 # names.sh shared FILE: exports the standard C names, glibc's and the same, and else only names that start with rsb_.
 set -eu

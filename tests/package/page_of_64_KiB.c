@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The configuration of examples/my_config.hpp is in force.
 #include <rsb/rsb.h>
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Checks that every block of code of a page stands in a file that a test compiles or runs.
 
     tests/package/readme.py PAGE FOLDER...

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """rooms.py PROJECT: the arrows between the rooms of core run one way.
 
 A room is a folder of core/include/rsb/internal; beside them are the public headers. Every header of a room says who

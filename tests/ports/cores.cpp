@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/port/cores.hpp: the other cores.
 #include "rsb/port/cores.hpp"
 

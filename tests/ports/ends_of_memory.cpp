@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Heaps in memory that begins at address 0, and in memory that ends with the last address: there is
 // some by this program's page tables. For aarch64 with the granule of 16 KiB.
 #include "rsb/cached_inspector.hpp"

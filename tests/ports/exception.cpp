@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Does what must end the program at once, with a failure. Usage: exception <what>.
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The built heap as a port configures it, and its end.
 #include <errno.h>
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # COMMAND must say that it begins, and then end with a failure, soon.
 execute_process(COMMAND ${COMMAND} TIMEOUT 30
   RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)

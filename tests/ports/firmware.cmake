@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # The port's firmware: built as its README says, by itself, and run. It prints what it should, and finds fault with a
 # heap that has no lock.
 set(firmware ${CMAKE_CURRENT_BINARY_DIR}/firmware)

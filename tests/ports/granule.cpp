@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Which granule the MMU works with, on every core. Usage: granule <KiB expected>.
 #include <stdint.h>
 #include <stdio.h>

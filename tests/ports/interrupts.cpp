@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Interrupt handlers on a Cortex-M that allocate and release: a timer's (SysTick), and one that
 // interrupts that one (PendSV).
 #include <stdlib.h>

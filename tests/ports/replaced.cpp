@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // malloc and new, replaced: in the program, and in the C library that it is linked with.
 #include <stdlib.h>
 #include <string.h>

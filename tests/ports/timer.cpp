@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/port/interrupts.hpp: a timer that interrupts each core.
 #include "rsb/port/interrupts.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A library opened with RTLD_DEEPBIND looks for malloc in itself and in what it was linked with
 // before it looks in what was preloaded. Usage: deepbind PLUGIN SCENE.
 #define _GNU_SOURCE

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A server that starts its programs by vfork: the child shares the parent's memory, and allocates
 // in it before it executes something or ends, as shells do. Other threads allocate all the while,
 // or call vfork too.

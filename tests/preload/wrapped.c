@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A program under two preloaded libraries: ours and wrapper.c. Usage: wrapped before|behind, where
 // the wrapper is.
 #define _GNU_SOURCE

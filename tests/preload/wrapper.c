@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A library to be preloaded that has malloc and its like, and passes their calls on to whoever
 // comes after it, as tools that count allocations do. So has it dlsym and what the heap asks the
 // system by. All of them allocate on the way.

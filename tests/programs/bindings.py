@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Which library each process took its malloc from, in the dynamic linker's own words.
 
 LD_DEBUG=bindings has the dynamic linker write one file a process, with one line for each symbol

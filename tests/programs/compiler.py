@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """gcc and g++: large translation units, optimised; all that they write must agree byte for byte."""
 
 import random

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """git: a history of commits and merges, packed, checked and read back; every hash must agree."""
 
 import random

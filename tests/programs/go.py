@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Go with cgo: C's blocks under goroutines, threads of C, the C library's resolver, children."""
 
 import pathlib

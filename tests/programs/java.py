@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Java: raw blocks that change threads, zlib's states, classes compiled and unloaded, children."""
 
 import pathlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """perl: hashes, arrays, strings, sorting, patterns, closures, and interpreter threads."""
 
 import pathlib

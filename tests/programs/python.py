@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """python3: a selection of Python's own tests, with every object taken from malloc.
 
 Compared are the names of all tests that ran and what came of each.

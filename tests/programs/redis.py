@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """redis: a server under deterministic load, then under redis-benchmark, also with I/O threads.
 
 Debian's redis-server is linked with libjemalloc and calls it by the standard names (malloc, calloc,

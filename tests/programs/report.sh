@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # report.sh LIBRARY: with RSB_STATS set a program reports on the standard error it was started with,
 # and does besides what it does without; also one that closes standard error before it ends, as all
 # coreutils do, or that forgets its environment.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Rust: containers that change threads, alignments of all kinds, unwinding, children."""
 
 import pathlib

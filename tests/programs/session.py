@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """One run of one program: its processes, its servers, and what was seen of them."""
 
 import difflib

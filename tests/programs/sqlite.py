@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """sqlite3: hundreds of thousands of rows in memory and in a file; joins, indices, windows, text."""
 
 NEEDS = {"/usr/bin/sqlite3": "sqlite3"}

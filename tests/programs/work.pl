@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # Work for perl that allocates a great deal. Its argument says which part; each prints digests of
 # what it made, so that a single wrong byte shows.
 use strict;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/buddy_pages.hpp over a buddy allocator: nothing is lost, and nothing is served twice.
 #include <map>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // How the property tests run: rapidcheck inside doctest. rapidcheck prints its seed and, on a
 // failure, the shrunk case; repeat with RC_PARAMS="seed=…" in the environment.
 #pragma once

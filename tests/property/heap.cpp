@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Random requests to a heap, compared with a model after each.
 #include "property/check.hpp"
 #include "property/heap_model.hpp"

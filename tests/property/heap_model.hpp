@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A heap beside a model that knows what it must have: the live blocks with their contents, the page
 // runs, and the number of failures. Each request is made of both; then they are compared.
 #pragma once

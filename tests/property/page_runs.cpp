@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/page_runs.hpp against a naive model: an array that says of each page whose it
 // is.
 #include "rsb/internal/pages/page_runs.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What a program may ask of a heap: the vocabulary of the property tests, with small numbers whose
 // meaning the model decides, so that a shrunk sequence stays meaningful.
 #pragma once

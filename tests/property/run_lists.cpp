@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/run_lists.hpp against a naive model: a set of runs that is searched from end
 // to end.
 #include "rsb/internal/pages/run_lists.hpp"

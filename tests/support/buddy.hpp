@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A small buddy allocator in the place of a kernel's, which trusts nobody: it knows of each page
 // which block it is of, and says so when something comes back that it has not handed out.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Contents of blocks: patterns to write, and to find again.
 #pragma once
 

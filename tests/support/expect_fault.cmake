@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # Runs COMMAND, which must be killed by a trap or abort after saying SENTENCE.
 execute_process(COMMAND ${COMMAND}
   RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE error TIMEOUT 50)

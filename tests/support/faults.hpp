@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Catches what the heap reports to rsb_fault(), which the tests define: a fault that is expected
 // jumps back into the test; any other ends the program.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A kernel as a heap sees it: the arena is all memory, a buddy allocator has it, and the heap's
 // page map is a window over all of it.
 #pragma once

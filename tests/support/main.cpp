@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 #define DOCTEST_CONFIG_IMPLEMENT
 #include "support/test.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Work done by several threads at once; on bare metal, by several cores.
 #pragma once
 

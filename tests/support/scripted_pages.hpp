@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A page source that does what a test tells it: serves pages from an arena, fails on the nth call,
 // returns misaligned, overlapping or dirty pages, refuses to take pages back. It counts what it is
 // asked, and checks that it is asked as page_source.hpp promises.

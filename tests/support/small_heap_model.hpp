@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What a small heap must do, followed step by step: a list of live blocks with their contents.
 // Every answer is compared, and every invariant checked.
 #pragma once

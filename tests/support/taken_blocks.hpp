@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // For tests of the built instance over memory handed over by address: who takes all of it, in
 // blocks of one size, sees which pools it has.
 #pragma once

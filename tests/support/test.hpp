@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What every unit test includes: doctest, and the means that the tests share.
 //
 // Tests without the suffix _hosted need neither an operating system nor exceptions, and at most 256

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What tests ask of the operating system about memory: one header, a file for each system.
 #pragma once
 

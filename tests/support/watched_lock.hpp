@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A lock for tests with one thread: knows whether it is held, by anyone, and notices when it is
 // taken twice or given back without being held.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The heaps that the tests run on: small ones, so that 256 KiB of pages cross every limit, in all
 // the shapes that the options allow.
 #pragma once

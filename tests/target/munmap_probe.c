@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Gives back the second 4 KiB of a mapping: says what becomes of it, and leaves the judgement to
 // the test.
 #include <errno.h>

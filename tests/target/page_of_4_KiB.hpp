@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A configuration for systems with pages of 4 KiB, and for no others.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Heaps with caches, rsb/cached_heap.hpp: more threads than caches, threads that come and go, and
 // caches that pass from one thread to another.
 #include "threads/stress.hpp"

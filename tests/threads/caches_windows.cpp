@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What platform/windows/rsb/thread_seats.hpp promises: threads that end, fibers, the barrier.
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>

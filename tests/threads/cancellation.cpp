@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // No function that allocates or releases is a cancellation point, wait as it may: POSIX.1, 2.9.5.2.
 #include <errno.h>
 #include <pthread.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Caches of CPUs, rsb::CpuSeats, in a preemptible kernel: threads in the place of its tasks, fewer
 // CPUs than tasks, and a task that moves to another CPU whenever it can be preempted.
 #include <setjmp.h>

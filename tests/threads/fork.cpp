@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // fork in a program whose malloc is rsbmalloc's: no child and no parent hangs, and both can
 // allocate afterwards. Usage: fork <scene>.
 #include <pthread.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
 // The order of locks around fork (platform/posix/fork.cpp), as a model for SPIN: two threads fork,
 // and each of the others does again and again what makes it wait for one lock while it holds
 // another. All interleavings are tried, so a circle of threads that wait for each other is found if

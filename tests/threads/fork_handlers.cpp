@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // fork beside what else takes locks or allocates while a process forks: handlers of libraries that
 // were registered before the allocator's or after, stdio, other registrations, other ways to make
 // processes. Usage: fork_handlers <scene>.

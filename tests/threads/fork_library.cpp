@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 #include "fork_library.hpp"
 
 pthread_mutex_t library_mutex = PTHREAD_MUTEX_INITIALIZER;

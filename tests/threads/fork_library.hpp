@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A library that registers fork handlers when it is loaded, before or after the allocator does.
 #pragma once
 

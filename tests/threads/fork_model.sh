@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # No circle of threads that wait for each other can come about around fork, says SPIN of the model in fork.pml; and it
 # finds one for each order of locks that is known to be wrong.
 #

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // fork in a program that has opened the shared library by dlopen, and allocates from it by the
 // prefixed names. Handlers that were registered before are called while the heap is locked for the
 // fork: they may allocate. Usage: fork_opened <librsbmalloc.so>.

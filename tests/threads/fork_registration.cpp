@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // One thread forks, and waits for the heap in its prepare handler; another one registers a handler
 // meanwhile, for which glibc allocates under the lock of its list. From 2.36 on the first one wants
 // that lock next.

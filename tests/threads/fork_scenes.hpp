@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What the programs have in common that fork beside other threads. Nobody may hang: an alarm ends
 // the program then.
 #pragma once

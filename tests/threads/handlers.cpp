@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Heaps with a cache for each core, whose timers interrupt them anywhere: handlers that release and
 // allocate without waiting, and handlers that may call everything.
 #include <atomic>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The heaps that the stress tests run on, all with the same static interface.
 #pragma once
 

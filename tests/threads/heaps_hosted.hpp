@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // More heaps with that interface, whose pages come from an operating system.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Whether a lock lets in one thread at a time.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Locks that know fork; beside lock.cpp.
 #include <doctest/doctest.h>
 

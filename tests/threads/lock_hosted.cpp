@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The locks that ask the system to let others go first.
 #include <time.h>
 

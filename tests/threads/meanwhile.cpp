@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The page source works without the heap's lock: what other threads do meanwhile, step by step.
 #include <doctest/doctest.h>
 

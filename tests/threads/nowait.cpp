@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Blocks released without waiting, by all threads at once, while others are inside the heap.
 #include <atomic>
 

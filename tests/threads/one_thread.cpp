@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The lock does without atomics while the C library says that there is one thread: the heap must be
 // right before, while and after there is another one.
 #include <doctest/doctest.h>

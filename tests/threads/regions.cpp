@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Regions come and go while other threads allocate and free, and look up their blocks without a
 // lock.
 #include "rsb/heap.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A signal handler that allocates and releases, wherever it interrupts the program. Not on Windows.
 #include <signal.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The built heap, and a pool.
 #include "threads/stress.hpp"
 

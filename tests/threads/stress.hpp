@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Many threads on one heap: contents stay, blocks wander between threads, and every invariant holds
 // whenever somebody looks. On all heaps of heaps.hpp and heaps_hosted.hpp.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Heaps on a page source that gives and takes, and blocks that no pool has room for.
 #include "threads/stress.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // System calls that fail: nothing is lost, and errno is the caller's.
 #include <doctest/doctest.h>
 

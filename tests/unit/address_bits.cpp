@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Options::address_bits: which addresses a radix map tells apart. Nothing is behind the addresses
 // of pages here, and nobody touches them.
 #include "rsb/inspector.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/allocator.hpp: the standard's allocator requirements. In containers: allocator_hosted.cpp.
 #include "rsb/allocator.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/allocator.hpp in the standard's containers.
 #include "rsb/allocator.hpp"
 

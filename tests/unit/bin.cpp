@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/bin.hpp: the spans of one size class.
 #include "rsb/internal/bins/bin.hpp"
 

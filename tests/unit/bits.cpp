@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/bits.hpp: arithmetic on sizes and addresses.
 #include "rsb/internal/machine/bits.hpp"
 

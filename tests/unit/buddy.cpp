@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // support/buddy.hpp: the tests' stand-in of a kernel's buddy allocator notices what is wrong.
 #include "support/buddy.hpp"
 

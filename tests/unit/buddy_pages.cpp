@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/buddy_pages.hpp, and a heap in a kernel from its boot on.
 #include "rsb/buddy_pages.hpp"
 

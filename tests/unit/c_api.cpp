@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/rsb.h and the built instance behind it: every promise of the header that needs no operating
 // system.
 #include "rsb/rsb.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/rsb.h on a system with errno and virtual memory.
 #include <errno.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /* rsb/rsb.h from C: every function is called, every type and constant named. RSB_UNIT_C is the name
  * of this file's one function, which returns null or what was wrong. */
 #include "rsb/rsb.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/cached_heap.hpp: what caches change for one thread. The rest of its promises are Heap's, and
 // tested by the same tests.
 #include "rsb/cached_inspector.hpp"

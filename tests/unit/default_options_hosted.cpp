@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The default options, as on Linux, over an arena that only an operating system has: large
 // acquisitions, alignments to 4 MiB, moves.
 #include "rsb/inspector.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/deferred_frees.hpp
 #include "rsb/internal/blocks/deferred_frees.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Memory that begins at address 0, and memory that ends with the last address. Nothing is behind
 // these addresses here: pages are handed out and come back, and nobody touches them. Blocks in such
 // memory: tests/ports/ends_of_memory.cpp.

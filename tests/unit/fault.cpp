@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/fault.hpp: the names of faults, and the hook.
 #include "rsb/fault.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/heap.hpp: allocating and releasing. Resizing, exhaustion and misuse have files of their own.
 #include "rsb/inspector.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/heap.hpp: what happens when there is no memory, and afterwards.
 #include "rsb/inspector.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What a correct program leaves in its blocks is never taken for a double free, whatever it is.
 #include "rsb/heap.hpp"
 

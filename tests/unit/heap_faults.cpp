@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/heap.hpp: misuse is caught, named, and leaves the heap as it was. Programs that make each
 // mistake once: tests/misuse.
 #include "rsb/inspector.hpp"

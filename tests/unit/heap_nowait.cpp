@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/heap.hpp: allocating and releasing without waiting.
 #include "rsb/inspector.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/heap.hpp: resizing blocks.
 #include "rsb/inspector.hpp"
 

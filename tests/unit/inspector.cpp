@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/inspector.hpp: statistics, walk, check.
 #include "rsb/inspector.hpp"
 

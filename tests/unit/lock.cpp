@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/lock.hpp, without threads: those are in tests/threads.
 #include "rsb/lock.hpp"
 

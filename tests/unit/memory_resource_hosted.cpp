@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/memory_resource.hpp: the built instance as a std::pmr resource.
 #include "rsb/memory_resource.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A free whose munmap fails: errno stays as it was, and the memory is kept, not lost. The program's
 // own munmap stands in for the C library's.
 #include <errno.h>

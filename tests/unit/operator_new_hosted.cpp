@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // core/api/new.cpp: every replaceable operator new and delete, in a program that is linked with
 // rsb::new. Hosted, because the program's C++ library lives on them too.
 #include <new>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/options.hpp: defaults, and what follows from them. What is refused: tests/compile-fail.
 #include "rsb/options.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/page_allocator.hpp: the public page-only allocator.
 #include "rsb/page_allocator.hpp"
 

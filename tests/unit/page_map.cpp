@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/internal/pages/page_map.hpp: from an address to its descriptor.
 #include "rsb/internal/pages/page_map.hpp"
 

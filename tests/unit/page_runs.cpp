@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/page_runs.hpp: runs of pages without a source. Compared with a naive model in
 // tests/property.
 #include "rsb/internal/pages/page_runs.hpp"

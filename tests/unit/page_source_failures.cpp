@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A page source that fails on command: every acquire in turn. The heap answers null, loses nothing,
 // and goes on when the source does.
 #include "rsb/inspector.hpp"

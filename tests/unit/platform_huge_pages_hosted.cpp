@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // platform/<name>/rsb/platform.hpp of Linux: what it says to the system about huge pages, as the
 // system tells it in /proc/self/smaps; which does not depend on whether huge pages are always on.
 #include "rsb/platform.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // platform/<name>/rsb/platform.hpp where the system refuses something, or locks memory: beside
 // platform_moves_hosted.cpp. What a process cannot undo happens in a child of its own.
 #include <errno.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // platform/<name>/rsb/platform.hpp of the systems that can move pages; beside
 // platform_pages_hosted.cpp.
 #include "rsb/platform.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // platform/<name>/rsb/platform.hpp of the systems with virtual memory: compiled once for each,
 // chosen by include path.
 #include "rsb/platform.hpp"

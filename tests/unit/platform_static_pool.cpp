@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // platform/static-pool: the built instance over memory handed over by address. This program is
 // compiled with the platform's headers and core/api/c_api.cpp of its own.
 #include "rsb/internal/machine/bits.hpp"

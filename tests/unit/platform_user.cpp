@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // platform/user: the built instance over two functions that the user defines. This program is
 // compiled with the platform's headers and core/api/c_api.cpp of its own.
 #include "rsb/internal/machine/bits.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What only platform/windows/rsb/platform.hpp promises, and that all headers go with <windows.h>:
 // here with its macros (near, far, small, min, ...) before them, in platform_windows_first.cpp
 // behind.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The platform's header brings no name of <windows.h> along, and does not mind it behind.
 #include "rsb/platform.hpp"
 

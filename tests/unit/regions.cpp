@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Memory handed over by address: regions and windows of rsb/page_allocator.hpp.
 #include "rsb/inspector.hpp"
 

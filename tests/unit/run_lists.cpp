@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/run_lists.hpp: free runs by length. Compared with a naive model in
 // tests/property.
 #include "rsb/internal/pages/run_lists.hpp"

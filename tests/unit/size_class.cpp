@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/size_class.hpp: which slot serves which request.
 #include "rsb/internal/blocks/size_class.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/small_heap.hpp and what looks into it.
 #include "rsb/small_heap.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/small_heap.hpp: what a small heap turns to before an allocation fails, and what it says then.
 #include "rsb/small_inspector.hpp"
 #include "support/test.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/small_inspector.hpp: what it says of pieces, bins and, as rsb.h has them, statistics.
 #include "rsb/small_inspector.hpp"
 

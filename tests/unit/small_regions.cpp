@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The built instance as a small heap over memory handed over by address. This program is compiled
 // with core/api/c_api.cpp of its own.
 #include <errno.h>

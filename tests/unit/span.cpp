@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/span.hpp: the free list of a span.
 #include "rsb/internal/pages/span.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The shared library, opened and closed again and again: a plugin may be linked to it.
 #include <dlfcn.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb::Allocator<T>: the C++ standard's allocator requirements ([allocator.requirements], C++20)
 // over the built instance, for containers. Size and alignment are known, so a list node of 12 bytes
 // costs 16, an int 4.

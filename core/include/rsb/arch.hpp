@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What differs between processors: the one file of core that may ask which one it is compiled for.
 #pragma once
 

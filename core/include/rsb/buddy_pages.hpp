@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Pages from a buddy allocator, as kernels have one.
 //
 //   struct KernelBuddy {                                  // satisfies rsb::Buddy

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A heap with a cache for each thread: the same interface as Heap, which it stands on.
 //
 //   struct Config {

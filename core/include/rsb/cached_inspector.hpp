@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // HeapInspector's interface for a heap with caches, through which it sees: what lies in them is
 // free. stats() and bin_stats() look into them; all others empty them first, and no thread has one
 // meanwhile. Slots in a cache that cannot be seized (cache_set.hpp) count as live.

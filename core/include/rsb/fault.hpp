@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What happens when the heap catches a misuse: one hook, which does not return.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The heap: blocks of any size and alignment, from bins up to the span size and from whole pages
 // above.
 //

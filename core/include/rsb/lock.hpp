@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The lock of a heap is a policy: any type with lock() and unlock(). Here: what it must satisfy, a
 // spinlock, no lock at all, and both with interrupts masked.
 #pragma once

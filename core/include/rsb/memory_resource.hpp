@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A std::pmr::memory_resource over the built instance. For hosted programs only: the one header of
 // rsbmalloc that includes the C++ library.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The values that configure a heap, and the one place that validates them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The page-only allocator: runs of whole pages from a page source, kept for reuse within limits.
 // Public, usable alone, and the ground that Heap stands on.
 //

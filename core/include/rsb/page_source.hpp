@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Where pages come from: the one thing that a heap needs of its host.
 #pragma once
 

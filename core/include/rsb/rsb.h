@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /* rsbmalloc for C (and C++): the built instance, all names prefixed.
  *
  * Sizes are bytes, alignments powers of two. Null means: there is no memory (errno is ENOMEM on

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A thread's seat at a heap with caches: which cache it holds, and whether it is at work on it.
 // And how a platform gives each thread a seat.
 //

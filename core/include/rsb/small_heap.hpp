@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A heap for pools of 2 KiB to a few MiB, whose largest block is what the pool holds: for firmware.
 //
 //   struct Config {

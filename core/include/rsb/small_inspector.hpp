@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Looks at a small heap from outside: statistics, a walk over all live blocks, and a check of every
 // invariant. For tests, tools and post-mortems; holds the heap's lock meanwhile, for as long as it
 // takes to look at every block: not for where interrupts must not wait.

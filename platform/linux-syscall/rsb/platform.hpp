@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Linux without a C library: pages by raw system calls, for -nostdlib programs. x86-64 and aarch64.
 #pragma once
 

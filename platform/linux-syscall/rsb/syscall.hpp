@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Linux system calls without a C library. Returns what the kernel returns: a value, or -errno.
 #pragma once
 

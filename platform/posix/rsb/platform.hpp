@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // POSIX with a C library: pages by mmap, a lock that costs no atomics in a process with one thread
 // and that survives fork. errno stays as it was in all of it.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A seat for each thread, for a heap with caches (rsb/cached_heap.hpp): thread-local, and given up
 // by a destructor of thread-specific data.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Memory handed over by address: at run time by rsb_add_region(), at build time by defining
 // rsb_regions[]. No page source beyond that.
 #pragma once

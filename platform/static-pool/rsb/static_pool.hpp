@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A pool that is part of the program: for the configuration of a board, beside what
 // rsb_add_region() hands over.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The user's page source: the two functions rsb_pages_acquire() and rsb_pages_release() of
 // rsb/rsb.h. For kernels, firmware and everything else.
 #pragma once

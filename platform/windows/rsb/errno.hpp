@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // How the built instance gets at the errno of a C runtime that it does not need.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The functions of KERNEL32.dll that pages, locks and seats need. Declared here, as <windows.h>
 // does, and compatible with it before or after: a header of this library must not bring its macros
 // along.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // 64-bit Windows: pages by VirtualAlloc, a spinlock that yields. Needs KERNEL32.dll and nothing
 // else, no C runtime either. Whatever is called here leaves GetLastError() as it was.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A seat for each thread, for a heap with caches (rsb/cached_heap.hpp): found by a slot of
 // thread-local storage, and given up by a fiber-local callback. Like all of this platform it needs
 // KERNEL32.dll, no C runtime, and leaves GetLastError() as it was.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The machine's memory, in frames of 16 KiB: where this firmware's heap gets its pages from.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The firmware's heap: pages of 16 KiB from Frames, shared by all cores and by their interrupt
 // handlers.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A firmware whose cores allocate and free all the while, and whose timer interrupts do so too, on
 // every core. Each block carries a pattern that is verified before it is freed; some are freed by
 // another core, or by a handler, than allocated them. In the end everything is freed, and the heap

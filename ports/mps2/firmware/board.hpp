@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What the firmware needs of the board: two timers.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The firmware's heap: a pool of 64 KiB, for a main loop and its interrupt handlers.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A firmware with a heap of 64 KiB, used by its main loop and by the handler of a timer that
 // interrupts it. Each block carries a pattern that is verified before it is freed; some are freed
 // by the handler that were allocated by the loop, and the other way round. In the end everything is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """The allocators that take part, and where their libraries are."""
 
 import os

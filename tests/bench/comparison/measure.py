@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """One measurement is one process: one row, one allocator."""
 
 import json

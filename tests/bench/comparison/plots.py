@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Ratios to the C library, a line a row, a dot an allocator; SVG."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """From samples to tables, ratios and verdicts."""
 
 import csv

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The least that an allocator under one lock can do: a bare list of free blocks of one size.
 //
 // No size, no alignment, no checks, no way to grow. Called as the library is called: two functions

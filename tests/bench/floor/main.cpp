@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb_floor: what a malloc+free pair costs, as a multiple of the least that this design can cost.
 //
 // The design has one lock, so its floor is the same loop over a bare free list under the same lock.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // batch/…: 10,000 blocks are allocated, then all are freed, in an order that differs by row. What
 // matters is how a free list is threaded through them, and how well it finds them again.
 #include <cstdint>

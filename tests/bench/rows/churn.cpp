@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // churn/LEAST-MOST: a few large blocks live; a random one is freed and another allocated, sizes
 // log-uniform. A byte a 4 KiB page of each new block is written, and the last: a program that asks
 // for a large buffer uses it, and an allocator that maps every block anew has to pay for its page

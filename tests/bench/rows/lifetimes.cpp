@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // lifetimes/LIVE: a random one of LIVE objects dies and another is born, sizes log-uniform over 8
 // to 4,096 bytes. The nearest of the rows to a program of small objects.
 #include <cstdint>

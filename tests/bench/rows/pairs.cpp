@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // pair/SIZE: malloc and free of one block, again and again. The cost of the calls themselves.
 #include <cstdlib>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // pipe/…: one thread allocates and writes, hands the block over through a ring of 1,024, the other
 // reads and frees. No block is freed by the thread that allocated it.
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // realloc/MOST: one block grows from 16 bytes to MOST by half at a time, as a vector or a string
 // buffer does, is filled behind itself (a byte a 4 KiB page, and the last), and is freed. One
 // operation is one whole growth.

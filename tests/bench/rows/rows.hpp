@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The rows of the benchmark. A file a family; each adds its rows to a RowList.
 #pragma once
 

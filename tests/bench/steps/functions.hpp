@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Where functions of this program lie, by its own symbol table.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb_worst_case: the most instructions that a single malloc or free of up to 16 KiB executes,
 // outside the page source.
 //

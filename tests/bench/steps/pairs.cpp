@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb_pair_steps: how many instructions a malloc and a free of the same size execute in a shared
 // library, which is what LD_PRELOAD gives a program.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Counts the instructions of a call by single-stepping it (x86-64 Linux).
 //
 // With the trap flag set, the processor raises a trap after every instruction; the handler of

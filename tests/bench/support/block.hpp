@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What a row does with a block: as little as a program that uses it must do.
 #pragma once
 

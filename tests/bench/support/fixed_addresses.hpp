@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Where memory lies decides a branch here and there: a program that counts instructions wants the
 // same addresses in every run.
 #pragma once

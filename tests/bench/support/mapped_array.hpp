@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // An array the harness keeps for itself, mapped straight from the system.
 //
 // What the harness holds must not pass through the allocator under test: it would be measured with

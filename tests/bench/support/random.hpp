@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Random streams that cost about a nanosecond a step, the same for every allocator.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A bounded queue between one producer and one consumer, without locks and without allocations.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // How the programs print a measured value beside its target.
 #pragma once
 

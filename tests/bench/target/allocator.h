@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What an allocator looks like to the driver. One is linked with it, from the folder allocators.
 #ifndef RSB_BENCH_TARGET_ALLOCATOR_H
 #define RSB_BENCH_TARGET_ALLOCATOR_H

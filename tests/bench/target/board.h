@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The memory of the board, as picolibc's start-up code leaves it.
 #ifndef RSB_BENCH_TARGET_BOARD_H
 #define RSB_BENCH_TARGET_BOARD_H

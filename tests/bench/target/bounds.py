@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """Compares the instructions that rsbmalloc takes on a board with those of bounds.txt, exactly.
 
   bounds.py TARGET FOLDER      FOLDER: where the target's images are

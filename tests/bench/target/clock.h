@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Instructions, counted by a timer of the board: QEMU with -icount shift=10 lets 1,024 ns pass with
 // each instruction, and nothing else. One board's is linked, from the folder clocks.
 #ifndef RSB_BENCH_TARGET_CLOCK_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Runs the allocator that it is linked with, as its arguments say; README.md explains the modes.
 // Prints lines of "MODE KEY=VALUE …". Ends with 4 if a block was found corrupt, with 5 if the clock
 // counts wrongly.

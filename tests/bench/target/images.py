@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 """The boards, the images built for them, and how an image is run."""
 
 import os

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A function of known length, for the self-test.
 //
 //   void loop(void* rounds, size_t);      2 instructions for each of `rounds`, which is not null, and the return

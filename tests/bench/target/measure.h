@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Calls of the allocator, counted in instructions, and what becomes of the counts.
 #ifndef RSB_BENCH_TARGET_MEASURE_H
 #define RSB_BENCH_TARGET_MEASURE_H

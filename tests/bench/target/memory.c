@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // memset a word at a time, for allocators that clear what they hand out: picolibc's does, and its
 // packaged memset goes byte by byte. The figures given for other allocators were taken with one
 // like this.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The program whose code and data are measured: no more than an allocator needs to be linked.
 #include "allocator.h"
 

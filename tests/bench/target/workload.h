@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The reference workload: blocks of 8 to 2,048 bytes, log-uniform, with random lifetimes, while the
 // live bytes stay near a target. What it asks for depends on its arguments alone, never on what the
 // allocator answers: a request that failed counts as live until its turn comes to be freed, which

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: Buddy
 // Fails with: buddy.alloc_pages(order)
 #include "config.hpp"

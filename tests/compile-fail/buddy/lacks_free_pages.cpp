@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: Buddy
 // Fails with: buddy.free_pages(block, order)
 #include "config.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: allocate_nowait needs a Lock that has try_lock() or says that it never_waits
 #include "config.hpp"
 

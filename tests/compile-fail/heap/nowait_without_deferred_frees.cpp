@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: deallocate_nowait needs an Options::deferred_batch other than 0
 #include "config.hpp"
 

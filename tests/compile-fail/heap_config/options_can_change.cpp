@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: HeapConfig
 // Fails with: SameAs
 #include "config.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: Lock
 // Fails with: l.unlock()
 #include "config.hpp"

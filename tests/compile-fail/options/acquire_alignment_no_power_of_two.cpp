@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: Options::acquire_alignment must be a power of two and at least one page
 #include "config.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: Options::acquire_size must be whole pages and at least one span
 #include "config.hpp"
 

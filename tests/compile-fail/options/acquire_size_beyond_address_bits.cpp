@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: Options::acquire_size must be less than 2^32 pages, and less than address_bits
 // reaches
 #include "config.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: Options::address_bits must fit a pointer and exceed the bits of a page
 #include "config.hpp"
 

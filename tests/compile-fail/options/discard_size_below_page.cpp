@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: Options::discard_size must be at least one page
 #include "config.hpp"
 

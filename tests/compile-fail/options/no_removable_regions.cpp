@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: Options::removable_regions must be at least 1
 #include "config.hpp"
 

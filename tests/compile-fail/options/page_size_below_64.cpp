@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: Options::page_size must be a power of two, 64 bytes or more
 #include "config.hpp"
 

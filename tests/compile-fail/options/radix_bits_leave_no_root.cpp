@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: Options::radix_leaf_bits and radix_inner_bits must leave bits for the root
 #include "config.hpp"
 

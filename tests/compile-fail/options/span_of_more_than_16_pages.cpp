@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: Options::span_size must be at most 16 pages
 #include "config.hpp"
 

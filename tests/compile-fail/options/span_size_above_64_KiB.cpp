@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: Options::span_size must be from 256 bytes to 64 KiB: slot links are 16-bit
 #include "config.hpp"
 

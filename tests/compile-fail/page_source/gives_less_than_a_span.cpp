@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: Options::span_size is more than the page source ever gives (its most_bytes)
 #include "config.hpp"
 #include "rsb/buddy_pages.hpp"

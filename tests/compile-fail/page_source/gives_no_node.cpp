@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: Options::radix_leaf_bits and radix_inner_bits make a node larger than the page source
 #include "config.hpp"
 

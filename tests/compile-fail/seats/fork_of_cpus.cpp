@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: processes fork, and their seats are threads'
 #include "config.hpp"
 #include "rsb/cached_heap.hpp"

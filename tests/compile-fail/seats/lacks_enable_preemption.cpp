@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: PreemptibleCpus
 // Fails with: enable_preemption()
 #include "config.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: a small heap has an out-of-memory handler only if
 #include "config.hpp"
 #include "rsb/small_heap.hpp"

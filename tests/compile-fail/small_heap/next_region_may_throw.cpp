@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: must have next_region(): noexcept
 #include "config.hpp"
 #include "rsb/small_heap.hpp"

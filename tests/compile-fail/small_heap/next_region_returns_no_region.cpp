@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: and it returns an rsb::Region
 #include "config.hpp"
 #include "rsb/small_heap.hpp"

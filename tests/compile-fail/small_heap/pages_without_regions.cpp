@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Fails with: the Pages of a small heap, which acquires none, must have next_region()
 #include "config.hpp"
 #include "rsb/small_heap.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The page source returns addresses that the map does not tell apart: of 4 MiB there are no five.
 #include "heap.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The page source returns memory that is not aligned.
 #include "heap.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The page source returns the same memory for every large request.
 #include "heap.hpp"
 

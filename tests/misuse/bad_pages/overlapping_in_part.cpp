@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The page source returns memory whose end it has handed out before.
 #include "heap.hpp"
 

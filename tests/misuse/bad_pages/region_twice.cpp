@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The same region is handed to the heap twice.
 #include "rsb/rsb.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A visitor of rsb_walk() releases what it is shown, a large block.
 #include "rsb/rsb.h"
 

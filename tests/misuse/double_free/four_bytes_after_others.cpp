@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A block of the four-byte class is freed again after a few others.
 #include "rsb/rsb.h"
 

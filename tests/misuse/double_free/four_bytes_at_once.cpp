@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A block of the four-byte class is freed twice in a row.
 #include "rsb/rsb.h"
 

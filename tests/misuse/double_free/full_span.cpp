@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The span of the block was full when the block was freed first.
 #include "rsb/rsb.h"
 

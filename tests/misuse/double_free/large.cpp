@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A block of whole pages is freed twice.
 #include "rsb/rsb.h"
 

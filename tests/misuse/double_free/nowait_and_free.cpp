@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A block is freed as by a signal handler, and then once more; seen when the first is taken over.
 #include "rsb/rsb.h"
 

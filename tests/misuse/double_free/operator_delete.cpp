@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // An object is deleted twice.
 struct Object {
   long members[5] = {};

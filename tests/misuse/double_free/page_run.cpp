@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A run of the page-only allocator is freed twice.
 #include "rsb/rsb.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A freed block is resized to a size of the same class, for which nothing would have to be done.
 #include "rsb/rsb.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A block is released twice with its size.
 #include "rsb/rsb.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A small block is freed again after others of its span were freed in between.
 #include "rsb/rsb.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A small block is freed twice in a row.
 #include "rsb/rsb.h"
 

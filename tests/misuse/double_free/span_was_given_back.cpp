@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The second free comes when all blocks of the span are free and its pages are no span any more.
 #include "rsb/rsb.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A freed block is asked for its size.
 #include "rsb/rsb.h"
 

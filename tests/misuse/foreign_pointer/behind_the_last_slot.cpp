@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The pointer lies in the span, behind its last slot.
 #include "rsb/rsb.h"
 

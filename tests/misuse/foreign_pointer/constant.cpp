@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The pointer is a constant that no system maps.
 #include "rsb/rsb.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The second free comes when the block's pages are the middle of a longer free run: nothing is
 // known of the block any more.
 #include "rsb/rsb.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A run of the page-only allocator is given to free.
 #include "rsb/rsb.h"
 

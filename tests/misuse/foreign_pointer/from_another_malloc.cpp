@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The block comes from the C library's malloc.
 #include <stdlib.h>
 

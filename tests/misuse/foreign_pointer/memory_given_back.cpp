@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The pages of the block have gone back to the system.
 #include "rsb/rsb.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The pointer is a block's, but for a bit above those that an address has.
 #include "rsb/rsb.h"
 

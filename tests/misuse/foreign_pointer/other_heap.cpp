@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The block comes from another heap of the same program.
 #include "heap.hpp"
 

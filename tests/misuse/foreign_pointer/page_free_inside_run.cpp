@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The pointer is the second page of a run.
 #include "rsb/rsb.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A block is given to the page-only allocator.
 #include "rsb/rsb.h"
 

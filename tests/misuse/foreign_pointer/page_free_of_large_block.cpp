@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A block of whole pages is given to the page-only allocator.
 #include "rsb/rsb.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A static object is resized as if it were a run of pages.
 #include "rsb/rsb.h"
 

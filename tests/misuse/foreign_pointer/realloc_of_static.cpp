@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A static object is resized.
 #include "rsb/rsb.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The pointer is where a later block of the span would start.
 #include "rsb/rsb.h"
 

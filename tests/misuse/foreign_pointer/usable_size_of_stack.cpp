@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A local variable is asked for its usable size.
 #include "rsb/rsb.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Blocks are freed that were never written to, so they hold what an earlier life of their memory
 // left in them: that is no fault either.
 #include "rsb/rsb.h"

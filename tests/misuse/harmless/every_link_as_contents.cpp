@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Live blocks hold every value that could be taken for what free leaves in a block: freeing them is
 // no fault. (A false alarm would come once in so many blocks, in a program that has no bug.)
 #include <string.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Every kind of block, released in every way that fits: no fault.
 #include <string.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A live block holds by chance what a freed one would hold: freeing it is no fault.
 #include <string.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Exhausted nothrow new and malloc return null: no fault.
 #include <new>
 

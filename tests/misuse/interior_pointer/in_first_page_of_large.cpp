@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The pointer leads into the first page of a block of whole pages.
 #include "rsb/rsb.h"
 

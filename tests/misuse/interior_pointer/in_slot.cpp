@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The pointer leads into a small block.
 #include "rsb/rsb.h"
 

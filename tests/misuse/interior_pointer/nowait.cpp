@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A signal handler frees a pointer into a block.
 #include "rsb/rsb.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A pointer into a block is released with the block's size.
 #include "rsb/rsb.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The pointer is the start of a four-byte block plus one.
 #include "rsb/rsb.h"
 

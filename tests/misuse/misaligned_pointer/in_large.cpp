@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The pointer is the start of a block of whole pages plus two.
 #include "rsb/rsb.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The pointer is a block's start plus one.
 #include "rsb/rsb.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb::Allocator is asked for more than there is: containers cannot be told.
 #include "rsb/allocator.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The out-of-memory handler says that it freed something once, and then gives up.
 #include <cstddef>
 #include <new>

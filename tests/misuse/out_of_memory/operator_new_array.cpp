@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Plain new[] is asked for more than there is.
 #include <cstddef>
 #include <new>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A freed block of four bytes is written to, and then allocated again.
 #include "rsb/rsb.h"
 

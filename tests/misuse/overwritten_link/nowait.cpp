@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A block that a signal handler freed is written to before it is taken over.
 #include "rsb/rsb.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // One bit of a freed block is changed, and the block allocated again.
 #include "rsb/rsb.h"
 

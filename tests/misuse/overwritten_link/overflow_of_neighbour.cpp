@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A write beyond the end of a block reaches its freed neighbour, which is then allocated again.
 #include <string.h>
 

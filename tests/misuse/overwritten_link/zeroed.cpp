@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A freed block is zeroed, and then allocated again.
 #include <string.h>
 

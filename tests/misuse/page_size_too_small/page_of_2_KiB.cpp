@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The heap's page is half of the smallest page that systems with memory protection have.
 #include "heap.hpp"
 

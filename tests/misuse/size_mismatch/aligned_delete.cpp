@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Sized, aligned delete is told another alignment than new was.
 #include <new>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // An object is deleted through its base, which is smaller and has no virtual destructor.
 struct Base {
   long member = 0;

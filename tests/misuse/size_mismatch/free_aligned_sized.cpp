@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb_free_aligned_sized is told another alignment.
 #include "rsb/rsb.h"
 

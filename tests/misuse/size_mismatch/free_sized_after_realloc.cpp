@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb_free_sized is told the size before realloc.
 #include "rsb/rsb.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Sized delete is told another size than new was.
 #include <new>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb::libc and rsb::shared: what anybody allocates by a standard name comes from rsbmalloc.
 #define _GNU_SOURCE
 #include <stdlib.h>

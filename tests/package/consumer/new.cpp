@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb::new: what new makes comes from rsbmalloc, and what malloc makes does not.
 #include <cstdlib>
 #include <memory>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb::malloc: the prefixed names, beside the C library's own.
 #include <stdlib.h>
 

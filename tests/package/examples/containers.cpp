@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 #include <map>
 #include <rsb/allocator.hpp>
 #include <rsb/memory_resource.hpp>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 cmake -S rsbmalloc -B build-newlib -DRSB_PLATFORM=static-pool \
   -DCMAKE_TOOLCHAIN_FILE=$PWD/rsbmalloc/toolchains/cortex-m4-newlib.cmake
 cmake --build build-newlib

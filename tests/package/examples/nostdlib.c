@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /* A whole program with no library but rsbmalloc, not even a C library. Linux, x86-64 and aarch64.
  */
 #include <rsb/rsb.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 #include <rsb/rsb.h>
 
 static _Alignas(4096) char pool[1 << 20];

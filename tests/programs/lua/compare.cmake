@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 # Runs SCRIPT by EMULATOR PROGRAM and by the REFERENCE: both must print the same, to the byte but for
 # how Windows ends a line; and PROGRAM must have used its own heap for it.
 execute_process(COMMAND ${REFERENCE} ${SCRIPT} OUTPUT_VARIABLE expected COMMAND_ERROR_IS_FATAL ANY)

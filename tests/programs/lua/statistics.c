@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /* Linked to the interpreter: at its end says how much of the heap it has used. */
 #include <stdio.h>
 

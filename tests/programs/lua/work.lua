@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT OR Apache-2.0
 -- Work for Lua that allocates a great deal. Each part prints digests of what it made, so that a single
 -- wrong byte shows.
 

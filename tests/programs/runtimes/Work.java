@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The virtual machine's own memory and what its programs can ask of malloc: raw blocks that change
 // threads, direct buffers, zlib's states, compiled and unloaded classes, child processes.
 //

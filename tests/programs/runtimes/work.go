@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // C's malloc under Go's scheduler: goroutines move between threads, which its signals interrupt;
 // blocks wander, C threads call back, the C library looks up names, child processes come and go.
 //

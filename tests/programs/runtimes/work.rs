@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What Rust's containers, threads and channels ask of malloc, realloc and posix_memalign, and child
 // processes meanwhile.
 //

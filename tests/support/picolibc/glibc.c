@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /* What libstdc++, as built for Linux, calls of glibc and picolibc lacks, as far as doctest's
  * console needs it: the C locale and no other, nothing thrown, streams used by one core only. What
  * is linked but never called says so, and ends the program, if it is called after all. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 /* A program that uses musl's functions, threads and fork, on our allocator: linked or preloaded. */
 #include <malloc.h>
 #include <pthread.h>

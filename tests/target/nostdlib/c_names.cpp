@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The standard C names in a program that has no C library.
 #include "rsb/rsb.h"
 #include "runtime.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The default fault hook of a program without a C library: says what happened, and traps.
 #include "runtime.hpp"
 

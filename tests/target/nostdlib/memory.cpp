@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The functions that compilers call of their own accord. They must not be compiled into calls of
 // themselves.
 #include <stddef.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // All forms of new and delete, and containers of the kinds that programs have, without any library.
 #include "rsb/allocator.hpp"
 #include "rsb/rsb.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What a program without a C library brings along; and a check that ends it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Threads made by the system call alone: the spinlock is all that keeps them apart.
 #include "rsb/rsb.h"
 #include "rsb/syscall.hpp"

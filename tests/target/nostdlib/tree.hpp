@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A binary search tree of nodes made by new.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A program with one small block, and how much memory it has for that: less than 2 MiB, which is
 // much for so small a program, and little beside a huge page of 32 MiB.
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What the programs of ../nostdlib bring along, for those that have a C library.
 #include "../nostdlib/runtime.hpp"
 

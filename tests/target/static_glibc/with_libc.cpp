@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A program that uses what a hosted program uses, all on the one heap.
 #include <malloc.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Calls neither malloc nor new itself: the C library's calls are replaced nevertheless.
 #include <stdio.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A program with no C runtime and no C++ library at all: all kinds of requests, from four threads.
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>

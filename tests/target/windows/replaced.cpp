@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A program with a C runtime and a C++ library, whose malloc and new are replaced: that statistics
 // count its blocks shows it.
 #define _GNU_SOURCE  // asprintf

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 #include "../nostdlib/runtime.hpp"
 
 #define WIN32_LEAN_AND_MEAN

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb::Heap in the pages of ports/mps2, without a lock. RSB_CHECKS, RSB_PAGE_SIZE and RSB_SPAN_SIZE
 // choose a configuration.
 #include "rsb/heap.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The C library's malloc. Its memory comes by sbrk (newlib: _sbrk), which ends where the pool ends.
 #include <stdint.h>
 #include <stdlib.h>

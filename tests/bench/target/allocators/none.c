@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Does nothing: what is left of a program without its allocator.
 #include <stdint.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb::SmallHeap, without a lock. RSB_CHECKS and RSB_PAGES choose a configuration.
 #include "rsb/small_inspector.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The generic timer's virtual count.
 #include "clock.h"
 

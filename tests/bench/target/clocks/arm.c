@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The CMSDK timer 0 of the MPS2 boards. It counts down at 25 MHz, 40 ns a tick: 25.6 ticks an
 // instruction.
 #include "clock.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // minstret. QEMU makes it of its virtual time, so that here too an instruction is 1,024.
 #include "clock.h"
 

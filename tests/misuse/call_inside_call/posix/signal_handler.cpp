@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A signal handler allocates, and interrupts the program's only thread in all places.
 #include <signal.h>
 #include <sys/time.h>

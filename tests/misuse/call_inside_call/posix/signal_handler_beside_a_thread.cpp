@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A signal handler allocates, and interrupts one of two threads in all places.
 #include <pthread.h>
 #include <signal.h>

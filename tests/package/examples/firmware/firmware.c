@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 #include <rsb/rsb.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 #include <rsb/heap.hpp>
 
 // Memory that devices reach: a heap of its own, in regions of its own.

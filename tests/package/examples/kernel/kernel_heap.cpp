@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 #include "kernel_heap.hpp"
 
 constinit rsb::Heap<Kernel> kernel_heap;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
 set(default_platform static-pool)
 set(default_config_header ${CMAKE_CURRENT_LIST_DIR}/config.hpp)
 

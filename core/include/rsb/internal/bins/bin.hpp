@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The spans of one size class.
 //
 // Room bins: for the room caches, and for the heaps above it.

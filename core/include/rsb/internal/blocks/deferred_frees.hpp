@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Blocks that were freed where nobody may wait for the heap's lock: in interrupt and signal
 // handlers, also while the interrupted code holds that lock. They are pushed without it, and
 // whoever holds the lock next takes them over, some at a time.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What a request for memory may say besides its size and alignment, and who is asked when it cannot
 // be met. For all heaps.
 //

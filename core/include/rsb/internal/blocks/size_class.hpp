@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Size classes: which slot sizes there are, and which one serves a request. All of it is computed
 // at compile time from the options.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A cache: a magazine for each size class, and how large each of them may be.
 //
 // Theory of operation. A magazine is a stack of pointers to free slots. What fills and empties it

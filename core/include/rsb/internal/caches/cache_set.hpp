@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // All caches of a heap, and whose they are.
 //
 // Policy. A thread claims a cache when it first allocates or releases, and gives it back, as it is,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Arithmetic on sizes and addresses. Addresses become integers here and nowhere else in core.
 //
 // Room machine: anything in this tree may include it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // errno, for platforms that know no C library: that of the program's, if rsb::libc replaces its
 // allocator and knows how to find it (platform/libc). A program without rsb::libc needs no errno,
 // and none is set there.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // From an address to the descriptor of its page. Two ways, one interface:
 //
 //   Span* find(p)            the descriptor, or null. Takes no lock: the entry of a live block

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Runs of pages: taken, given back, split and merged, each in constant time. Not synchronised and
 // without a page source: PageAllocator adds both.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Free runs of pages by length: lists with bitmaps on top, so that a run that is long enough is
 // found in constant time. The scheme is that of TLSF (Masmano, Ripoll, Crespo, Real, "TLSF: a new
 // dynamic memory allocator for real-time systems", 2004), counted in pages instead of bytes, and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The descriptor of a run of pages, and the free list of a span.
 //
 // Every page has a descriptor in the page map; the one of a run's first page describes the run

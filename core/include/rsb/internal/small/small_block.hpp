@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // What a small heap's memory consists of: blocks, one behind the other.
 //
 // A block is a word and a payload. The word lies directly before the payload, which is aligned to

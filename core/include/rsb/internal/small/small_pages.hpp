@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // Pages of small slots, for a small heap: where there are many small blocks of a size, they need no
 // words of their own.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // The machine's other cores, which wait switched off until somebody starts them. By PSCI, which the
 // machine's firmware offers; on QEMU's machine virt that is QEMU itself. One core at a time may
 // start others and wait for them.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
 // A timer for each core, which interrupts it, and interrupts from core to core: the generic timer's
 // virtual counter, and an interrupt controller of version 2 (GICv2), as QEMU's machine virt has
 // them.
