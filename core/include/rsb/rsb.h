@@ -94,7 +94,7 @@ void rsb_deallocate(void* block, size_t size, size_t alignment) RSB_NOEXCEPT;
  * These never wait, take a bounded number of steps, and call nothing: not the page source, nor the
  * out-of-memory handler; errno stays as it is. What they return and take are blocks like all
  * others: rsb_free() may be given what rsb_malloc_nowait() returned, rsb_free_nowait() what
- * rsb_malloc() did. The README says what may be called from where.
+ * rsb_malloc() did. core/handlers.md says what may be called from where.
  *
  * Allocating tries the lock. Null: it is taken (perhaps by the code that was interrupted), or there
  * is nothing in the bin, in the free pages and in the reserve (Options::reserve_pages). The free
