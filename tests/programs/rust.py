@@ -3,7 +3,7 @@
 
 import pathlib
 
-NEEDS = {"/usr/bin/rustc": "rustc"}
+NEEDS = {"/usr/bin/rustc": "rustc-web"}
 
 SOURCE = pathlib.Path(__file__).with_name("runtimes") / "work.rs"
 
