@@ -35,9 +35,11 @@ def parse_arguments() -> argparse.Namespace:
                         help="a build folder of the project; made if absent (default: OUTPUT/build)")
     parser.add_argument("--library", type=Path, metavar="FILE",
                         help="librsbmalloc.so (default: the one in the build folder)")
+    parser.add_argument("--cached-library", type=Path, metavar="FILE",
+                        help="the same, built with RSB_CACHES (default: built in OUTPUT/build-caches)")
     parser.add_argument("--program", type=Path, metavar="FILE",
                         help="rsb_bench (default: the one in the build folder)")
-    parser.add_argument("--allocators", default=",".join(allocators.ALL), metavar="LIST",
+    parser.add_argument("--allocators", default=",".join(allocators.NAMES), metavar="LIST",
                         help="default: %(default)s")
     parser.add_argument("--rows", default="", metavar="REGEX",
                         help="rows to run, by name and threads, such as 'pair/64 x1'")
@@ -66,6 +68,13 @@ def build(folder: Path) -> None:
                         "-DRSB_BUILD_TESTS=ON"], check=True)
     targets = ["rsb_bench", "rsb_shared", *OWN_PROGRAMS]
     subprocess.run(["cmake", "--build", folder, "--parallel", "--target", *targets], check=True)
+
+
+def build_with_caches(folder: Path) -> Path:
+    subprocess.run(["cmake", "-S", TREE, "-B", folder, "-DCMAKE_BUILD_TYPE=Release",
+                    "-DRSB_CACHES=ON"], check=True)
+    subprocess.run(["cmake", "--build", folder, "--parallel", "--target", "rsb_shared"], check=True)
+    return find_in(folder, "librsbmalloc.so")
 
 
 def find_in(folder: Path, name: str) -> Path:
@@ -100,16 +109,19 @@ def run(arguments: argparse.Namespace) -> None:
     output = outside_the_tree(arguments.output)
     if arguments.real_time and os.geteuid() != 0:
         raise Missing("--real-time needs root")
-    names = arguments.allocators.split(",")
+    names = [allocators.NAMES.get(name, name) for name in arguments.allocators.split(",")]
     ours = allocators.OURS in names
-    folder, program, library = arguments.build, arguments.program, arguments.library
-    if program is None or (ours and library is None):
+    folder, program = arguments.build, arguments.program
+    libraries = {allocators.OURS: arguments.library, allocators.CACHED: arguments.cached_library}
+    if program is None or (ours and libraries[allocators.OURS] is None):
         folder = folder or output / "build"
         build(folder)
         program = program or find_in(folder, "rsb_bench")
-        library = library or find_in(folder, "librsbmalloc.so")
+        libraries[allocators.OURS] = libraries[allocators.OURS] or find_in(folder, "librsbmalloc.so")
+    if allocators.CACHED in names and libraries[allocators.CACHED] is None:
+        libraries[allocators.CACHED] = build_with_caches(output / "build-caches")
 
-    chosen = allocators.find(names, library)
+    chosen = allocators.find(names, libraries)
     for allocator in chosen:
         allocators.verify(allocator, program)
 

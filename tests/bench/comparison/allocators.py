@@ -15,8 +15,12 @@ PACKAGED = {
     "tbbmalloc": ("libtbbmalloc_proxy.so.2", "libtbbmalloc2"),
 }
 OURS = "rsbmalloc"
+CACHED = "rsbmalloc, caches"  # built with RSB_CACHES
+VARIANTS = [OURS, CACHED]
 SYSTEM = "glibc"
-ALL = [OURS, SYSTEM, *PACKAGED]
+ALL = [*VARIANTS, SYSTEM, *PACKAGED]
+# What --allocators calls them.
+NAMES = {"caches" if name == CACHED else name: name for name in ALL}
 
 
 class Missing(Exception):
@@ -44,17 +48,16 @@ def _loader_cache() -> dict:
     return found
 
 
-def find(names: list, own_library: Optional[Path]) -> list:
-    """The allocators of these names. Raises Missing, naming every package that lacks."""
+def find(names: list, own_libraries: dict) -> list:
+    """The allocators of these names; own_libraries has one for each variant that is built. Raises Missing, naming
+    every package that lacks."""
     cache = _loader_cache()
     found, lacking = [], []
     for name in names:
         if name == SYSTEM:
             found.append(Allocator(name, None))
-        elif name == OURS:
-            if own_library is None:
-                raise Missing("librsbmalloc.so was not found: give --library, or --build")
-            found.append(Allocator(name, own_library.resolve()))
+        elif name in VARIANTS:
+            found.append(Allocator(name, own_libraries[name].resolve()))
         elif name in PACKAGED:
             library, package = PACKAGED[name]
             if library in cache:
@@ -62,7 +65,7 @@ def find(names: list, own_library: Optional[Path]) -> list:
             else:
                 lacking.append(package)
         else:
-            raise Missing(f"no allocator is called {name}; there are {', '.join(ALL)}")
+            raise Missing(f"no allocator is called {name}; there are {', '.join(NAMES)}")
     if lacking:
         raise Missing("these packages are not installed: " + " ".join(lacking))
     return found

@@ -66,6 +66,12 @@ class Results:
     def memory(self, row: Row, allocator: str) -> float:
         return statistics.median(s.peak_bytes for s in self.samples[row, allocator])
 
+    def times(self, row: Row, allocator: str) -> list:
+        return [s.nanoseconds for s in self.samples[row, allocator]]
+
+    def memories(self, row: Row, allocator: str) -> list:
+        return [s.peak_bytes for s in self.samples[row, allocator]]
+
 
 def list_rows(conditions: Conditions, pattern: str) -> list:
     listing = subprocess.run([conditions.program, "--benchmark_list_tests",

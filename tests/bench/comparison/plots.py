@@ -1,51 +1,87 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Ratios to the C library, a line a row, a dot an allocator; SVG."""
+"""Ratios to the C library, a line a row, a mark an allocator; SVG."""
 
+import statistics
 from pathlib import Path
 
-from .allocators import OURS, SYSTEM
+from .allocators import CACHED, OURS, SYSTEM
 from .measure import Results
+from .summary import geometric_mean
 
-COLOURS = {OURS: "#c1272d", SYSTEM: "#888888", "mimalloc": "#0072b2", "jemalloc": "#e69f00",
-           "tcmalloc": "#009e73", "tbbmalloc": "#cc79a7"}
+# Colour and shape, so that they are told apart without the colour too.
+MARKS = {OURS: ("#c1272d", "D"), CACHED: ("#7b1fa2", "s"), SYSTEM: ("#666666", "|"),
+         "mimalloc": ("#0072b2", "o"), "jemalloc": ("#e69f00", "^"), "tcmalloc": ("#009e73", "v"),
+         "tbbmalloc": ("#cc79a7", "P")}
+MEAN = "geometric mean"
 
 
 def write_plots(results: Results, folder: Path) -> None:
     if SYSTEM not in results.allocators():
         return
+    panels = []
     for threads, word in ((1, "one thread"), (2, "two threads")):
         rows = results.rows(threads)
         if rows:
-            _dots(folder / f"time-{threads}.svg", f"Time, {word} (ratio to {SYSTEM})",
-                  [row.name for row in rows], _ratios(results, rows, results.time))
+            panels.append((f"time, {word}", _ratios(results, rows, results.times)))
+            _plot(folder / f"time-{threads}.svg", f"Time of an operation, {word}", "time",
+                  [MEAN, *(row.name for row in rows)], _with_mean(panels[-1][1]))
     rows = results.rows()
-    _dots(folder / "memory.svg", f"Peak resident memory (ratio to {SYSTEM})",
-          [str(row) for row in rows], _ratios(results, rows, results.memory))
+    panels.append(("peak memory", _ratios(results, rows, results.memories)))
+    _plot(folder / "memory.svg", "Peak resident memory", "memory",
+          [MEAN, *(str(row) for row in rows)], _with_mean(panels[-1][1]))
+    _plot(folder / "summary.svg", "Geometric means over all rows", "time, memory",
+          [label for label, _ in panels],
+          {name: [_mean(ratios[name]) for _, ratios in panels] for name in results.allocators()})
 
 
-def _ratios(results: Results, rows: list, value) -> dict:
-    return {name: [value(row, name) / value(row, SYSTEM) for row in rows]
-            for name in results.allocators()}
+def _ratios(results: Results, rows: list, values) -> dict:
+    """For each allocator and row: the ratio of medians, and its least and greatest of all rounds, where only the
+    allocator's own figures scatter."""
+    def ratio(row, name):
+        system = statistics.median(values(row, SYSTEM))
+        own = [value / system for value in values(row, name)]
+        return statistics.median(own), min(own), max(own)
+    return {name: [ratio(row, name) for row in rows] for name in results.allocators()}
 
 
-def _dots(path: Path, title: str, labels: list, ratios: dict) -> None:
+def _mean(ratios: list) -> tuple:
+    return tuple(geometric_mean(column) for column in zip(*ratios))
+
+
+def _with_mean(ratios: dict) -> dict:
+    return {name: [_mean(values), *values] for name, values in ratios.items()}
+
+
+def _plot(path: Path, title: str, what: str, labels: list, ratios: dict) -> None:
     import matplotlib
     matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "rsbmalloc"  # so that the same figures give the same file
     from matplotlib import pyplot, ticker
-    figure, axes = pyplot.subplots(figsize=(9, 1.5 + 0.28 * len(labels)), layout="constrained")
-    places = range(len(labels))
-    for name, values in ratios.items():
-        axes.scatter(values, places, label=name, color=COLOURS[name],
-                     s=60 if name == OURS else 28, zorder=4 if name == OURS else 3)
-    axes.axvline(1, color=COLOURS[SYSTEM], linewidth=1)
+    height = 0.1 * len(ratios) + 0.12  # of a row: each allocator has a line of its own, so that ties are seen
+    figure, axes = pyplot.subplots(figsize=(9, 1.9 + height * len(labels)), layout="constrained")
+    for number, (name, values) in enumerate(ratios.items()):
+        colour, shape = MARKS[name]
+        places = [row + 0.8 * ((number + 0.5) / len(ratios) - 0.5) for row in range(len(labels))]
+        middle, least, most = zip(*values)
+        axes.hlines(places, least, most, color=colour, linewidth=1.2, zorder=3)
+        axes.scatter(middle, places, label=name, color=colour, marker=shape, s=26, zorder=4)
+    for row in range(len(labels)):
+        if row % 2 == 0:
+            axes.axhspan(row - 0.5, row + 0.5, color="#f4f4f4", zorder=0)
+    axes.axvline(1, color=MARKS[SYSTEM][0], linewidth=1, zorder=1)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
     axes.xaxis.set_minor_formatter(ticker.NullFormatter())
-    axes.set_yticks(places, labels)
-    axes.invert_yaxis()
-    axes.grid(True, color="#e4e4e4", zorder=0)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncol=len(ratios), frameon=False)
+    axes.set_xlabel(f"{what} ÷ {SYSTEM}'s: less is better; lines: least and most of all rounds")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    if labels[0] == MEAN:
+        axes.get_yticklabels()[0].set_fontweight("bold")
+        axes.axhline(0.5, color="#999999", linewidth=0.8)
+    axes.grid(True, axis="x", color="#dddddd", zorder=0.5)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncol=4, frameon=False)
     figure.suptitle(title)
-    figure.savefig(path)
+    figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)

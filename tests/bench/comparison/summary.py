@@ -5,7 +5,7 @@ import csv
 import math
 from pathlib import Path
 
-from .allocators import OURS, SYSTEM
+from .allocators import OURS, SYSTEM, VARIANTS
 from .measure import Results
 
 
@@ -74,17 +74,18 @@ def summary(results: Results) -> str:
     parts = []
     if SYSTEM in names:
         parts.append(table_against_system(results))
-    if OURS not in names:
-        return "\n".join(parts)
-    peers = [name for name in names if name != OURS]
-    parts.append(_table(
-        [f"{OURS} ÷ peer", *peers],
-        [["time, one thread", *(_verdict(ratio_of_times(results, OURS, p, 1), 1.0)
-                                for p in peers)],
-         ["time, two threads", *(_ratio(ratio_of_times(results, OURS, p, 2), 3) for p in peers)],
-         ["peak memory", *(_verdict(ratio_of_memory(results, OURS, p), 1.0) if p == SYSTEM
-                           else f"{ratio_of_memory(results, OURS, p):.3f}" for p in peers)]]))
-    if "mimalloc" in names:
+    peers = [name for name in names if name not in VARIANTS]
+    for ours in VARIANTS:
+        if ours not in names or not peers:
+            continue
+        parts.append(_table(
+            [f"{ours} ÷ peer", *peers],
+            [["time, one thread", *(_verdict(ratio_of_times(results, ours, p, 1), 1.0)
+                                    for p in peers)],
+             ["time, two threads", *(_ratio(ratio_of_times(results, ours, p, 2), 3) for p in peers)],
+             ["peak memory", *(_verdict(ratio_of_memory(results, ours, p), 1.0) if p == SYSTEM
+                               else f"{ratio_of_memory(results, ours, p):.3f}" for p in peers)]]))
+    if OURS in names and "mimalloc" in names:
         parts.append(_slow_rows(results, "mimalloc", 1.5))
     return "\n".join(parts)
 
