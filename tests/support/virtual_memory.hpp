@@ -22,6 +22,11 @@ bool is_mapped(const void* p);
 
 size_t page_of_system();
 
+// Whether pages that are moved away (MREMAP_DONTUNMAP) leave memory behind, as in Linux they do: a
+// question to the system itself. Not in QEMU's user mode (7.2), which takes that memory away, or
+// for free. True where none are moved.
+bool moves_leave_memory();
+
 // The system's own report of the last failure: errno, or what GetLastError() returns.
 int last_error();
 void set_last_error(int error);
@@ -43,7 +48,7 @@ class Scarcity {
 };
 
 // A size that an object may have, yet that no request gets: more than any 64-bit machine's address
-// space, or than 32-bit programs have while a NothingLarge is in scope.
+// space, or than 32-bit programs have while a NothingLarge is in scope (and in force).
 inline constexpr size_t impossible = SIZE_MAX / 4;
 
 class NothingLarge {
@@ -51,6 +56,9 @@ class NothingLarge {
   NothingLarge() {
     if (sizeof(void*) == 4) scarcity_.emplace(impossible / 2);
   }
+
+  // As of Scarcity.
+  bool is_in_force() const { return !scarcity_ || scarcity_->is_in_force(); }
 
  private:
   std::optional<Scarcity> scarcity_;

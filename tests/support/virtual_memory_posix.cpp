@@ -50,6 +50,22 @@ size_t support::page_of_system() {
   return static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
 
+bool support::moves_leave_memory() {
+#if defined(MREMAP_DONTUNMAP)
+  const size_t bytes = 4 * page_of_system();
+  char* const from = static_cast<char*>(map(bytes));
+  if (from == nullptr) return true;
+  *from = 1;
+  void* const to = mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, nullptr);
+  const bool leave = to == MAP_FAILED || is_mapped(from);
+  if (to != MAP_FAILED) unmap(to, bytes);
+  unmap(from, bytes);
+  return leave;
+#else
+  return true;
+#endif
+}
+
 int support::last_error() {
   return errno;
 }
@@ -63,10 +79,13 @@ support::Scarcity::Scarcity(size_t bytes) {
   if (mapped == 0 || getrlimit(RLIMIT_AS, &unlimited) != 0) return;
   const rlimit tight{mapped + bytes, unlimited.rlim_max};
   if (setrlimit(RLIMIT_AS, &tight) != 0) return;
+  // Both: what is not there for lack of a limit, but because all is used, would tell nothing.
+  rlimit obeyed{};
   void* const more = map(bytes + bytes / 8);
-  in_force_ = more == nullptr;
+  in_force_ =
+      more == nullptr && getrlimit(RLIMIT_AS, &obeyed) == 0 && obeyed.rlim_cur == tight.rlim_cur;
   if (in_force_) return;
-  unmap(more, bytes + bytes / 8);
+  if (more != nullptr) unmap(more, bytes + bytes / 8);
   setrlimit(RLIMIT_AS, &unlimited);
 }
 

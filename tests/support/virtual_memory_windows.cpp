@@ -60,6 +60,10 @@ size_t support::page_of_system() {
   return system.dwPageSize;
 }
 
+bool support::moves_leave_memory() {
+  return true;  // for none are moved
+}
+
 int support::last_error() {
   return static_cast<int>(GetLastError());
 }

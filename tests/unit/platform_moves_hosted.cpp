@@ -24,6 +24,7 @@ TEST_CASE("the platform's pages can be moved") {
 }
 
 TEST_CASE("moved pages bring their contents, and leave zeroes where they were") {
+  const bool leave_memory = support::moves_leave_memory();
   Pages pages;
   char* const from = static_cast<char*>(pages.acquire(1 * MiB, 16 * KiB));
   char* const to = static_cast<char*>(pages.acquire(3 * MiB, 2 * MiB));
@@ -33,8 +34,12 @@ TEST_CASE("moved pages bring their contents, and leave zeroes where they were") 
   CHECK(pages.move(from, 1 * MiB, to) == Move::done);
   CHECK(support::holds_pattern(to, 1 * MiB, 1));
   CHECK(support::holds_only(to + 1 * MiB, 2 * MiB, 0xff));
-  CHECK(support::holds_only(from, 1 * MiB, 0));
-  from[0] = from[1 * MiB - 1] = 1;
+  if (leave_memory) {
+    CHECK(support::holds_only(from, 1 * MiB, 0));
+    from[0] = from[1 * MiB - 1] = 1;
+  } else {
+    MESSAGE("this emulator loses what pages leave when they move: only their contents are seen");
+  }
   CHECK(pages.release(from, 1 * MiB));
   CHECK(pages.release(to, 3 * MiB));
 }
