@@ -19,6 +19,20 @@ auto& pages_of(W& world) {
 constexpr int foreign = static_cast<int>(Fault::foreign_pointer);
 constexpr int double_free = static_cast<int>(Fault::double_free);
 
+// NoPages, but that it counts.
+struct NeverGives : NoPages {
+  void* acquire(size_t, size_t) noexcept {
+    calls++;
+    return nullptr;
+  }
+  unsigned calls = 0;
+};
+struct OverNothing {
+  using Pages = NeverGives;
+  using Lock = NoLock;
+  static constexpr Options options = support::firmware;
+};
+
 }  // namespace
 
 TEST_CASE("a page allocator stands alone") {
@@ -317,6 +331,19 @@ TEST_CASE("a request above half an acquisition gets one of its own, in just its 
   pages.deallocate(small);
   pages.deallocate(large);
   CHECK_SOUND(w);
+}
+
+TEST_CASE("a source that never gives anything is not asked") {
+  static constinit PageAllocator<OverNothing> pages;
+  CHECK(pages.allocate(1) == nullptr);
+  REQUIRE(pages.add_region(support::arena, 64 * KiB) != 0);
+  void* const run = pages.allocate(3);
+  CHECK(run != nullptr);
+  while (pages.allocate(1) != nullptr) {
+  }
+  CHECK(pages.source().calls == 0);
+  pages.deallocate(run);
+  CHECK(pages.allocate(3) == run);
 }
 
 TEST_CASE("when a whole acquisition is not to be had, a half is asked for, and so on") {

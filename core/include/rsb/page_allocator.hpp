@@ -354,6 +354,7 @@ class PageAllocator : ValidOptions<Config::options> {
     if constexpr (RegionSource<Pages>) {
       if (Span* const run = take_from_region(guard, pages, alignment)) return run;
     }
+    if constexpr (most_acquired == 0) return nullptr;  // the lock has not been given up
     Span* run = acquire_ahead_and_take(guard, need, alignment, pages);
     if (run == nullptr) run = acquire_and_take(guard, need, alignment, pages);
     // Nothing to be had: but another thread may have freed something meanwhile.

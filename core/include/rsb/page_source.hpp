@@ -52,7 +52,7 @@ concept TrustedSource = PageSource<S> && requires {
 };
 
 // Optional: S::most_bytes is the most that one acquire() can ever return; 0: there never is
-// anything. A heap that could not allocate with so little does not compile.
+// anything, and nobody asks. A heap that could not allocate with so little does not compile.
 template <class S>
 concept BoundedSource = PageSource<S> && requires {
   requires SameAs<decltype(S::most_bytes), const size_t>;
