@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 target_sources(rsb_malloc_objects PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/fork.cpp ${CMAKE_CURRENT_LIST_DIR}/process.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/report.cpp ${CMAKE_CURRENT_LIST_DIR}/report_text.cpp
   ${CMAKE_CURRENT_LIST_DIR}/standard_error.cpp)
-set(RSB_SHARED_SOURCES ${CMAKE_CURRENT_LIST_DIR}/report.cpp)
+set(RSB_SHARED_SOURCES ${CMAKE_CURRENT_LIST_DIR}/exit.cpp)
 
 include(CheckCXXSymbolExists)
 check_cxx_symbol_exists(__GLIBC__ features.h RSB_HAVE_GLIBC)

@@ -6,12 +6,14 @@
 
 #include "fork.hpp"
 #include "instance.hpp"
+#include "report.hpp"
 #include "standard_error.hpp"
 
 namespace {
 
 [[gnu::constructor(101)]] void start() {
   rsb::platform::register_fork_handlers();
+  rsb::platform::prepare_report();
 }
 
 }  // namespace

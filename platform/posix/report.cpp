@@ -1,63 +1,119 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// In the shared library: a program that starts with RSB_STATS set in its environment ends with the
-// heap's statistics on standard error, as it was at the start: many programs close theirs at exit,
-// before destructors run. So there is a duplicate. Some close that too, with all that they find,
-// and what they open then may get its number: it is written to only if it is still the same file,
-// or else if standard error is.
+// When a process reports, and to whom: on standard error as it was at the start, since many
+// programs close theirs at exit, before destructors run. So there is a duplicate. Some close that
+// too, with all that they find, and what they open then may get its number: it is written to only
+// if it is still the same file, or else if standard error is.
+#include "report.hpp"
+
+#include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "rsb/platform.hpp"
-#include "rsb/rsb.h"
+#include "instance.hpp"
+#include "report_text.hpp"
 #include "standard_error.hpp"
 
 namespace {
 
-int destination = -1;
+using rsb::platform::KeepErrno;
+using rsb::platform::NoCancellation;
 
-[[gnu::constructor]] void start() {
-  if (getenv("RSB_STATS") == nullptr) return;
-  const rsb::platform::KeepErrno keep_errno;
-  const rsb::platform::NoCancellation no_cancellation;  // dlopen() is no place for it
-  // A high number is out of the way of the program's own, unless the limit is below.
-  destination = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 900);
-  if (destination < 0) destination = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+// The process that has yet to report; 0: none. A child of vfork has another id than what it finds
+// here, and so has one that was forked past the handlers, whose heap may be locked.
+constinit pid_t reporter = 0;
+
+// Kept from the start: what the program does to its arguments and its environment is its own.
+using Write = void(int descriptor, const rsb::platform::Process& process) noexcept;
+constinit Write* write_report = nullptr;
+constinit int duplicate = -1;
+constinit char program[256];
+
+void report_in_child() noexcept {
+  __atomic_store_n(&reporter, getpid(), __ATOMIC_RELAXED);
 }
 
-// No FILE: the program's may be closed, and a new one would be allocated.
-[[gnu::format(printf, 1, 2)]] void print(const char* format, ...) {
-  char text[256];
-  va_list values;
-  va_start(values, format);
-  const int length = vsnprintf(text, sizeof text, format, values);
-  va_end(values);
-  if (write(destination, text, static_cast<size_t>(length)) < 0) return;
+[[gnu::destructor(101)]] void end() {
+  rsb::platform::report();
 }
 
-[[gnu::destructor]] void report() {
-  if (destination < 0) return;
-  const rsb::platform::NoCancellation no_cancellation;  // exit() is no place for it
-  if (!rsb::platform::is_first_standard_error(destination)) destination = STDERR_FILENO;
-  if (!rsb::platform::is_first_standard_error(destination)) return;
-  rsb_stats s;
-  rsb_get_stats(&s);
-  constexpr size_t KiB = 1024;
-  print("rsbmalloc: %zu live blocks of %zu KiB in %zu KiB of pages (at most %zu KiB)\n",
-        s.live_blocks, s.live_bytes / KiB, s.used_bytes / KiB, s.peak_used_bytes / KiB);
-  print(
-      "rsbmalloc: %zu KiB acquired (at most %zu KiB), %zu acquisitions, %zu releases, "
-      "%zu failures\n",
-      s.acquired_bytes / KiB, s.peak_acquired_bytes / KiB, s.acquisitions, s.releases, s.failures);
-  print("rsbmalloc: %8s %8s %10s %10s\n", "slot", "spans", "slots", "live");
-  for (size_t bin = 0; bin < s.bins; bin++) {
-    rsb_bin_stats b;
-    rsb_get_bin_stats(bin, &b);
-    if (b.spans == 0) continue;
-    print("rsbmalloc: %8zu %8zu %10zu %10zu\n", b.slot_bytes, b.spans, b.slots, b.live);
+// While there is one, what the thread writes in vain raises no signal: the process ends as it
+// would have without a report.
+class NoSignals {
+ public:
+  NoSignals() noexcept {
+    sigset_t pending;
+    sigpending(&pending);
+    sigemptyset(&raised_);
+    const int signals[] = {SIGPIPE, SIGXFSZ};
+    for (const int signal : signals) {
+      if (sigismember(&pending, signal) == 0) sigaddset(&raised_, signal);
+    }
+    pthread_sigmask(SIG_BLOCK, &raised_, &before_);
+  }
+  ~NoSignals() {
+    const timespec none{};
+    while (sigtimedwait(&raised_, nullptr, &none) > 0) continue;
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  NoSignals(const NoSignals&) = delete;
+  NoSignals& operator=(const NoSignals&) = delete;
+
+ private:
+  sigset_t raised_;
+  sigset_t before_;
+};
+
+// In a signal handler, which would wait for what it has interrupted. (A lock of the user's
+// configuration need not be able to tell.)
+template <class Heap>
+bool is_inside_call(Heap& heap) noexcept {
+  if constexpr (requires { heap.is_inside_call(); }) {
+    return heap.is_inside_call();
+  } else if constexpr (requires { heap.lock().is_held_by_this_thread(); }) {
+    return heap.lock().is_held_by_this_thread();
+  } else {
+    return false;
   }
 }
 
 }  // namespace
+
+void rsb::platform::prepare_report() noexcept {
+  // Not for a program that has more rights than who started it.
+  const char* const wanted = secure_getenv("RSB_STATS");
+  if (wanted == nullptr || *wanted == '\0' || strcmp(wanted, "0") == 0) return;
+  if (!is_first_standard_error(STDERR_FILENO)) return;  // there is none
+  const KeepErrno keep_errno;
+  const NoCancellation no_cancellation;  // dlopen() is no place for it
+  write_report = strcmp(wanted, "json") == 0 ? write_json : write_table;
+  const char* const name = program_invocation_short_name;
+  memcpy(program, name, rsb::smaller(strlen(name), sizeof program - 1));
+  // A high number is out of the way of the program's own, unless the limit is below.
+  duplicate = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 900);
+  if (duplicate < 0) duplicate = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+  reporter = getpid();
+  pthread_atfork(nullptr, nullptr, report_in_child);
+  at_quick_exit(report);  // what is registered later is called before
+}
+
+void rsb::platform::report() noexcept {
+  pid_t process = getpid();
+  if (__atomic_load_n(&reporter, __ATOMIC_RELAXED) != process) return;
+  if (is_inside_call(rsb::instance)) return;
+  if (!__atomic_compare_exchange_n(&reporter, &process, 0, false, __ATOMIC_RELAXED,
+                                   __ATOMIC_RELAXED)) {
+    return;
+  }
+  const KeepErrno keep_errno;
+  const NoCancellation no_cancellation;  // exit() is no place for it
+  int descriptor = duplicate;
+  if (!is_first_standard_error(descriptor)) descriptor = STDERR_FILENO;
+  if (!is_first_standard_error(descriptor)) return;
+  const NoSignals no_signals;
+  write_report(descriptor, {program, process});
+}

@@ -38,6 +38,8 @@ LIBRARY_C = {
 }
 # By which the built heap knows of other fork handlers (platform/posix/fork.cpp).
 AT_FORK = {"__register_atfork", "pthread_atfork"}
+# By which a process ends past all destructors (platform/posix/exit.cpp).
+ENDS = {"_exit", "_Exit"}
 # [new.delete] of C++20, mangled where size_t is unsigned long.
 STANDARD_NEW = {
     "_Znwm", "_Znam", "_ZnwmSt11align_val_t", "_ZnamSt11align_val_t",
@@ -168,13 +170,13 @@ def unexpected_names(symbols, standard_c=STANDARD_C, at_fork=frozenset()):
 
 
 def shared(arguments):
-    """Problems with what the shared library exports, the names of rsb.h and of libc, no others; and with what it needs:
+    """Problems with what the shared library exports, the names of rsb.h, of libc and of ENDS, no others; and with what it needs:
     the C library alone."""
     library, header = arguments.files
     text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.DOTALL)
     declared = set(re.findall(r"\b(rsb_\w+)\s*\([^;]*\)[^;()]*;", text)) - USER_DEFINES
     declared = {name for name in declared if not re.search(rf"typedef[^;]*\b{name}\b", text)}
-    expected = declared | STANDARD_C | LIBRARY_C[arguments.libc] | {"rsb_replaces_libc"}
+    expected = declared | STANDARD_C | LIBRARY_C[arguments.libc] | ENDS | {"rsb_replaces_libc"}
     if arguments.libc == "glibc":
         expected |= AT_FORK - {"pthread_atfork"}  # which is for static programs
     exported = Symbols(arguments.nm, [library], "--dynamic").defined[library.name]

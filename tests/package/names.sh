@@ -1,12 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # names.sh archive FILE: defines nothing but names that start with rsb, and those by which fork handlers are registered.
-# names.sh shared FILE: exports the standard C names, glibc's and the same, and else only names that start with rsb_.
+# names.sh shared FILE: exports the standard C names, glibc's and the same, those by which a process ends past all
+# destructors, and else only names that start with rsb_.
 set -eu
 LC_ALL=C
 export LC_ALL
 
 at_fork=__register_atfork  # platform/posix/fork.cpp
+ends='_Exit _exit'  # platform/posix/exit.cpp
 standard='aligned_alloc calloc free free_aligned_sized free_sized mallinfo mallinfo2 malloc malloc_info
 malloc_stats malloc_trim malloc_usable_size mallopt memalign posix_memalign pvalloc realloc
 reallocarray valloc'
@@ -21,7 +23,7 @@ pthread_atfork"
   shared)
     names=$(nm --dynamic --extern-only --defined-only "$2" | awk '{ print $3 }')
     foreign=$(echo "$names" | grep -v '^rsb_' | sort)
-    expected=$(echo $at_fork $standard | tr ' ' '\n')
+    expected=$(echo $ends $at_fork $standard | tr ' ' '\n' | sort)
     ;;
 esac
 

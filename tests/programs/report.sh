@@ -29,13 +29,38 @@ reports() {
   cmp output output.preloaded || fail "$1: another output"
   head -n "$(wc -l < expected)" errors | cmp expected - || fail "$1: other errors"
   grep -q '^rsbmalloc: [1-9][0-9]* live blocks of' errors || fail "$1: no report"
-  grep -q '^rsbmalloc: *[0-9]* *[0-9]* *[0-9]* *[0-9]*$' errors || fail "$1: no bins"
+  grep -q '^rsbmalloc: *[0-9]* *[0-9]* *[0-9]* *[0-9]* *[0-9]*$' errors || fail "$1: no bins"
 }
 
 reports sort
 reports 'ls /etc /nowhere'
 reports "perl -e '%ENV = (); print <>'"
 reports "perl -e 'close STDERR; print sort <>'"
+reports "perl -MPOSIX -e 'POSIX::_exit(5)'"
+reports "/usr/bin/python3 -c 'import os; os._exit(6)'"
+reports "sh -c 'exit 7'"  # dash's way
+reports "bash -c 'exit 8'"
+
+# are_of COMMAND NAME...: the programs of these names report, each process once, and no others.
+are_of() {
+  RSB_STATS=json LD_PRELOAD=$library sh -c "exec $1" > output 2> errors || fail "$1: exit status $?"
+  what=$1
+  shift
+  grep '^{"program":' errors > reports
+  names=$(sed 's/^{"program":"\([^"]*\)".*/\1/' reports | sort | tr '\n' ' ')
+  [ "$names" = "$* " ] || fail "$what: reports of $names, not of $*"
+  [ -z "$(sed 's/.*"pid":\([0-9]*\),.*/\1/' reports | sort | uniq -d)" ] || fail "$what: one reports twice"
+}
+
+# What is started by fork, by vfork and by posix_spawn, and what these execute; children that could not, say nothing.
+echo 'int main(void) { return 0; }' > source.c
+printf 'all:\n\t@ls -d .\n\t@/bin/ls -d . > /dev/null\n' > Makefile
+are_of "sh -c 'ls -d .; exit 0'" ls sh
+are_of "sh -c '(exit 0); exit 0'" sh sh
+are_of "bash -c 'ls -d .; exit 0'" bash ls
+are_of make ls ls make sh
+are_of "/usr/bin/python3 -c 'import os, subprocess; subprocess.run([\"ls\"]); os.posix_spawn(\"/bin/ls\", [\"ls\"], os.environ); os.wait()'" ls ls python3
+are_of "gcc -c source.c" as cc1 gcc
 
 # Where there was nobody to hear it, nothing is said, nor unasked: what has the number of standard
 # error by then, or that of what was kept in its place, may be anything.

@@ -28,6 +28,36 @@ void exercise(W& w, size_t size, size_t count) {
   }
 }
 
+// A lock that knows its holder: there is one thread.
+struct KnowingLock {
+  void lock() noexcept { held = true; }
+  void unlock() noexcept { held = false; }
+  bool is_held_by_this_thread() const noexcept { return held; }
+  bool held = false;
+};
+
+// Asks the heap, each time that it asks for the seat, what a signal handler would ask it there.
+struct AskingSeats : OneSeat {
+  using SetLock = KnowingLock;
+  Seat& mine() noexcept {
+    if (bool (*const now)() = ask) {
+      ask = nullptr;
+      if (now()) said_yes++;
+      ask = now;
+    }
+    return seat;
+  }
+  static inline Seat seat;
+  static inline bool (*ask)() = nullptr;
+  static inline int said_yes = 0;
+};
+
+struct Knowing : support::SmallRadix {
+  using Lock = KnowingLock;
+  using Seats = AskingSeats;
+};
+CachedHeap<Knowing>* knowing;
+
 }  // namespace
 
 TEST_CASE("a magazine is a stack, and holds as many slots as its capacity") {
@@ -357,4 +387,30 @@ TEST_CASE("nothing of a region that is being taken out is handed out again") {
   exercise(w, 16, 60);
   CHECK(w.stats().cached_blocks != 0);
   CHECK_SOUND(w);
+}
+
+TEST_CASE("a heap knows whether the thread is inside a call of it") {
+  World<Knowing> w;
+  knowing = &w.heap;
+  CHECK_FALSE(knowing->is_inside_call());
+  AskingSeats::ask = [] { return knowing->is_inside_call(); };
+  void* const block = knowing->allocate(16);  // claims a cache
+  AskingSeats::ask = nullptr;
+  REQUIRE(block != nullptr);
+  CHECK(AskingSeats::said_yes != 0);  // under the lock of the set
+  CHECK_FALSE(knowing->is_inside_call());
+
+  knowing->lock().lock();
+  CHECK(knowing->is_inside_call());
+  knowing->lock().unlock();
+  CHECK_FALSE(knowing->is_inside_call());
+
+  AskingSeats::seat.enter<AskingSeats>();
+  CHECK(knowing->is_inside_call());
+  AskingSeats::seat.stop();  // as a handler does that forks
+  CHECK(knowing->is_inside_call());
+  AskingSeats::seat.go_on();
+  AskingSeats::seat.leave();
+  CHECK_FALSE(knowing->is_inside_call());
+  knowing->deallocate(block);
 }

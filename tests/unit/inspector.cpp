@@ -86,6 +86,35 @@ TEST_CASE_TEMPLATE("live blocks and their usable bytes are counted", C, SUPPORT_
   CHECK(count == 0);
 }
 
+TEST_CASE_TEMPLATE("a live block is in a bin, or counted as large", C, SUPPORT_WORLDS) {
+  World<C> w;
+  void* blocks[24] = {};
+  size_t large_blocks = 0;
+  size_t large_bytes = 0;
+  for (size_t i = 0; i < 24; i++) {
+    blocks[i] = w.heap.allocate(i % 3 == 0 ? span_of<C> + (i + 1) * page_of<C> : 1 + i * 5);
+    if (blocks[i] == nullptr || i % 3 != 0) continue;
+    large_blocks++;
+    large_bytes += w.heap.usable_size(blocks[i]);
+  }
+  w.heap.pages().deallocate(w.heap.pages().allocate(3));  // no block
+  const Stats s = w.stats();
+  CHECK(s.large_blocks == large_blocks);
+  CHECK(s.large_bytes == large_bytes);
+  size_t live_blocks = s.large_blocks;
+  size_t live_bytes = s.large_bytes;
+  for (size_t bin = 0; bin < s.bins; bin++) {
+    const BinStats b = inspect(w.heap).bin_stats(bin);
+    live_blocks += b.live;
+    live_bytes += b.live * b.slot_bytes;
+  }
+  CHECK(live_blocks == s.live_blocks);
+  CHECK(live_bytes == s.live_bytes);
+  for (void* block : blocks) w.heap.deallocate(block);
+  CHECK(w.stats().large_blocks == 0);
+  CHECK(w.stats().large_bytes == 0);
+}
+
 TEST_CASE_TEMPLATE("used bytes are those of spans, large blocks and page runs; the peak stays", C,
                    SUPPORT_WORLDS) {
   World<C> w;

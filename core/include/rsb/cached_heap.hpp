@@ -187,6 +187,14 @@ class CachedHeap : Heap<Config> {
     set_.take_back(seats_.of(cpu));
   }
 
+  // Whether the calling thread is inside a call of this heap: a signal handler may have interrupted
+  // it there, and must not wait for anybody. (Under a lock of the heap only if that KnowsHolder.)
+  [[gnu::cold]] bool is_inside_call() noexcept {
+    const Seat& seat = seats_.mine();
+    if (seat.is_inside() || seat.is_stopped() || set_.is_at_work_on_set()) return true;
+    return is_held_by_this_thread();
+  }
+
   // Around fork: begin_fork(), after which nobody waits for this thread to leave its cache; then
   // before_fork() until it returns true, the heap's own lock, the fork, and back: that lock,
   // after_fork_in_parent() or after_fork_in_child(), end_fork(). If the lock KnowsFork, the thread
@@ -197,11 +205,7 @@ class CachedHeap : Heap<Config> {
     seats_.mine().stop();
   }
   [[nodiscard]] bool before_fork() noexcept {
-    bool is_inside = false;
-    if constexpr (KnowsHolder<typename Config::Lock>) {
-      is_inside = this->pages_.lock_.is_held_by_this_thread();
-    }
-    return set_.before_fork(seats_.mine(), is_inside);
+    return set_.before_fork(seats_.mine(), is_held_by_this_thread());
   }
   void after_fork_in_parent() noexcept { set_.after_fork_in_parent(seats_.mine()); }
   void after_fork_in_child() noexcept { set_.after_fork_in_child(seats_.mine()); }
@@ -216,6 +220,13 @@ class CachedHeap : Heap<Config> {
       CacheSet<TheCache, TheSeats, typename SetLockOf<TheSeats, typename Config::Lock>::Type>;
   using Seizure = typename Set::Seizure;
   using LockGuard = typename Base::LockGuard;
+
+  bool is_held_by_this_thread() noexcept {
+    if constexpr (KnowsHolder<typename Config::Lock>) {
+      return this->pages_.lock_.is_held_by_this_thread();
+    }
+    return false;
+  }
 
   // The calling thread at work on its cache, for a scope: it neither waits nor calls anything
   // there. To find its seat is part of it: a thread may have another one the next time

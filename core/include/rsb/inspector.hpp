@@ -61,11 +61,13 @@ class HeapInspector {
           s.largest_block_bytes = larger(s.largest_block_bytes, the_run->slot_bytes());
         }
       } else if (the_run->kind == Kind::large) {
-        s.live_blocks++;
-        s.live_bytes += the_run->pages * page;
+        s.large_blocks++;
+        s.large_bytes += the_run->pages * page;
       }
       return true;
     });
+    s.live_blocks += s.large_blocks;
+    s.live_bytes += s.large_bytes;
     s.longest_run_bytes = runs.most_pages() * page;
     if (s.longest_run_bytes >= options.span_size) s.largest_block_bytes = s.longest_run_bytes;
     s.used_bytes = runs.used_pages() * page;

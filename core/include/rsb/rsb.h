@@ -183,6 +183,9 @@ typedef struct rsb_stats {
   /* With RSB_CACHES, else 0. Not of live_blocks and live_bytes, but of used_bytes. */
   size_t cached_blocks; /* slots that lie in caches */
   size_t cached_bytes;
+  /* Of live_blocks and live_bytes, those of whole pages, which are in no bin. Of a small heap 0. */
+  size_t large_blocks;
+  size_t large_bytes;
 } rsb_stats;
 
 typedef struct rsb_bin_stats {

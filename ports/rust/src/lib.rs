@@ -33,6 +33,8 @@ pub struct Stats {
     pub reserved_pages: usize,
     pub cached_blocks: usize,
     pub cached_bytes: usize,
+    pub large_blocks: usize,
+    pub large_bytes: usize,
 }
 
 extern "C" {

@@ -193,6 +193,12 @@ class CacheSet {
     }
   }
 
+  // Whether the calling thread is, as far as its lock can tell.
+  bool is_at_work_on_set() noexcept {
+    if constexpr (KnowsHolder<TheLock>) return lock_.is_held_by_this_thread();
+    return false;
+  }
+
   // Whether caches may be claimed.
   enum class Claims : uint8_t { granted, refused };
   void set_claims(Claims claims) noexcept {
@@ -255,11 +261,6 @@ class CacheSet {
  private:
   static TheCache* cache_of(const Seat& seat) noexcept {
     return static_cast<TheCache*>(seat.cache());
-  }
-
-  bool is_at_work_on_set() noexcept {
-    if constexpr (KnowsHolder<TheLock>) return lock_.is_held_by_this_thread();
-    return false;
   }
 
   static bool begin_fork(Seat& own, Seat::ForkMode mode) noexcept {
