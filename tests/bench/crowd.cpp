@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include "support/process.hpp"
+#include "support/process_of_its_own.hpp"
 #include "support/random.hpp"
 
 namespace {
@@ -62,39 +61,27 @@ bool start(pthread_t& thread, unsigned index, Policy policy) {
   return started;
 }
 
-// In the process that is measured: prints how long the crowd took.
-int run(unsigned threads, Policy policy) {
+[[noreturn]] void run(unsigned threads, Policy policy) {
   std::vector<pthread_t> crowd(threads);
   const auto before = std::chrono::steady_clock::now();
   for (unsigned i = 0; i < threads; i++) {
-    if (!start(crowd[i], i, policy)) return 1;
+    if (!start(crowd[i], i, policy)) abort();
   }
   for (const pthread_t thread : crowd) pthread_join(thread, nullptr);
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - before;
-  printf("%.6f\n", took.count());
-  return 0;
-}
-
-// Seconds; less than 0: it did not run.
-double seconds_with(const std::string& library, unsigned threads, Policy policy) {
-  std::string command = "exec /proc/" + std::to_string(getpid()) + "/exe --run ";
-  command += std::to_string(threads) + (policy == Policy::some_fifo ? " fifo" : " ordinary");
-  if (!library.empty()) command = "LD_PRELOAD='" + library + "' " + command + " '" + library + "'";
-  FILE* const pipe = popen(command.c_str(), "r");
-  if (pipe == nullptr) return -1;
-  double seconds = -1;
-  if (fscanf(pipe, "%lf", &seconds) != 1) seconds = -1;
-  return pclose(pipe) == 0 ? seconds : -1;
+  bench::end_with(took.count());
 }
 
 // False: a library did not run.
-bool measure(const std::vector<std::string>& libraries, unsigned threads, Policy policy) {
+bool measure(const std::vector<const char*>& libraries, unsigned threads, Policy policy) {
+  const std::string crowd = std::to_string(threads);
+  const char* const how = policy == Policy::some_fifo ? "fifo" : "ordinary";
   std::vector<std::vector<double>> times(libraries.size());
   for (unsigned turn = 0; turn < turns; turn++) {
     for (size_t i = 0; i < libraries.size(); i++) {
-      const double seconds = seconds_with(libraries[i], threads, policy);
-      if (seconds < 0) return false;
-      times[i].push_back(seconds);
+      const auto seconds = bench::result_with<double>(libraries[i], "--run", crowd.c_str(), how);
+      if (!seconds) return false;
+      times[i].push_back(*seconds);
     }
   }
   for (auto& of_library : times) std::sort(of_library.begin(), of_library.end());
@@ -109,16 +96,14 @@ bool measure(const std::vector<std::string>& libraries, unsigned threads, Policy
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc >= 4 && strcmp(argv[1], "--run") == 0) {
-    // What cannot be preloaded is ignored.
-    if (argc == 5 && strcmp(bench::file_that_provides_malloc(), argv[4]) != 0) return 1;
+  if (argc == 4 && strcmp(argv[1], "--run") == 0) {
     const bool fifo = strcmp(argv[3], "fifo") == 0;
-    return run(static_cast<unsigned>(atoi(argv[2])), fifo ? Policy::some_fifo : Policy::ordinary);
+    run(static_cast<unsigned>(atoi(argv[2])), fifo ? Policy::some_fifo : Policy::ordinary);
   }
-  std::vector<std::string> libraries{""};
+  std::vector<const char*> libraries{nullptr};
   for (int i = 1; i < argc; i++) libraries.push_back(argv[i]);
   printf("threads           C library");
-  for (size_t i = 1; i < libraries.size(); i++) printf("  %s", libraries[i].c_str());
+  for (size_t i = 1; i < libraries.size(); i++) printf("  %s", libraries[i]);
   printf("\n");
   for (const Policy policy : {Policy::ordinary, Policy::some_fifo}) {
     if (policy == Policy::some_fifo && geteuid() != 0) {
