@@ -188,6 +188,50 @@ TEST_CASE("of caches whose threads have ended, only the last one keeps what is i
   threads::expect_nothing_left<Heaps>();
 }
 
+// A thread that comes and goes.
+void use(size_t bytes) {
+  std::jthread([=] {
+    Heaps::deallocate(Heaps::allocate(100));
+    Heaps::deallocate(Heaps::allocate(bytes));
+  }).join();
+}
+
+TEST_CASE("once a crowd of threads has ended, free pages hold little memory") {
+  constexpr unsigned count = 50;
+  std::atomic<unsigned> ready{0};
+  {
+    std::vector<std::jthread> crowd;
+    for (unsigned i = 0; i < count; i++) {
+      crowd.emplace_back([&, i] {
+        std::vector<void*> blocks(1'000);
+        for (size_t k = 0; k < blocks.size(); k++) {
+          blocks[k] = Heaps::allocate(1 + (i * 37 + k * 91) % 3'000);
+        }
+        ready++;
+        while (ready != count) support::yield();
+        for (void* const block : blocks) Heaps::deallocate(block);
+      });
+    }
+  }
+  for (unsigned i = 0; i < 250; i++) use(100);
+  const rsb_stats stats = Heaps::stats();
+  CHECK(stats.peak_used_bytes > 64 * rsb::MiB);
+  CHECK(stats.kept_bytes <=
+        2 * rsb::larger(stats.used_bytes, size_t{Crowded::options.keep_free / 16}));
+  threads::expect_nothing_left<Heaps>();
+}
+
+TEST_CASE("what threads use one after the other stays in memory, until they use less") {
+  constexpr size_t much = 8 * rsb::MiB;
+  for (unsigned i = 0; i < 20; i++) {
+    use(much);
+    CHECK(Heaps::stats().kept_bytes >= much);
+  }
+  for (unsigned i = 0; i < 250; i++) use(100);
+  CHECK(Heaps::stats().kept_bytes <= Crowded::options.keep_free / 16);
+  threads::expect_nothing_left<Heaps>();
+}
+
 TEST_CASE("threads come and go by the thousand, and leave nothing behind") {
   std::vector<std::atomic<void*>> left(64);
   const auto live = [&](unsigned me) {

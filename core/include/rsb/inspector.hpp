@@ -71,7 +71,7 @@ class HeapInspector {
     s.longest_run_bytes = runs.most_pages() * page;
     if (s.longest_run_bytes >= options.span_size) s.largest_block_bytes = s.longest_run_bytes;
     s.used_bytes = runs.used_pages() * page;
-    s.peak_used_bytes = runs.peak_used_pages() * page;
+    s.peak_used_bytes = heap_.pages_.peak_used_pages() * page;
     s.acquired_bytes = runs.acquired_pages() * page;
     s.free_bytes = s.acquired_bytes - s.used_bytes;
     s.kept_bytes = runs.dirty_pages() * page;

@@ -35,7 +35,8 @@ struct Options {
   // While there is more free memory than this, whole acquisitions that become free are released.
   // Where the source can discard, and what is not yet discarded exceeds the limit, runs of
   // discard_size and more that become free are: each when the next one does, if it is still free.
-  // Where it exceeds twice the limit, a sixteenth of discard_size will do.
+  // Where it exceeds twice the limit, a sixteenth of discard_size will do. The last
+  // threads that end leave less, down to a sixteenth of the limit: see CachedHeap.
   size_t keep_free = 32 * MiB;
   size_t discard_size = 1 * MiB;
 

@@ -614,6 +614,60 @@ class PageAllocator : ValidOptions<Config::options> {
     return is_pressing ? larger(usual / 16, 1) : usual;
   }
 
+  // Whether other threads are at work.
+  enum class Others : uint8_t { idle, at_work };
+
+  // A thread has ended, or will not allocate for long: what it used may be wanted again by the next
+  // one, or by none. Free pages keep memory for the most that was in use since the last call, or
+  // for 63/64 of what that one kept it for; and as much as is in use now. The rest is discarded, so
+  // far as `most_runs` runs go, if no others are at work, who would want it back. The lock is given
+  // up for each.
+  [[gnu::cold, gnu::noinline]] void settle(LockGuard& guard, Others others) noexcept {
+    if constexpr (DiscardingSource<Pages>) {
+      constexpr size_t most_runs = 512;
+      const size_t peak = runs_.peak_used_pages();
+      runs_.begin_peak();
+      settled_.earlier_peak = larger(settled_.earlier_peak, peak);
+      settled_.kept_for = larger(peak, settled_.kept_for - settled_.kept_for / 64);
+      if (others == Others::at_work) return;
+      for (size_t i = 0; i < most_runs; i++) {
+        const size_t too_many = too_many_dirty();
+        if (too_many == 0) return;
+        Span* const run = runs_.longest_dirty();
+        if (run->dirty / 2 > too_many) return;
+        runs_.take_out(run);
+        if (discard(guard, run) == 0) return;
+      }
+    }
+  }
+
+  // Pages.
+  size_t too_many_dirty() const noexcept {
+    constexpr size_t least = options.keep_free / page / 16;
+    const size_t dirty = runs_.dirty_pages();
+    const size_t used = runs_.used_pages();
+    const size_t to_keep =
+        larger(larger(least, used), settled_.kept_for > used ? settled_.kept_for - used : 0);
+    return dirty > to_keep ? dirty - to_keep : 0;
+  }
+
+  size_t peak_used_pages() const noexcept {
+    if constexpr (DiscardingSource<Pages>) {
+      return larger(settled_.earlier_peak, runs_.peak_used_pages());
+    } else {
+      return runs_.peak_used_pages();
+    }
+  }
+
+  // What settle() remembers. In pages.
+  template <bool discards, class Count = size_t>
+  struct Settled {};
+  template <class Count>
+  struct Settled<true, Count> {
+    Count earlier_peak = 0;
+    Count kept_for = 0;
+  };
+
   // Both take a run that is in no list.
 
   // Returns the bytes that went back.
@@ -708,6 +762,7 @@ class PageAllocator : ValidOptions<Config::options> {
   size_t acquisitions_ = 0;
   size_t releases_ = 0;
   size_t failures_ = 0;
+  [[no_unique_address]] Settled<DiscardingSource<Pages>> settled_;
   uint8_t halvings_ = 0;  // of Options::acquire_size
 };
 

@@ -115,7 +115,18 @@ class CacheSet {
     last->next = cache;
   }
 
-  // The same for another one's, which is waited for if it is just at work; it may claim another.
+  // Whether one thread has a cache, or none. Linear in the number of caches.
+  bool is_quiet() noexcept {
+    LockGuard guard(lock_);
+    unsigned owners = 0;
+    for (unsigned i = 0; i < count_; i++) {
+      if (caches_[i].owner != nullptr && ++owners > 1) return false;
+    }
+    return true;
+  }
+
+  // As give_back(), for another one's, which is waited for if it is just at work; it may claim
+  // another.
   void take_back(Seat& seat) noexcept {
     LockGuard guard(lock_);
     TheCache* const cache = cache_of(seat);

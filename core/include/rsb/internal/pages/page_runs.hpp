@@ -211,6 +211,9 @@ class PageRuns {
   size_t free_pages() const noexcept { return acquired_pages_ - used_pages_; }
   size_t dirty_pages() const noexcept { return dirty_pages_; }
 
+  // The peak from now on.
+  void begin_peak() noexcept { peak_used_pages_ = used_pages_; }
+
  private:
   // The descriptor of the page that is `pages` pages behind the first one of a run.
   Span* at(const Span* run, size_t pages) const noexcept {
