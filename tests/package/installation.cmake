@@ -62,6 +62,25 @@ package_test(archive_needs_RSB_INSTALL "
   if cmake -S '${here}/embedding' -B half -DRSBMALLOC='${PROJECT_SOURCE_DIR}' -DKIND=STATIC 2> half.txt; then exit 1; fi
   grep rsb_malloc half.txt")
 
+# How it is compiled there: by what the project around it says, and if that says nothing, optimised.
+function(optimization_test name times_said flags_there flags_not_there)
+  list(JOIN ARGN " " options)
+  package_test(optimization.${name} "
+    here=optimization.${name}
+    rm -rf $here
+    cmake -S '${here}/embedding' -B $here -DRSBMALLOC='${PROJECT_SOURCE_DIR}' -DKIND=SHARED \
+      -DCMAKE_EXPORT_COMPILE_COMMANDS=ON ${options} | tee $here.txt
+    grep 'command.*c_api.cpp' $here/compile_commands.json > $here/command.txt
+    for flag in ${flags_there}; do grep -e \" $flag \" $here/command.txt; done
+    for flag in ${flags_not_there}; do test -z \"$(grep -e \" $flag\" $here/command.txt)\"; done
+    grep -c 'rsbmalloc is compiled with .*RSB_OPTIMIZE' $here.txt | grep ${times_said}")
+endfunction()
+optimization_test(by_default 1 -O2 -O[013s])
+optimization_test(RSB_OPTIMIZE 1 -O1 -O[023s] -DRSB_OPTIMIZE=-O1)
+optimization_test(Debug 0 "" -O -DCMAKE_BUILD_TYPE=Debug)
+optimization_test(own_flags 0 -Os -O[0123] -DCMAKE_CXX_FLAGS=-Os)
+optimization_test(own_Release 0 -Os -O[0123] -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS_RELEASE=-Os)
+
 # A platform that lives elsewhere, by its full path, and relative to the folder of ours.
 package_test(platform_elsewhere "
   rm -rf elsewhere && mkdir elsewhere && cd elsewhere
