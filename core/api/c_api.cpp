@@ -220,6 +220,13 @@ size_t rsb_trim(void) noexcept {
   return instance.trim();
 }
 
+#define RSB_TEXT_OF(number) #number
+#define RSB_TEXT(number) RSB_TEXT_OF(number)
+const char* rsb_version() noexcept {
+  return RSB_TEXT(RSB_VERSION_MAJOR) "." RSB_TEXT(RSB_VERSION_MINOR) "." RSB_TEXT(
+      RSB_VERSION_PATCH);
+}
+
 const char* rsb_fault_name(rsb_fault_kind kind) noexcept {
   return rsb::fault_name(static_cast<rsb::Fault>(kind));
 }

@@ -38,6 +38,13 @@ TEST_CASE("the header is C17") {
   if (wrong != nullptr) FAIL_CHECK(doctest::String(wrong));
 }
 
+TEST_CASE("the library says the version of its header") {
+  using doctest::toString;
+  CHECK(doctest::String(rsb_version()) == toString(RSB_VERSION / 10'000) + "." +
+                                              toString(RSB_VERSION / 100 % 100) + "." +
+                                              toString(RSB_VERSION % 100));
+}
+
 // ---- The standard family
 // --------------------------------------------------------------------------
 

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rsb/internal/machine/language.hpp"
+
 namespace rsb {
 
 // Tells the processor that this thread waits for another one: saves power, and gives a sibling

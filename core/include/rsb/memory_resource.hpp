@@ -3,6 +3,8 @@
 // rsbmalloc that includes the C++ library.
 #pragma once
 
+#include "rsb/internal/machine/language.hpp"
+
 #include <memory_resource>
 #include <new>
 

@@ -20,6 +20,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The version of this header, for #if also as one number: 102 would be 0.1.2. Until 1.0 a new minor
+ * version may break a program. */
+#define RSB_VERSION_MAJOR 0
+#define RSB_VERSION_MINOR 1
+#define RSB_VERSION_PATCH 0
+#define RSB_VERSION (RSB_VERSION_MAJOR * 10000L + RSB_VERSION_MINOR * 100 + RSB_VERSION_PATCH)
+
 #if defined(__GNUC__) && !defined(_WIN32)
 #pragma GCC visibility push(default)
 #endif
@@ -205,6 +212,10 @@ int rsb_get_bin_stats(size_t bin, rsb_bin_stats* stats) RSB_NOEXCEPT;
 /* Calls visit(block, usable bytes, context) for every live block until it returns 0; returns 0 in
  * that case, else 1. The visitor must not call the heap. */
 int rsb_walk(int (*visit)(void* block, size_t bytes, void* context), void* context);
+
+/* The version of the library that the program has been linked to or has loaded, as "0.1.0"; the
+ * header's is RSB_VERSION. From anywhere; never null, and stays. */
+const char* rsb_version(void) RSB_NOEXCEPT;
 
 /* Verifies every invariant. Null if all hold, else a sentence that names one that does not. */
 const char* rsb_check(void) RSB_NOEXCEPT;

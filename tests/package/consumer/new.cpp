@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// rsb::new: what new makes comes from rsbmalloc, and what malloc makes does not.
+// rsb::new: what new makes comes from rsbmalloc, and what malloc makes does not. Whatever C++ the
+// program is written in.
 #include <cstdlib>
 #include <memory>
 #include <string>
 
 #include "live.h"
 
+static_assert(__cplusplus == 201103L, "the library has chosen another language for the program");
+
 int main() {
   const size_t before = live();
-  auto number = std::make_unique<int>(1);
+  std::unique_ptr<int> number(new int(1));
   if (live() != before + 1) return 1;
 
-  auto text = std::make_unique<std::string>("allocated inside the C++ library, for its length");
+  std::unique_ptr<std::string> text(
+      new std::string("allocated inside the C++ library, for its length"));
   if (live() != before + 3) return 2;
 
   void* const block = used(std::malloc(100));
