@@ -23,10 +23,12 @@ function(rsb_boot_machines)
     target_link_options(init_${machine} PRIVATE -static)
 
     add_test(NAME kernel@${machine} COMMAND ${PROJECT_SOURCE_DIR}/toolchains/kernel ${machine} ${work})
-    set_tests_properties(kernel@${machine} PROPERTIES TIMEOUT 300 FIXTURES_SETUP kernel-${machine})
+    set_tests_properties(kernel@${machine} PROPERTIES TIMEOUT 300 FIXTURES_SETUP kernel-${machine}
+      REQUIRED_FILES ${PROJECT_SOURCE_DIR}/toolchains/kernel)
     add_test(NAME boot@${machine} COMMAND sh ${here}/boot ${machine} ${work}/vmlinuz
       $<TARGET_FILE:init_${machine}> ${work}/programs ${RSB_LOG_${machine}})
     set_tests_properties(boot@${machine} PROPERTIES
-      TIMEOUT 300 PROCESSORS 2 FIXTURES_REQUIRED kernel-${machine} FIXTURES_SETUP ${machine})
+      TIMEOUT 300 PROCESSORS 2 FIXTURES_REQUIRED kernel-${machine} FIXTURES_SETUP ${machine}
+      REQUIRED_FILES "$<TARGET_FILE:init_${machine}>;${programs}")
   endforeach()
 endfunction()

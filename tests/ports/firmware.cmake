@@ -7,14 +7,16 @@ add_test(NAME ports.firmware.builds COMMAND sh -euc "
   cmake -S '${port_dir}/firmware' -B '${firmware}' -G '${CMAKE_GENERATOR}' \
     '-DCMAKE_TOOLCHAIN_FILE=${CMAKE_TOOLCHAIN_FILE}' -DCMAKE_COMPILE_WARNING_AS_ERROR=ON
   cmake --build '${firmware}'")
-set_tests_properties(ports.firmware.builds PROPERTIES FIXTURES_SETUP firmware)
+set_tests_properties(ports.firmware.builds PROPERTIES
+  FIXTURES_SETUP firmware REQUIRED_FILES ${port_dir}/firmware/CMakeLists.txt)
 
 # add_firmware_test(<name> <target> <how it ends> <what it says>...)
 function(add_firmware_test name target ends)
   add_test(NAME ports.firmware.${name} COMMAND ${CMAKE_COMMAND}
     "-DCOMMAND=${CMAKE_COMMAND};--build;${firmware};--target;${target}" -DENDS=${ends} "-DEXPECTED=${ARGN}"
     -P ${CMAKE_CURRENT_SOURCE_DIR}/expect_output.cmake)
-  set_tests_properties(ports.firmware.${name} PROPERTIES TIMEOUT 300 FIXTURES_REQUIRED firmware)
+  set_tests_properties(ports.firmware.${name} PROPERTIES TIMEOUT 300 FIXTURES_REQUIRED firmware
+    REQUIRED_FILES ${port_dir}/firmware/CMakeLists.txt)
 endfunction()
 
 set(bins "bin +bytes +spans +slots +live\n  [a-z] +[0-9]+ +[0-9]+ ")

@@ -86,8 +86,8 @@ class CachedHeapInspector {
       const Magazine& m = cache.magazines[c];
       if (m.count() > m.capacity()) return false;
       bytes += m.capacity() * Classes::layout(c).size;
-      for (void* const* slot = m.begin(); slot != m.end(); slot++) {
-        if (!heap_.belongs_in_cache(*slot, c)) return false;
+      for (void* const slot : m) {
+        if (!heap_.belongs_in_cache(slot, c)) return false;
       }
     }
     return bytes <= cache.granted();

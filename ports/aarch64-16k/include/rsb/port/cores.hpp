@@ -8,7 +8,7 @@ namespace rsb::port {
 
 // More than these are not started: each has a stack and thread-local variables set aside.
 inline constexpr unsigned most_cores = 8;
-inline constexpr unsigned long core_stack_bytes = 64 * 1024;
+inline constexpr unsigned long core_stack_bytes = 64UL * 1024;
 
 // How many there are, the one that the program starts on included, which is core 0.
 unsigned cores() noexcept;
