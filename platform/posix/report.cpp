@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,7 +50,7 @@ class NoSignals {
     sigset_t pending;
     sigpending(&pending);
     sigemptyset(&raised_);
-    const int signals[] = {SIGPIPE, SIGXFSZ};
+    const int signals[] = {SIGPIPE, SIGXFSZ, SIGTTOU};
     for (const int signal : signals) {
       if (sigismember(&pending, signal) == 0) sigaddset(&raised_, signal);
     }
@@ -67,6 +68,11 @@ class NoSignals {
   sigset_t raised_;
   sigset_t before_;
 };
+
+bool is_regular_file(int descriptor) noexcept {
+  struct stat file;
+  return fstat(descriptor, &file) == 0 && S_ISREG(file.st_mode);
+}
 
 // In a signal handler, which would wait for what it has interrupted. (A lock of the user's
 // configuration need not be able to tell.)
@@ -102,8 +108,9 @@ void rsb::platform::prepare_report() noexcept {
 }
 
 void rsb::platform::report() noexcept {
-  pid_t process = getpid();
-  if (__atomic_load_n(&reporter, __ATOMIC_RELAXED) != process) return;
+  pid_t process = __atomic_load_n(&reporter, __ATOMIC_RELAXED);
+  if (process == 0) return;  // without a system call: a filter of theirs may forbid it
+  if (process != getpid()) return;
   if (is_inside_call(rsb::instance)) return;
   if (!__atomic_compare_exchange_n(&reporter, &process, 0, false, __ATOMIC_RELAXED,
                                    __ATOMIC_RELAXED)) {
@@ -112,8 +119,12 @@ void rsb::platform::report() noexcept {
   const KeepErrno keep_errno;
   const NoCancellation no_cancellation;  // exit() is no place for it
   int descriptor = duplicate;
-  if (!is_first_standard_error(descriptor)) descriptor = STDERR_FILENO;
-  if (!is_first_standard_error(descriptor)) return;
+  if (!is_first_standard_error(descriptor)) {
+    // Nothing has kept a file there since: another may have its number on the disk by now.
+    if (duplicate >= 0 && is_regular_file(STDERR_FILENO)) return;
+    descriptor = STDERR_FILENO;
+    if (!is_first_standard_error(descriptor)) return;
+  }
   const NoSignals no_signals;
   write_report(descriptor, {program, process});
 }

@@ -13,7 +13,7 @@ for path in "$include"/rsb/*.hpp; do
   case $errors in
     *'
 '* | '') ;;
-    *'need C++20 (-std=c++20'*) continue ;;
+    *'need C++20: -std=c++20'*) continue ;;
   esac
   echo "<$header> by $cxx: ${errors:-compiles}"
   failed=1

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Ways in which processes end, by name: for report.py. Each ends with status 3 unless it says so.
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -107,6 +109,36 @@ static void spawn(const char* program, int its_status) {
   }
 }
 
+// From now on getpid() ends the process. (Spelled out, since musl has no headers of the kernel's.)
+static void forbid_getpid(void) {
+  const struct {
+    unsigned short code;
+    unsigned char if_true, if_false;
+    unsigned value;
+  } steps[] = {
+      {0x20, 0, 0, 0},                     // load the number of the call
+      {0x15, 0, 1, (unsigned)SYS_getpid},  // equal?
+      {0x06, 0, 0, 0x80000000u},           // kill the process
+      {0x06, 0, 0, 0x7fff0000u},           // allow
+  };
+  const struct {
+    unsigned short count;
+    const void* steps;
+  } filter = {4, steps};
+  expect(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
+  expect(prctl(PR_SET_SECCOMP, 2, &filter, 0, 0) == 0, "seccomp");
+}
+
+// The file that standard error was, as a file of the program's.
+static void open_standard_error_anew(void) {
+  char name[4096];
+  const ssize_t length = readlink("/proc/self/fd/2", name, sizeof name - 1);
+  expect(length > 0, "no standard error");
+  name[length] = '\0';
+  for (int i = 2; i < 1024; i++) close(i);
+  if (open(name, O_WRONLY | O_TRUNC) != 2) abort();
+}
+
 int main(int argc, char** argv) {
   expect(argc == 2, "one argument");
   self = "/proc/self/exe";
@@ -133,6 +165,18 @@ int main(int argc, char** argv) {
   SCENE("closes") {
     close(STDERR_FILENO);
     _exit(status);
+  }
+  SCENE("exit without getpid") {
+    forbid_getpid();
+    exit(status);
+  }
+  SCENE("_exit without getpid") {
+    forbid_getpid();
+    _exit(status);
+  }
+  SCENE("opens anew") {
+    open_standard_error_anew();
+    exit(status);
   }
   SCENE("signal") raise(SIGKILL);
   SCENE("vfork") {

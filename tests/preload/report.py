@@ -175,6 +175,17 @@ def check_in_vain(runner):
         require(os.fstat(file.fileno()).st_size == 100, "what may be written is")
 
 
+def check_strangers(runner):
+    """A process that wants no report makes no system call for it; and a file of the program's is none of ours."""
+    for scene in "exit without getpid", "_exit without getpid":
+        status, said = runner.run(scene, None)
+        require((status, said) == (STATUS, b""), f"{scene}: status {status}, {said}")
+    with tempfile.NamedTemporaryFile() as file:
+        status, _ = runner.run("opens anew", "1", stderr=file)
+        require(status == STATUS, f"opens anew: status {status}")
+        require(os.path.getsize(file.name) == 0, "a report in the program's own file")
+
+
 def check_handlers(runner):
     """One that interrupts the heap ends the process as it likes."""
     seen = collections.Counter()
@@ -194,6 +205,7 @@ def main():
     check_values(runner)
     check_names(runner)
     check_in_vain(runner)
+    check_strangers(runner)
     if how == "linked":
         check_table(runner)
     else:

@@ -138,7 +138,7 @@ TEST_CASE_TEMPLATE("null and what differs above address_bits is nobody's, wherev
   CHECK(heap.usable_size(nullptr) == 0);
   CHECK(inspect(heap).check() == nullptr);
   for (const size_t distance : {size_t{1} << 18, size_t{5} << 18, ~size_t{0} << 18}) {
-    char* const other = support::arena + distance;
+    char* const other = rsb::address_behind(support::arena, distance);
     CAPTURE(other);
     CHECK_FALSE(heap.may_own(other));
     const int foreign = static_cast<int>(Fault::foreign_pointer);

@@ -878,11 +878,11 @@ class Heap {
         next = span->next;
         if (bytes_from(base, span->base) >= bytes) continue;
         bin.remove(span);
-        span->kind = Kind::full;
+        span->set_kind(Kind::full);
       }
       Span* const span = bin.current();
       if (span == nullptr || bytes_from(base, span->base) >= bytes) continue;
-      bin.drop_current()->kind = Kind::full;
+      bin.drop_current()->set_kind(Kind::full);
       if (span->uses == 0) release_span(guard, span);
     }
   }

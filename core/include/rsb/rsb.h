@@ -32,7 +32,11 @@
 #endif
 
 #ifdef __cplusplus
+#if __cplusplus >= 201103L
 #define RSB_NOEXCEPT noexcept
+#else
+#define RSB_NOEXCEPT throw()
+#endif
 extern "C" {
 #else
 #define RSB_NOEXCEPT

@@ -6,5 +6,5 @@
 #pragma once
 
 #if !defined(__cplusplus) || __cplusplus <= 201703L
-#include "rsbmalloc's C++ headers need C++20 (-std=c++20, or rsb::core in CMake); rsb/rsb.h does not"
+#include "C is served by rsb/rsb.h, but rsbmalloc's C++ headers need C++20: -std=c++20, or rsb::core in CMake"
 #endif

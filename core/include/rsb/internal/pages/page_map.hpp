@@ -104,7 +104,7 @@ class RadixPageMap {
     // Asking whether p is at home lets the processor guess the answer and go on, where a load from
     // the tree would have to wait for p. Who sees that home has pages sees all of it.
     const size_t pages = load_acquire(&home_.pages);
-    const size_t index = page_number(p) - home_.first;
+    const size_t index = page_number(p) - load_relaxed(&home_.first);
     if (index >= pages) [[unlikely]]
       return nullptr;
     Span* const found = home_.descriptors + index;
@@ -190,7 +190,7 @@ class RadixPageMap {
   // In the bits above `address_bits`.
   bool agrees_with_home(const void* p) const noexcept {
     if constexpr (options.address_bits == sizeof(void*) * CHAR_BIT) return true;
-    return (page_number(p) ^ home_.first) >> options.page_number_bits() == 0;
+    return (page_number(p) ^ load_relaxed(&home_.first)) >> options.page_number_bits() == 0;
   }
 
   // The beginning of the 2^bits pages, at a multiple of as many, in which p lies.
@@ -308,7 +308,7 @@ class RadixPageMap {
   // Home is what the first node covers, for good.
   void settle(const char* base, Span* descriptors, size_t pages) noexcept {
     if (home_.pages != 0) return;
-    home_.first = page_number(base);
+    store_relaxed(&home_.first, page_number(base));
     home_.descriptors = descriptors;
     store_release(&home_.pages, pages);
   }
