@@ -23,7 +23,8 @@ static int open_and_run(lua_State* lua) {
     luaL_requiref(lua, libraries[i].name, libraries[i].func, 1);
     lua_pop(lua, 1);
   }
-  if (luaL_loadbuffer(lua, script, script_end - script, "script") != LUA_OK) return lua_error(lua);
+  if (luaL_loadbuffer(lua, script, (size_t)(script_end - script), "script") != LUA_OK)
+    return lua_error(lua);
   lua_pushvalue(lua, 1);
   lua_call(lua, 1, 1);
   return 1;
