@@ -11,7 +11,6 @@
 #include <grp.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -21,6 +20,7 @@
 #include <cstring>
 
 #include "support/process.hpp"
+#include "support/process_of_its_own.hpp"
 #include "support/verdict.hpp"
 
 namespace {
@@ -64,12 +64,7 @@ std::size_t take(std::size_t most) {
   return count;
 }
 
-// ---- In the child: a number of KiB, to standard output. Nothing there allocates. ----
-
-void answer(std::size_t kib) {
-  if (write(STDOUT_FILENO, &kib, sizeof kib) != sizeof kib) _exit(EXIT_FAILURE);
-  _exit(EXIT_SUCCESS);
-}
+// ---- In the process that measures. Nothing there allocates but what is counted. ----
 
 void lock_memory() {
   if (mlockall(MCL_FUTURE) != 0) fail("mlockall");
@@ -79,7 +74,7 @@ void lock_memory() {
   if (std::strcmp(name, all_locked) == 0) {
     lock_memory();
     take(50'000);
-    answer(bench::resident_bytes() / KiB);
+    bench::end_with(bench::resident_bytes() / KiB);
   }
   for (const Row& row : rows) {
     if (std::strcmp(name, row.name) != 0) continue;
@@ -94,41 +89,22 @@ void lock_memory() {
       }
       lock_memory();
     }
-    answer(take(SIZE_MAX) * block_bytes / KiB);
+    bench::end_with(take(SIZE_MAX) * block_bytes / KiB);
   }
   std::exit(EXIT_FAILURE);
 }
 
-// ---- In the parent ----
+// ---- In the one that compares ----
 
-// What this program answers to the row when it runs with `library` preloaded; or with none.
-double ask(const char* self, const char* row, const char* library) {
-  int ends[2];
-  if (pipe(ends) != 0) fail("pipe");
-  const pid_t child = fork();
-  if (child == 0) {
-    dup2(ends[1], STDOUT_FILENO);
-    if (library != nullptr) {
-      setenv("LD_PRELOAD", library, 1);
-    } else {
-      unsetenv("LD_PRELOAD");
-    }
-    execl(self, self, "--row", row, static_cast<char*>(nullptr));
-    _exit(EXIT_FAILURE);
-  }
-  close(ends[1]);
-  std::size_t kib = 0;
-  const bool answered = child > 0 && read(ends[0], &kib, sizeof kib) == sizeof kib;
-  close(ends[0]);
-  int status = 0;
-  waitpid(child, &status, 0);
-  if (!answered || status != 0) std::printf("  no answer: status %x\n", status);
-  return static_cast<double>(kib);
+double kib_with(const char* library, const char* row) {
+  const auto kib = bench::result_with<std::size_t>(library, "--row", row);
+  if (!kib) std::puts("  no answer");
+  return kib ? static_cast<double>(*kib) : 0;
 }
 
-bool compare(const char* self, const char* row, const char* library, bench::Target target) {
-  const double theirs = ask(self, row, nullptr);
-  const double ours = ask(self, row, library);
+bool compare(const char* row, const char* library, bench::Target target) {
+  const double theirs = kib_with(nullptr, row);
+  const double ours = kib_with(library, row);
   std::printf("%s\n", row);
   bench::report("glibc", theirs, "KiB");
   bench::report("rsbmalloc", ours, "KiB");
@@ -145,8 +121,8 @@ int main(int argc, char** argv) {
   }
   bool met = true;
   for (const Row& row : rows) {
-    met = compare(argv[0], row.name, argv[1], {Bound::at_least, std::atof(argv[2])}) && met;
+    met = compare(row.name, argv[1], {Bound::at_least, std::atof(argv[2])}) && met;
   }
-  met = compare(argv[0], all_locked, argv[1], {Bound::at_most, 1.1}) && met;
+  met = compare(all_locked, argv[1], {Bound::at_most, 1.1}) && met;
   return met ? EXIT_SUCCESS : EXIT_FAILURE;
 }
