@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -69,11 +68,6 @@ class NoSignals {
   sigset_t before_;
 };
 
-bool is_regular_file(int descriptor) noexcept {
-  struct stat file;
-  return fstat(descriptor, &file) == 0 && S_ISREG(file.st_mode);
-}
-
 // In a signal handler, which would wait for what it has interrupted. (A lock of the user's
 // configuration need not be able to tell.)
 template <class Heap>
@@ -119,12 +113,8 @@ void rsb::platform::report() noexcept {
   const KeepErrno keep_errno;
   const NoCancellation no_cancellation;  // exit() is no place for it
   int descriptor = duplicate;
-  if (!is_first_standard_error(descriptor)) {
-    // Nothing has kept a file there since: another may have its number on the disk by now.
-    if (duplicate >= 0 && is_regular_file(STDERR_FILENO)) return;
-    descriptor = STDERR_FILENO;
-    if (!is_first_standard_error(descriptor)) return;
-  }
+  if (!is_first_standard_error(descriptor)) descriptor = STDERR_FILENO;
+  if (!is_first_standard_error(descriptor)) return;
   const NoSignals no_signals;
   write_report(descriptor, {program, process});
 }

@@ -6,7 +6,8 @@
 namespace rsb::platform {
 
 // Whether the descriptor is the file that was standard error when the process began (or when the
-// library was loaded): the same device and inode. Async-signal-safe.
+// library was loaded): the same device and inode, born at the same time where that can be told.
+// Async-signal-safe.
 bool is_first_standard_error(int descriptor) noexcept;
 
 // Whether what is standard error now is there to be written to: the file that it was in the

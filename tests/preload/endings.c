@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -129,14 +130,23 @@ static void forbid_getpid(void) {
   expect(prctl(PR_SET_SECCOMP, 2, &filter, 0, 0) == 0, "seccomp");
 }
 
-// The file that standard error was, as a file of the program's.
-static void open_standard_error_anew(void) {
+// Standard error's file is no more, and one of the program's has its number on the disk, where the
+// file system gives numbers anew.
+static void replace_standard_error(void) {
   char name[4096];
   const ssize_t length = readlink("/proc/self/fd/2", name, sizeof name - 1);
   expect(length > 0, "no standard error");
   name[length] = '\0';
+  struct stat before, now;
+  expect(fstat(2, &before) == 0 && unlink(name) == 0, "standard error is no file");
   for (int i = 2; i < 1024; i++) close(i);
-  if (open(name, O_WRONLY | O_TRUNC) != 2) abort();
+  const struct timespec tick = {.tv_nsec = 10000000};  // a file's time of birth is no finer
+  nanosleep(&tick, NULL);
+  for (int tries = 0; tries < 100; tries++) {
+    if (tries != 0 && (close(2) != 0 || unlink(name) != 0)) abort();
+    if (open(name, O_WRONLY | O_CREAT, 0600) != 2 || fstat(2, &now) != 0) abort();
+    if (now.st_ino == before.st_ino) break;
+  }
 }
 
 int main(int argc, char** argv) {
@@ -174,8 +184,8 @@ int main(int argc, char** argv) {
     forbid_getpid();
     _exit(status);
   }
-  SCENE("opens anew") {
-    open_standard_error_anew();
+  SCENE("replaces the file") {
+    replace_standard_error();
     exit(status);
   }
   SCENE("signal") raise(SIGKILL);
