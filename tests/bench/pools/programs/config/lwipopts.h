@@ -11,7 +11,7 @@
 
 #define MEM_LIBC_MALLOC 1
 #define MEMP_MEM_MALLOC 1
-#define MEM_ALIGNMENT 8
+#define MEM_ALIGNMENT 4
 #define mem_clib_malloc demand
 #define mem_clib_calloc demand_zeroed
 #define mem_clib_free give_back
