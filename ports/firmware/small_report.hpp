@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// What a firmware prints of a small heap: its statistics, its pages of small slots, and a map of
-// its regions.
+// What a firmware prints of a small heap: its statistics, and a map of its regions.
 #pragma once
 
 #include <stdio.h>
@@ -22,10 +21,7 @@ class SmallMap {
   }
 
   void print() const {
-    printf(
-        "map, %zu bytes a character: # in use, 1-9 so many tenths of it, s pages of slots, . free, "
-        "_ top\n",
-        cell);
+    printf("map, %zu bytes a character: # in use, 1-9 so many tenths of it, . free, _ top\n", cell);
     for (const Row* row = rows_; row != rows_ + count_; row++) {
       printf("  %p  ", static_cast<const void*>(row->base));
       for (size_t i = 0; i * cell < row->bytes; i++) {
@@ -42,7 +38,6 @@ class SmallMap {
   // What a cell's bytes are used for.
   struct Cell {
     uint16_t used;
-    uint16_t slots;
     uint16_t top;
   };
   static_assert(cell <= UINT16_MAX);
@@ -75,10 +70,8 @@ class SmallMap {
   static void mark(Cell& c, rsb::SmallUse use, uint16_t bytes) {
     switch (use) {
       case rsb::SmallUse::block:
+      case rsb::SmallUse::table:
         c.used = static_cast<uint16_t>(c.used + bytes);
-        break;
-      case rsb::SmallUse::page:
-        c.slots = static_cast<uint16_t>(c.slots + bytes);
         break;
       case rsb::SmallUse::top:
         c.top = static_cast<uint16_t>(c.top + bytes);
@@ -89,11 +82,9 @@ class SmallMap {
   }
 
   static char symbol(const Cell& c, size_t bytes) {
-    const size_t in_use = size_t{c.used} + c.slots;
-    if (in_use == 0) return c.top != 0 ? '_' : '.';
-    if (c.slots > c.used) return 's';
-    if (in_use == bytes) return '#';
-    return static_cast<char>('0' + rsb::larger(in_use * 10 / bytes, 1));
+    if (c.used == 0) return c.top != 0 ? '_' : '.';
+    if (c.used == bytes) return '#';
+    return static_cast<char>('0' + rsb::larger(size_t{c.used} * 10 / bytes, 1));
   }
 
   Row rows_[most_rows] = {};
@@ -106,23 +97,10 @@ void print_statistics(rsb::SmallHeap<Config>& heap) {
   const rsb::SmallStats s = rsb::inspect(heap).stats();
   printf("heap: %zu blocks, %zu bytes; %zu freed by handlers and not taken over yet\n",
          s.live_blocks, s.live_bytes, s.deferred_blocks);
-  printf("memory: %zu bytes, %zu of them free, %zu in free slots; %zu besides for lists\n",
-         s.region_bytes, s.free_bytes, s.free_slot_bytes, s.metadata_bytes);
+  printf("memory: %zu bytes, %zu of them free; %zu besides for lists and the table\n",
+         s.region_bytes, s.free_bytes, s.metadata_bytes);
   printf("largest request that would be met: %zu; %zu %% fragmented; %zu allocations failed\n",
          s.largest_request, s.fragmentation_percent(), s.failures);
-}
-
-// Nothing if there are no pages.
-template <class Config>
-void print_bins(rsb::SmallHeap<Config>& heap) {
-  bool any = false;
-  for (size_t bin = 0; bin < rsb::SmallHeapInspector<Config>::bins; bin++) {
-    const rsb_bin_stats s = rsb::inspect(heap).bin_stats(bin);
-    if (s.spans == 0) continue;
-    if (!any) printf("slots of bytes  pages   slots    live\n");
-    any = true;
-    printf("%14zu %6zu %7zu %7zu\n", s.slot_bytes, s.spans, s.slots, s.live);
-  }
 }
 
 // cell: bytes a character; most_rows: as many rows of 64 characters as the heap may have.

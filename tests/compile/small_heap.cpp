@@ -10,18 +10,22 @@ namespace {
 // As much as a configuration can have, and as little.
 struct Regions {
   rsb::Region next_region() noexcept { return {}; }
+  bool take_back(void*, size_t) noexcept { return false; }
 };
 
 struct Full {
   using Pages = Regions;
   using Lock = RSB_LOCK;
-  static constexpr rsb::SmallOptions options{.deferred_batch = 2};
+  static constexpr rsb::SmallOptions options{
+      .deferred_batch = 2, .statistics = true, .null_for_zero = true};
   static void exhausted() noexcept {}
+  static void allocated(void*, size_t) noexcept {}
+  static void released(void*, size_t) noexcept {}
 };
 
 struct Least {
   using Lock = rsb::NoLock;
-  static constexpr rsb::SmallOptions options{.checks = rsb::Checks::off, .pages = false};
+  static constexpr rsb::SmallOptions options{.checks = rsb::Checks::off, .words = true};
 };
 
 }  // namespace

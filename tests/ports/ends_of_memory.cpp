@@ -83,7 +83,7 @@ struct Small {
 };
 struct SmallWithoutPages {
   using Lock = NoLock;
-  static constexpr SmallOptions options{.checks = Checks::off, .pages = false, .deferred_batch = 2};
+  static constexpr SmallOptions options{.checks = Checks::off, .words = true, .deferred_batch = 2};
 };
 
 // The memory of both ends, as a table of regions has it.

@@ -13,7 +13,7 @@ namespace {
 
 struct Checked {
   using Lock = NoLock;
-  static constexpr SmallOptions options{};
+  static constexpr SmallOptions options{.statistics = true};
 };
 
 struct Unchecked {
@@ -21,9 +21,9 @@ struct Unchecked {
   static constexpr SmallOptions options{.checks = Checks::off};
 };
 
-struct WithoutPages {
+struct Words {
   using Lock = NoLock;
-  static constexpr SmallOptions options{.pages = false, .deferred_batch = 2};
+  static constexpr SmallOptions options{.words = true, .deferred_batch = 2, .statistics = true};
 };
 
 struct Deferring {
@@ -74,7 +74,7 @@ struct rc::Arbitrary<Step> {
                                                 {1, Ask::add},
                                                 {1, Ask::remove},
                                                 {1, Ask::misuse}});
-    // Half the sizes are one and the same, so that pages come about.
+    // Half the sizes are one and the same.
     const auto any =
         gen::apply([](unsigned log, size_t fraction) { return (fraction << log) >> 10; },
                    gen::inRange<unsigned>(1, 13), gen::inRange<size_t>(0, 1024));
@@ -119,7 +119,7 @@ void apply(support::SmallHeapModel<Config>& model, const Step& s) {
 }  // namespace
 
 TEST_CASE_TEMPLATE("whatever is asked of a small heap, it does what its model does", Config,
-                   Checked, Unchecked, Deferring, WithoutPages) {
+                   Checked, Unchecked, Deferring, Words) {
   CHECK(property::holds("a small heap does what its model does", [] {
     const auto model = std::make_unique<support::SmallHeapModel<Config>>();
     for (const Step& step : property::sequence<Step>()) {

@@ -35,7 +35,7 @@ class SmallHeapModel {
     if (p == nullptr) {
       // A larger request may have been met, and a more aligned one not. Largest 0 says: none.
       const size_t least = rsb::larger(rsb::larger(size, 1), alignment);
-      const bool is_known = alignment <= rsb::SmallBlock::granule && before.deferred_blocks == 0;
+      const bool is_known = alignment <= rsb::small_granule && before.deferred_blocks == 0;
       if (is_known) HOLDS(least > before.largest_request);
       return;
     }
@@ -79,7 +79,7 @@ class SmallHeapModel {
     void* const p =
         alignment == 0 ? heap.reallocate(b.p, size) : heap.reallocate(b.p, size, alignment);
     if (p == nullptr) {
-      HOLDS((size > b.size || alignment > rsb::SmallBlock::granule));
+      HOLDS((size > b.size || alignment > rsb::small_granule));
       return;
     }
     HOLDS(holds_pattern(p, rsb::smaller(size, b.size), b.seed));
@@ -93,7 +93,7 @@ class SmallHeapModel {
     if (is_added_[which]) return;
     const size_t before = stats().region_bytes;
     const size_t added = heap.add_region(later_[which], later_bytes);
-    HOLDS(added > later_bytes - 64);
+    HOLDS(added > later_bytes - 160);
     HOLDS(stats().region_bytes == before + added);
     is_added_[which] = true;
   }
@@ -121,6 +121,11 @@ class SmallHeapModel {
     switch (kind % 4) {
       case 0:
         HOLDS(refused(p + 1) != no_fault);
+        if (!Config::options.words && heap.usable_size(p) > rsb::small_granule) {
+          const size_t granules = heap.usable_size(p) / rsb::small_granule;
+          char* const inside = p + rsb::small_granule * (1 + which % (granules - 1));
+          HOLDS(refused(inside) == static_cast<int>(rsb::Fault::interior_pointer));
+        }
         break;
       case 1:
         HOLDS(refused(first_) == static_cast<int>(rsb::Fault::foreign_pointer));
@@ -162,7 +167,7 @@ class SmallHeapModel {
     for (size_t i = 0; i < later_count; i++) remove_region(i);  // takes over what waits
     const rsb::SmallStats s = stats();
     HOLDS(s.free_bytes == heap_bytes_);
-    HOLDS(s.pages == 0);
+    HOLDS(s.live_blocks == 0);
     HOLDS(s.fragmentation_percent() <= 1);
   }
 
@@ -177,7 +182,7 @@ class SmallHeapModel {
   };
 
   void add(void* p, size_t size, size_t alignment) {
-    const size_t natural = size < 16 ? 8 : rsb::SmallBlock::granule;
+    const size_t natural = size < 16 ? 8 : rsb::small_granule;
     HOLDS(rsb::is_aligned(opaque(p), rsb::larger(alignment, natural)));
     HOLDS(heap.usable_size(p) >= size);
     bool inside = rsb::bytes_from(first_, p) + size <= sizeof first_;

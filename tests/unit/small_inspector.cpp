@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// rsb/small_inspector.hpp: what it says of pieces, bins and, as rsb.h has them, statistics.
+// rsb/small_inspector.hpp: what it says of pieces and, as rsb.h has them, statistics.
 #include "rsb/small_inspector.hpp"
 
 #include "support/test.hpp"
@@ -19,21 +19,15 @@ alignas(16) char more[4 * KiB];
 struct Totals {
   size_t bytes[4] = {};
   size_t count[4] = {};
-  size_t live = 0;
-  size_t live_slots = 0;
   const char* end = nullptr;
   unsigned gaps = 0;  // places where a piece does not begin where the last one ended
-  size_t slot_bytes = 0;
 
   bool add(const SmallPiece& piece) {
     const int use = static_cast<int>(piece.use);
     bytes[use] += piece.bytes;
     count[use]++;
-    live += piece.live;
-    if (piece.use == SmallUse::page) live_slots += piece.live;
     gaps += piece.base != end;
     end = static_cast<const char*>(piece.base) + piece.bytes;
-    slot_bytes = larger(slot_bytes, piece.slot_bytes);
     return true;
   }
   size_t bytes_of(SmallUse use) const { return bytes[static_cast<int>(use)]; }
@@ -58,12 +52,10 @@ TEST_CASE("pieces fill the regions, and are what they are used for") {
   CHECK(inspect(heap).walk_pieces([&](const SmallPiece& piece) { return seen.add(piece); }));
   const SmallStats s = inspect(heap).stats();
   CHECK(seen.gaps == 2);  // each region begins somewhere
-  CHECK(seen.live == s.live_blocks);
-  CHECK(seen.live == 40);
-  CHECK(seen.count_of(SmallUse::page) == s.pages);
-  CHECK(s.pages >= 4);
-  CHECK(seen.slot_bytes == 48);
-  CHECK(seen.count_of(SmallUse::block) + seen.live_slots == 40);
+  CHECK(seen.count_of(SmallUse::block) == s.live_blocks);
+  CHECK(s.live_blocks == 40);
+  CHECK(seen.count_of(SmallUse::free) == s.free_blocks);
+  CHECK(seen.count_of(SmallUse::table) == 0);
   CHECK(seen.count_of(SmallUse::top) == 1);
   CHECK(seen.count_of(SmallUse::free) >= 2);
   CHECK(seen.bytes_of(SmallUse::free) + seen.bytes_of(SmallUse::top) == s.free_bytes);
@@ -74,33 +66,6 @@ TEST_CASE("pieces fill the regions, and are what they are used for") {
     CHECK_FALSE(inspect(heap).walk_pieces([&](const SmallPiece&) { return ++visited < most; }));
     CHECK(visited == most);
   }
-}
-
-TEST_CASE("bins are the sizes of slots, and each counts its pages") {
-  SmallHeap<Config> heap;
-  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
-  for (int i = 0; i < 30; i++) support::drop(heap.allocate(8));
-  for (int i = 0; i < 30; i++) support::drop(heap.allocate(64));
-  size_t previous = 0;
-  for (size_t bin = 0; bin < SmallHeapInspector<Config>::bins; bin++) {
-    const rsb_bin_stats s = inspect(heap).bin_stats(bin);
-    CAPTURE(s.slot_bytes);
-    CHECK(s.slot_bytes > previous);
-    previous = s.slot_bytes;
-    size_t live = 0;
-    size_t pages = 0;
-    inspect(heap).walk_pieces([&](const SmallPiece& piece) {
-      if (piece.slot_bytes != s.slot_bytes) return true;
-      live += piece.live;
-      pages++;
-      return true;
-    });
-    CHECK((live != 0) == (s.slot_bytes == 8 || s.slot_bytes == 64));
-    CHECK(s.live == live);
-    CHECK(s.spans == pages);
-    CHECK(s.slots == s.spans * (192 / s.slot_bytes));
-  }
-  CHECK(previous == 64);
 }
 
 TEST_CASE("statistics as the C interface has them") {
@@ -117,12 +82,12 @@ TEST_CASE("statistics as the C interface has them") {
   const rsb_stats s = static_cast<rsb_stats>(small);
   CHECK(s.live_blocks == 1);
   CHECK(s.live_bytes == small.live_bytes);
-  CHECK(s.used_bytes == s.live_bytes + SmallBlock::word_bytes);
+  CHECK(s.used_bytes == s.live_bytes + SmallHeap<Config>::block_overhead);
   CHECK(s.used_bytes + s.free_bytes == s.acquired_bytes);
   CHECK(s.acquired_bytes == small.region_bytes);
   CHECK(s.peak_acquired_bytes == s.acquired_bytes);
   CHECK(s.metadata_bytes == small.metadata_bytes);
   CHECK(s.largest_block_bytes == small.largest_request);
   CHECK(s.longest_run_bytes < s.free_bytes);
-  CHECK(s.bins == SmallHeapInspector<Config>::bins);
+  CHECK(s.bins == 0);
 }

@@ -230,7 +230,11 @@ template <class Word>
 }
 template <class Word>
 [[gnu::always_inline]] inline void store_relaxed(Word* word, Word desired) noexcept {
+#if defined(__riscv) && defined(__GNUC__) && !defined(__clang__)
+  *static_cast<volatile Word*>(word) = desired;  // GCC's atomic store is an exchange, up to 13
+#else
   __atomic_store(word, &desired, __ATOMIC_RELAXED);
+#endif
 }
 template <class Word>
 [[gnu::always_inline]] inline void store_release(Word* word, Word desired) noexcept {

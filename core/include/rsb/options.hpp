@@ -132,4 +132,29 @@ struct ValidOptions {
                 "Options::radix_leaf_bits and radix_inner_bits leave too large a root");
 };
 
+// Of an rsb::SmallHeap.
+struct SmallOptions {
+  Checks checks = Checks::basic;
+
+  // A word of 4 bytes before each block, instead of a table of one bit for each granule: fewer
+  // instructions and less code, and more memory where blocks are small. A pointer that is not to a
+  // live block is then seen with odds of a thousand to one, not for certain.
+  bool words = false;
+
+  // Bytes; sets how many lists there are. 0: as large as the first region. No region is used
+  // beyond it, nor grows.
+  size_t largest_region = 0;
+
+  // How many blocks that deallocate_nowait() left behind one call takes over, at most; 0: the heap
+  // has no deallocate_nowait(), and no code or data for it. With a lock that masks interrupts, what
+  // is masked at a time is the work of a call, and of as many releases.
+  unsigned deferred_batch = 0;
+
+  // Whether the heap counts its free bytes, for free_bytes() and least_free_bytes().
+  bool statistics = false;
+
+  // Whether a request for 0 bytes gets null, and is no failure; else a block of the least size.
+  bool null_for_zero = false;
+};
+
 }  // namespace rsb

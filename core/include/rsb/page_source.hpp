@@ -112,6 +112,17 @@ concept GivesRegions = requires(S source) {
   { source.next_region() }
   noexcept->SameAs<Region>;
 };
+
+// Optional, for small heaps: a region that next_region() returned before, by its base, and that is
+// larger now (sbrk, memory.grow), is extended. take_back(end, bytes) is given the last bytes of
+// such a region, which are free, and says whether it took them: the region is smaller then. Under
+// the lock, by trim().
+template <class S>
+concept TakesBackEnds = GivesRegions<S> && requires(S source, void* end, size_t bytes) {
+  { source.take_back(end, bytes) }
+  noexcept->SameAs<bool>;
+};
+
 template <class S>
 concept RegionSource = PageSource<S> && GivesRegions<S>;
 

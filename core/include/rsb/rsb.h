@@ -91,8 +91,8 @@ void rsb_free_aligned_sized(void* block, size_t alignment, size_t size) RSB_NOEX
 
 /* ---- Size and alignment known to the caller ----------------------------------------------------
  *
- * The smallest slot that fits both: rsb_allocate(4, 4) costs 4 bytes, of a small heap 8. Alignment
- * 0 or 1 means none.
+ * The smallest slot that fits both: rsb_allocate(4, 4) costs 4 bytes, of a small heap 16 at least.
+ * Alignment 0 or 1 means none.
  * Release by rsb_deallocate with the same size and alignment, or by rsb_free. */
 RSB_MALLOC_LIKE(1) void* rsb_allocate(size_t size, size_t alignment) RSB_NOEXCEPT;
 /* Zero as far as rsb_malloc_usable_size() says. */
@@ -166,10 +166,10 @@ extern const rsb_region rsb_regions[];
 /* ---- What the heap knows about itself
  * -----------------------------------------------------------*/
 
-/* Of a small heap: pages are those of its small slots, and all else that is used is blocks;
- * used_bytes has both, free_bytes the free blocks. longest_run_bytes is the longest of these.
- * peak_acquired_bytes is what there is now. peak_used_bytes, kept_bytes, acquisitions, releases and
- * reserved_pages are 0. */
+/* Of a small heap, which has no pages: used_bytes are those of live blocks, free_bytes the free
+ * ones. longest_run_bytes is the largest request that would be met. peak_acquired_bytes is what
+ * there is now. bins, kept_bytes, acquisitions, releases and reserved_pages are 0, and without
+ * SmallOptions::statistics peak_used_bytes. */
 typedef struct rsb_stats {
   size_t live_blocks;     /* blocks handed out and not released */
   size_t live_bytes;      /* their usable bytes */
@@ -209,8 +209,8 @@ typedef struct rsb_bin_stats {
 /* These hold the heap's lock while they look at every span: linear in the number of runs, walk and
  * check also in the number of slots. */
 void rsb_get_stats(rsb_stats* stats) RSB_NOEXCEPT;
-/* 0 if there is no such bin. Bins are numbered from 0 in ascending order of slot size. Of a small
- * heap: its pages of small slots, each of which counts as a span. */
+/* 0 if there is no such bin. Bins are numbered from 0 in ascending order of slot size. A small heap
+ * has none. */
 int rsb_get_bin_stats(size_t bin, rsb_bin_stats* stats) RSB_NOEXCEPT;
 
 /* Calls visit(block, usable bytes, context) for every live block until it returns 0; returns 0 in

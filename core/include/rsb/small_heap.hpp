@@ -8,37 +8,23 @@
 //   constinit rsb::SmallHeap<Config> heap;        // any number of heaps
 //   heap.add_region(pool, sizeof pool);           // any number of regions, at any time
 //
-// Theory of operation. Free blocks are in lists by size: a list for each multiple of the granule up
-// to 16 granules, then eight a doubling, and a bitmap of the lists that are not empty (two-level
-// segregated fit; Masmano, Ripoll, Crespo, Real, "TLSF: a new dynamic memory allocator for
-// real-time systems", 2004). What remains of the first region where nothing was allocated yet, the
-// top, is in no list, and is cut only when no list serves.
+// Theory of operation. A region is cut into blocks. Free ones are in lists by size
+// (internal/small/small_lists.hpp says which one a request takes). What remains of the first region
+// where nothing was allocated yet, the top, is in no list, and is cut only when no list serves.
+// Where blocks begin, and which are free, is told by a table with a bit for each granule
+// (small_table.hpp), so that nothing lies between blocks; or, if SmallOptions::words says so, by a
+// word of 4 bytes before each (small_words.hpp).
 //
-// Which block. A program fails when its free memory is in pieces too small, and of what decides
-// that, two things count most: to fit tightly, and to keep to low addresses, so that the high ones
-// become whole again (Wilson, Johnstone, Neely, Boles, "Dynamic storage allocation: a survey and
-// critical review", 1995). Tight fit alone sustains some 62 % of 64 KiB with the mix of
-// tests/bench/target, the lowest address alone 65 % but 81 % of 1 MiB where tight fit sustains 86.
-// So: of the first three neighbouring lists that have blocks for the request, the first block with
-// the lowest address; the request's own list counts if its first block is large enough. A list has
-// its lowest block first, or nearly: a block that becomes free goes before the first one if it lies
-// lower, else behind it.
+// Cost. Every call takes constant time, but for those that say what else. An allocation looks at up
+// to five words of the bitmap and four lists, takes one block out of its list and puts what remains
+// into another. A release takes up to two free neighbours out of their lists and puts the whole
+// into one. Each later region makes releases, and allocations from it, a few steps slower.
+// tests/bench/target counts the instructions.
 //
-// Small blocks. A word before each is too much where there are many of 8 bytes. After `misses`
-// allocations of the same small size for which there was only the top, the next takes a page: 192
-// bytes of slots without words of their own. A program of few small blocks has no pages, and none
-// of their waste.
-//
-// Cost. Every call takes constant time. An allocation looks at up to five words of the bitmap and
-// four lists, takes one block out of its list and puts what remains into another. A release takes
-// up to two free neighbours out of their lists and puts the whole into one. On a Cortex-M4 (-Os,
-// Checks::basic) that is at most 119 instructions and 116, and 163 where the last slot of a page
-// becomes free; tests/bench/target counts them. An allocation that cannot be met fails in 56.
-//
-// Shortcomings. Of the list that a request's own size falls into only the first block is looked at:
-// another that would do, at most an eighth larger than the request, may be overlooked. Nothing is
-// smaller than 8 bytes. Where sizes have 16 bits, a region is used up to 32 KiB. Pages are
-// opened at the top only, so they do not come in other regions, nor where the top is used up.
+// Shortcomings. Of the list that a request's own size falls into one block or two are looked at:
+// another that would do, at most an eighth larger than the request, may be overlooked. A block is
+// never smaller than two granules, 16 bytes on 32-bit machines. Where sizes have 16 bits, a region
+// is used up to 32 KiB.
 //
 // All functions may be called by any number of threads if the lock is a real one, and by interrupt
 // handlers if it masks them; those named _nowait by handlers that can interrupt a holder of the
@@ -57,88 +43,64 @@
 #pragma once
 
 #include "rsb/fault.hpp"
-#include "rsb/internal/blocks/deferred_frees.hpp"
-#include "rsb/internal/blocks/request.hpp"
-#include "rsb/internal/small/small_block.hpp"
-#include "rsb/internal/small/small_pages.hpp"
+#include "rsb/internal/small/small_lists.hpp"
+#include "rsb/internal/small/small_parts.hpp"
+#include "rsb/internal/small/small_regions.hpp"
+#include "rsb/internal/small/small_table.hpp"
+#include "rsb/internal/small/small_words.hpp"
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
-#include "rsb/page_source.hpp"
 
 namespace rsb {
-
-struct SmallOptions {
-  Checks checks = Checks::basic;
-
-  // Bytes; sets how many lists there are. 0: as large as the first region. A region added later is
-  // used up to it.
-  size_t largest_region = 0;
-
-  // Whether many blocks of the same size, up to 64 bytes, share pages, without words of their own.
-  // Without there is less code, each block takes 4 bytes more, and each call fewer steps.
-  bool pages = true;
-
-  // How many blocks that deallocate_nowait() left behind one call takes over, at most; 0: the heap
-  // has no deallocate_nowait(), and no code or data for it. With a lock that masks interrupts, what
-  // is masked at a time is the work of a call, and of as many releases.
-  unsigned deferred_batch = 0;
-};
-
-// All blocks are in one region of DeferredFrees, which no region added or removed changes.
-template <bool has_any>
-struct SmallDeferred {};
-template <>
-struct SmallDeferred<true> {
-  DeferredFrees frees;
-  DeferredFrees::Region region;
-  size_t bytes_ahead = 0;  // allocated while blocks waited to be taken over
-};
 
 template <class C>
 concept SmallHeapConfig =
     Lock<typename C::Lock> && SameAs<decltype(C::options), const SmallOptions>;
 
-// What a heap turns to before it fails: the configuration's Pages, and a handler.
+// Optional: allocated(block, usable_bytes) is told of every block that is handed out, and
+// released(block, usable_bytes) of every one that is free again; of one that changes its size where
+// it is, as of both. What deallocate_nowait() was given is released when it is taken over. Called
+// with the lock held: they must not call the heap.
 template <class C>
-concept HasRecourse = requires {
-  typename C::Pages;
-}
-|| requires {
-  C::exhausted();
+concept SmallListener = requires(void* block, size_t bytes) {
+  { C::allocated(block, bytes) }
+  noexcept;
+  { C::released(block, bytes) }
+  noexcept;
 };
 
-template <class C>
-struct SmallRegions {
-  static Region next() noexcept { return {}; }
+// What tells the blocks of a heap with these options.
+template <bool words, Checks checks>
+struct SmallMarksFor {
+  using Type = SmallTable<checks>;
 };
-template <class C>
-requires requires {
-  typename C::Pages;
-}
-struct SmallRegions<C> {
-  static_assert(
-      GivesRegions<typename C::Pages>,
-      "the Pages of a small heap, which acquires none, must have next_region(): noexcept, "
-      "and it returns an rsb::Region");
-  Region next() noexcept { return pages.next_region(); }
-  typename C::Pages pages;
+template <Checks checks>
+struct SmallMarksFor<true, checks> {
+  using Type = SmallWords<checks>;
 };
-
-template <class C>
-struct SmallRecourse {};
-template <HasRecourse C>
-struct SmallRecourse<C> {
-  [[no_unique_address]] SmallRegions<C> regions;
-  OutOfMemoryHandler handler = nullptr;
-  size_t failures = 0;
-};
+template <SmallOptions options>
+using SmallMarks = typename SmallMarksFor<options.words, options.checks>::Type;
 
 template <SmallHeapConfig Config>
 class SmallHeap {
  public:
   static constexpr SmallOptions options = Config::options;
   static constexpr bool checked = options.checks != Checks::off;
-  static constexpr size_t granule = SmallBlock::granule;
+  static constexpr size_t granule = small_granule;
+
+  // Bytes that a block has besides those that may be used, and the least of both together.
+  static constexpr size_t block_overhead = SmallMarks<options>::overhead;
+  static constexpr size_t least_block = SmallMarks<options>::least;
+
+  // Bytes of memory with which add_region() does not return 0, wherever it lies: for a later
+  // region; for the first one, whose lists are for blocks of up to SmallOptions::largest_region, or
+  // of its own size. (What is smaller would do, but leave all that comes later to as small blocks.)
+  static constexpr size_t least_region = SmallRegions<SmallMarks<options>>::least_region;
+  static constexpr size_t least_first_region =
+      larger(512, SmallRegions<SmallMarks<options>>::least_region +
+                      SmallLists<SmallMarks<options>>::heads_for(
+                          larger(512, smaller(options.largest_region, small_most))) *
+                          sizeof(void*));
 
   constexpr SmallHeap() noexcept = default;
   SmallHeap(const SmallHeap&) = delete;
@@ -146,9 +108,10 @@ class SmallHeap {
 
   // ---- Allocating ----
 
-  // Aligned as malloc's: to 8 bytes, and to the granule from 16 bytes up. size may be 0. Null:
-  // there is no free block for it.
+  // Aligned as malloc's: to 8 bytes, and to the granule from 16 bytes up. Null: there is no free
+  // block for it, or size is 0 and SmallOptions::null_for_zero says so.
   [[nodiscard, gnu::always_inline]] void* allocate(size_t size) noexcept {
+    if (options.null_for_zero && size == 0) return nullptr;
     lock_.lock();
     Held held(lock_);
     if (size >= limit_) [[unlikely]] {
@@ -162,13 +125,14 @@ class SmallHeap {
         return allocate_locked(size, 0);
       }
     }
-    void* const block = take_any(size);
+    void* const block = take(size);
     if constexpr (defers || has_recourse) {
       if (block == nullptr) [[unlikely]] {
         held.hand_over();
         return allocate_locked(size, 0);
       }
     }
+    tell_allocated(block);
     return block;
   }
 
@@ -180,9 +144,8 @@ class SmallHeap {
 
   // Fill::zero: all of usable_size() bytes are zero.
   [[nodiscard, gnu::noinline]] void* allocate(size_t size, size_t alignment, Fill fill) noexcept {
-    if ((alignment & (alignment - 1)) != 0) return nullptr;
-    void* const block = alignment <= granule ? allocate(larger(size, alignment))
-                                             : allocate_aligned(size, alignment);
+    if (!is_valid(size, alignment)) return nullptr;
+    void* const block = alignment <= granule ? allocate(size) : allocate_aligned(size, alignment);
     if (fill == Fill::zero && block != nullptr) __builtin_memset(block, 0, usable_size(block));
     return block;
   }
@@ -194,9 +157,9 @@ class SmallHeap {
 
   // ---- Releasing ----
 
-  // Null does nothing. With Checks::basic, what is not the start of a live block is a fault:
-  // for certain if it is in a page or outside the regions, else with odds of a thousand to one, by
-  // the tag in its word.
+  // Null does nothing. With Checks::basic, what is not the start of a live block is a fault: for
+  // certain, as long as nothing wrote to free memory; with SmallOptions::words only outside the
+  // regions, else with odds of a thousand to one, by the tag in the block's word.
 
   [[gnu::always_inline]] void deallocate(void* block) noexcept {
     if (block == nullptr) return;
@@ -212,9 +175,7 @@ class SmallHeap {
   }
 
   // For blocks from allocate(size, alignment).
-  void deallocate(void* block, size_t size, size_t alignment) noexcept {
-    deallocate(block, alignment <= granule ? larger(size, alignment) : size);
-  }
+  void deallocate(void* block, size_t size, size_t) noexcept { deallocate(block, size); }
 
   // As the sized deallocate() does before it releases: faults if a block of this heap is not of
   // this size. What is not in this heap may be another's.
@@ -223,9 +184,7 @@ class SmallHeap {
       if (may_own(block)) refuse_other_size(const_cast<void*>(block), size);
     }
   }
-  void expect_size(const void* block, size_t size, size_t alignment) noexcept {
-    expect_size(block, alignment <= granule ? larger(size, alignment) : size);
-  }
+  void expect_size(const void* block, size_t size, size_t) noexcept { expect_size(block, size); }
 
   // ---- Without waiting: for interrupt and signal handlers ----
 
@@ -240,7 +199,7 @@ class SmallHeap {
   [[nodiscard, gnu::noinline]] void* allocate_nowait(size_t size, size_t alignment) noexcept {
     static_assert(NowaitLock<typename Config::Lock>,
                   "allocate_nowait needs a Lock that has try_lock() or says that it never_waits");
-    if ((alignment & (alignment - 1)) != 0) return nullptr;
+    if (!is_valid(size, alignment)) return nullptr;
     if (!take_in_handler(lock_)) return nullptr;
     HeapGuard guard(lock_, HeapGuard::Already::held);
     if constexpr (defers) {
@@ -271,8 +230,8 @@ class SmallHeap {
   // ---- Resizing ----
 
   // The block, perhaps elsewhere, with its contents up to the smaller size and malloc's alignment.
-  // Null: there is no memory, and the old block is as it was. Smaller, it stays where it is, slots
-  // aside; larger, it takes what is free behind it, if that is enough. Copies without the lock.
+  // Null: there is no memory, and the old block is as it was. Smaller, it stays where it is;
+  // larger, it takes what is free behind it, if that is enough. Copies without the lock.
   [[nodiscard]] void* reallocate(void* block, size_t size) noexcept {
     return reallocate(block, size, 0);
   }
@@ -280,36 +239,77 @@ class SmallHeap {
   // The block as allocate(size, alignment) would return it; where it is only if it is aligned so.
   [[nodiscard]] void* reallocate(void* block, size_t size, size_t alignment) noexcept {
     if (block == nullptr) return allocate(size, alignment);
-    if ((alignment & (alignment - 1)) != 0) return nullptr;
-    if (alignment <= granule) size = larger(size, alignment);
-    const size_t old_bytes = usable_size(block);
+    if (!is_power_of_two_or_0(alignment)) return nullptr;
     const bool may_stay = alignment <= granule || is_aligned(block, alignment);
     if (may_stay && resize(block, size)) return block;
-    const Insist insist = may_stay && size <= old_bytes ? Insist::no : Insist::yes;
-    lock_.lock();
-    void* const copy = allocate_locked(size, alignment, insist);
-    if (copy == nullptr) {
-      if (insist == Insist::yes) return nullptr;
-      // A block can always become smaller: its slot is larger than its size says.
-      store_relaxed(&shrunk_in_place_, true);
-      return block;
-    }
+    const size_t old_bytes = usable_size(block);
+    void* const copy = allocate_aligned(size, alignment);
+    if (copy == nullptr) return nullptr;
     __builtin_memcpy(copy, block, smaller(old_bytes, size));
     deallocate(block);
     return copy;
   }
 
-  // Whether the address lies among the blocks of one of the regions.
+  // ---- Questions ----
+
+  // Whether the address lies among the blocks of one of the regions. Linear in their number.
   bool may_own(const void* p) noexcept {
     Guard guard(lock_);
-    return bytes_from(first_, p) < first_bytes_ || lies_in_later(p);
+    return regions_.with(p) != nullptr;
   }
 
   // Bytes of a live block that may be used; 0 for null.
   size_t usable_size(const void* block) noexcept {
     if (block == nullptr) return 0;
     Guard guard(lock_);
-    return usable_bytes(const_cast<void*>(block));
+    SmallLive live;
+    find(const_cast<void*>(block), live);
+    return live.bytes - block_overhead;
+  }
+
+  // The live block that the address points into, at its start or not; null: none. Linear in the
+  // number of the region's blocks.
+  void* block_with(const void* p) noexcept {
+    Guard guard(lock_);
+    SmallRegion* const region = regions_.with(p);
+    if (region == nullptr) return nullptr;
+    char* const block = piece_with(*region, p);
+    return block == nullptr || is_hidden(*region, block) ? nullptr : block;
+  }
+
+  // The largest request that allocate(size) would now meet; 0: none. In constant time. While blocks
+  // of deallocate_nowait() wait it is a guess: what joins a list may come before what it has seen.
+  size_t largest_request() noexcept {
+    Guard guard(lock_);
+    const size_t bytes = larger(top_bytes_, lists_.largest());
+    if (bytes < least_block) return 0;
+    return smaller(bytes - block_overhead, limit_ - 1);
+  }
+
+  // How many blocks are free, the top, if there is any, counted as one. Linear in that.
+  size_t free_blocks() noexcept {
+    Guard guard(lock_);
+    size_t count = top_bytes_ != 0;
+    lists_.for_each([&](auto*) {
+      count++;
+      return true;
+    });
+    return count;
+  }
+
+  // Bytes of free blocks and the top, in constant time; and the least that it ever was, since the
+  // first region was added, the heap was cleared, or reset_least_free_bytes().
+  size_t free_bytes() noexcept requires(options.statistics) {
+    Guard guard(lock_);
+    return statistics_.free;
+  }
+  size_t least_free_bytes() noexcept requires(options.statistics) {
+    Guard guard(lock_);
+    return smaller(statistics_.least, statistics_.free);
+  }
+  void reset_least_free_bytes() noexcept requires(options.statistics) {
+    Guard guard(lock_);
+    statistics_.least = statistics_.free;
   }
 
   // ---- The rest ----
@@ -327,13 +327,32 @@ class SmallHeap {
   }
 
   // Takes over all that deallocate_nowait() was given. Returns how many bytes went back to where
-  // they came from: 0, since regions stay until they are taken out.
+  // they came from: what Pages takes back (rsb::TakesBackEnds) of the free ends of its regions; of
+  // others nothing, since regions stay until they are taken out.
   size_t trim() noexcept {
-    if constexpr (defers) {
-      HeapGuard guard(lock_);
-      take_over_all(guard);
+    HeapGuard guard(lock_);
+    if constexpr (defers) take_over_all(guard);
+    size_t bytes = 0;
+    if constexpr (has_recourse) {
+      for (SmallRegion* r = &regions_.first(); r != nullptr; r = r->next) {
+        bytes += cut_end(*r, 0, [this](void* end, size_t end_bytes) {
+          return recourse_.regions.take_back(end, end_bytes);
+        });
+      }
     }
-    return 0;
+    return bytes;
+  }
+
+  // Begins anew: no block is live any more, and the regions stay. Nobody may be in another call, or
+  // use a block. Linear in the size of the tables and the number of regions, and of what
+  // deallocate_nowait() was given.
+  void clear() noexcept {
+    Guard guard(lock_);
+    if constexpr (defers) forget_deferred();
+    if (lists_.heads() == nullptr) return;
+    lists_.clear();
+    statistics_ = {};
+    for (SmallRegion* r = &regions_.first(); r != nullptr; r = r->next) begin_again(*r);
   }
 
   typename Config::Lock& lock() noexcept { return lock_; }
@@ -347,32 +366,62 @@ class SmallHeap {
   // region only the first SmallOptions::largest_region bytes are used; each makes releasing blocks
   // of later regions a few steps slower. With SmallOptions::deferred_batch a later region must lie
   // within 4 GiB of the first, or is refused with 0.
-  size_t add_region(void* base, size_t bytes) noexcept {
+  size_t add_region(void* base, size_t bytes) noexcept { return add_region(base, bytes, bytes); }
+
+  // One that will have up to `most` bytes when it has been extended: its table is large enough for
+  // that.
+  size_t add_region(void* base, size_t bytes, size_t most) noexcept {
     Guard guard(lock_);
-    return begin_region(base, bytes);
+    return begin_region(base, bytes, most);
   }
 
-  // Takes a region out again, given by the same arguments: returns the bytes that are not
-  // allocatable any more, and the memory is the caller's. 0, and nothing has changed, while
-  // something in it is in use, if it is the first one, or there is no such region. Where there are
-  // several cores, none may still be in a deallocate_nowait() that began before this call when the
-  // memory is used for something else: the checks there look at every region without the lock.
+  // The region that was given with this base is now larger: the `more` bytes behind it are the
+  // heap's too. Returns how many bytes there are for blocks besides; 0, and nothing has changed, if
+  // there is no such region, it would be larger than SmallOptions::largest_region (with 0: than the
+  // first region was) or than a later region may be, or it is too little. Linear in the size of the
+  // table if that is full and moves: then it has room for twice as much, and lies in what is free
+  // at the region's end, which must be enough for it. Where there are several cores, none may then
+  // still be in a deallocate_nowait() that began before this call.
+  size_t extend_region(void* base, size_t more) noexcept {
+    Guard guard(lock_);
+    SmallRegion* const region = regions_.at(base);
+    return region == nullptr ? 0 : extend(*region, more);
+  }
+
+  // Gives back what is free at the end of the region that was given with this base, but for `keep`
+  // bytes of it. Returns how many bytes at the region's end are the caller's now. In constant time.
+  size_t shrink_region(void* base, size_t keep = 0) noexcept {
+    HeapGuard guard(lock_);
+    if constexpr (defers) take_over_all(guard);
+    SmallRegion* const region = regions_.at(base);
+    if (region == nullptr) return 0;
+    return cut_end(*region, keep, [](void*, size_t) { return true; });
+  }
+
+  // Takes a region out again, given by the same arguments (`bytes`: as many as it has now): returns
+  // the bytes that are not allocatable any more, and the memory is the caller's. 0, and nothing has
+  // changed, while something in it is in use, if it is the first one, or there is no such region.
+  // Where there are several cores, none may still be in a deallocate_nowait() that began before
+  // this call when the memory is used for something else: the checks there look at every region
+  // without the lock.
   [[nodiscard]] size_t remove_region(void* base, size_t bytes) noexcept {
     HeapGuard guard(lock_);
     if constexpr (defers) take_over_all(guard);
     leave_out_null(base, bytes);
-    const char* const begin = align_up(base, alignof(SmallPages));
-    for (Region** at = &later_; *at != nullptr; at = &(*at)->next) {
-      Region* const region = *at;
-      if (reinterpret_cast<char*>(region) != begin) continue;
-      SmallBlock* const all = SmallBlock::of(region->payload);
-      // The word of a used block is odd.
-      if (all->free_bytes() != region->bytes || region->bytes > bytes) return 0;
-      remove(all);
-      *at = region->next;
-      return region->bytes;
-    }
-    return 0;
+    SmallRegion* const region = regions_.at(base);
+    if (region == nullptr || region == &regions_.first() || region->given_bytes > bytes) return 0;
+    char* const hidden = regions_.table_block(*region);
+    const size_t hidden_bytes = hidden == nullptr ? 0 : live_bytes(*region, hidden);
+    char* const begin = region->first;
+    char* const behind = hidden == nullptr ? begin : hidden + hidden_bytes;
+    const size_t before = hidden == nullptr ? 0 : bytes_from(begin, hidden);
+    const size_t after = bytes_from(behind, begin + region->bytes);
+    if (!is_free_whole(*region, begin, before) || !is_free_whole(*region, behind, after)) return 0;
+    if (before != 0) remove(block_at(begin));
+    if (after != 0) remove(block_at(behind));
+    statistics_.take(before + after);
+    regions_.take_out(*region);
+    return region->bytes;
   }
 
  private:
@@ -380,117 +429,81 @@ class SmallHeap {
   friend class SmallHeapInspector;
 
   using HeapGuard = Guard<typename Config::Lock>;
+  using Marks = SmallMarks<options>;
+  using Lists = SmallLists<Marks>;
+  using Block = typename Marks::Block;
 
   static constexpr bool defers = options.deferred_batch != 0;
   static constexpr bool has_recourse = HasRecourse<Config>;
-  static constexpr size_t most_lists = 160;
-  static constexpr unsigned window = 3;
-  static constexpr size_t smallest_region = 512;
+  static constexpr bool listens = SmallListener<Config>;
 
-  // Lies at the beginning of each later region.
-  struct Region {
-    Region* next;
-    char* payload;            // of the first block
-    SmallBlock::Bytes bytes;  // of all blocks
-  };
+  static Block* block_at(void* p) noexcept { return static_cast<Block*>(p); }
+  static char* payload(Block* block) noexcept { return reinterpret_cast<char*>(block); }
 
   // ---- Sizes ----
 
-  using Bytes = SmallBlock::Bytes;
-
-  static constexpr Bytes block_bytes(size_t size) noexcept {
-    const size_t bytes = align_up(size + SmallBlock::word_bytes, granule);
-    return integer_cast<Bytes>(larger(bytes, SmallBlock::least));
+  static constexpr size_t block_bytes(size_t size) noexcept {
+    return larger(align_up(size + block_overhead, granule), least_block);
+  }
+  static constexpr bool is_power_of_two_or_0(size_t alignment) noexcept {
+    return (alignment & (alignment - 1)) == 0;
+  }
+  static constexpr bool is_valid(size_t size, size_t alignment) noexcept {
+    return is_power_of_two_or_0(alignment) && (size != 0 || !options.null_for_zero);
   }
 
-  // bytes / granule while it is below 16, then eight lists a doubling.
-  [[gnu::always_inline]] static constexpr unsigned list_of(size_t bytes) noexcept {
-    const size_t granules = bytes / granule;
-    constexpr unsigned bits = sizeof granules * CHAR_BIT;
-    const unsigned shift = bits - 4 - leading_zeros(granules | 8);
-    return integer_cast<unsigned>(granules >> shift) + 8 * shift;
+  // ---- Telling the listener ----
+
+  [[gnu::always_inline]] void tell_allocated([[maybe_unused]] void* block) noexcept {
+    if constexpr (listens) {
+      if (block != nullptr)
+        Config::allocated(block, live_bytes(*regions_.with(block), block) - block_overhead);
+    }
+  }
+  [[gnu::always_inline]] void tell_released([[maybe_unused]] void* block,
+                                            [[maybe_unused]] size_t bytes) noexcept {
+    if constexpr (listens) Config::released(block, bytes - block_overhead);
   }
 
   // ---- Taking blocks ----
 
   // The size is below limit_.
-  [[gnu::always_inline]] void* take_any(size_t size) noexcept {
-    if (options.pages && size <= SmallPage::largest_slot) {
-      const size_t bin = SmallPages::bin_of(size);  // 0 for no bytes, which get a block
-      if (char* const slots = pages_->with_free_slots(bin)) {
-        return pages_->take_slot(SmallPage(slots), bin);
-      }
-    }
-    return take(size);
-  }
-
   [[gnu::always_inline]] void* take(size_t size) noexcept {
-    const Bytes bytes = block_bytes(size);
-    SmallBlock* const block = best_of_lists(bytes);
-    if (block != nullptr) return cut(block, bytes);
-    return top_bytes_ >= bytes ? cut_top(bytes, size) : nullptr;
-  }
-
-  // The theory is above, under "Which block". Null: no list has one.
-  [[gnu::always_inline]] SmallBlock* best_of_lists(Bytes bytes) noexcept {
-    const unsigned list = list_of(bytes);
-    unsigned i = list / 32;
-    uint32_t bits = bitmap_[i] >> (list % 32);
-    if ((bits & 1) != 0 && lists_[list]->free_bytes() < bytes) bits--;
-    bits <<= list % 32;
-    if (bits == 0) {
-      do {
-        bits = bitmap_[++i];
-      } while (bits == 0);  // up to the bit of a list that stays empty
+    const size_t bytes = block_bytes(size);
+    Block* const found = lists_.take_best(
+        bytes, [this](Block* overwritten) { fail(Fault::overwritten_link, overwritten); });
+    if (found == nullptr) return top_bytes_ < bytes ? nullptr : take_from_top(bytes);
+    char* const block = payload(found);
+    const SmallRegion& region = of_block(block);
+    const size_t rest = Marks::free_bytes(found) - bytes;
+    if (rest < least_block) {
+      Marks::take_all(region, block, bytes + rest);
+      statistics_.take(bytes + rest);
+    } else {
+      Marks::take_front(region, block, bytes);
+      lists_.insert(block_at(block + bytes), rest);
+      statistics_.take(bytes);
     }
-    const unsigned first = lowest_bit(bits);
-    bits >>= first;
-    SmallBlock** const lists = &lists_[32 * i + first];
-    SmallBlock* block = lists[0];
-    if (block == nullptr) return nullptr;
-    if ((bits & 2) != 0 && lists[1] < block) block = lists[1];
-    if ((bits & 4) != 0 && lists[2] < block) block = lists[2];
-    if (block == nullptr) __builtin_unreachable();
     return block;
   }
 
-  [[gnu::always_inline]] void* cut(SmallBlock* block, Bytes bytes) noexcept {
-    const Bytes all = block->free_bytes();
-    remove(block);
-    const Bytes rest = all - bytes;
-    if (rest < SmallBlock::least) {
-      block->behind(all)->clear_previous_free();
-      bytes = all;
-    } else {
-      insert(block->behind(bytes), rest);
-    }
-    return use(block, bytes);
-  }
-
-  static void* use(SmallBlock* block, Bytes bytes) noexcept {
-    block->template become_used<options.checks>(bytes | SmallBlock::used);
-    return block->payload();
+  [[gnu::always_inline]] const SmallRegion& of_block(const void* block) noexcept {
+    return Marks::has_table ? *regions_.of(block) : regions_.first();
   }
 
   // The top is large enough for the block.
-  [[gnu::noinline]] void* cut_top(Bytes bytes, size_t size) noexcept {
-    if (options.pages && size <= SmallPage::largest_slot) {
-      const size_t bin = SmallPages::bin_of(larger(size, 1));
-      if (pages_->is_due(bin)) {
-        if (void* const slot = open_page(bin)) return slot;
-      }
-    }
-    SmallBlock* const block = top_;
-    move_top(block->behind(bytes), top_bytes_ - bytes);
-    return use(block, bytes);
+  [[gnu::noinline]] char* take_from_top(size_t bytes) noexcept {
+    char* const block = top_;
+    Marks::take_front(regions_.first(), block, bytes);
+    move_top(block + bytes, top_bytes_ - bytes);
+    statistics_.take(bytes);
+    return block;
   }
 
-  // There is nothing behind the top but the region's end; it looks free, so that what becomes free
-  // before it looks whose it is.
-  void move_top(SmallBlock* top, Bytes bytes) noexcept {
-    top_ = top;
+  [[gnu::always_inline]] void move_top(char* p, size_t bytes) noexcept {
+    top_ = p;
     top_bytes_ = bytes;
-    top->word() = 0;
+    Marks::move_top(p);
   }
 
   void* allocate_aligned(size_t size, size_t alignment) noexcept {
@@ -499,8 +512,7 @@ class SmallHeap {
   }
 
   // With the lock held, which it gives up: by all means.
-  [[gnu::noinline]] void* allocate_locked(size_t size, size_t alignment,
-                                          Insist insist = Insist::yes) noexcept {
+  [[gnu::noinline]] void* allocate_locked(size_t size, size_t alignment) noexcept {
     HeapGuard guard(lock_, HeapGuard::Already::held);
     if constexpr (defers) {
       if (has_deferred()) catch_up(guard, size);
@@ -512,7 +524,7 @@ class SmallHeap {
       do {
         if (void* const block = take_at_once(size, alignment)) return block;
       } while (add_next_region());
-    } while (insist == Insist::yes && may_try_again(guard, size));
+    } while (may_try_again(guard, size));
     return nullptr;
   }
 
@@ -533,29 +545,36 @@ class SmallHeap {
     return false;
   }
 
-  bool has_list(size_t size, size_t alignment) const noexcept {
-    return size < limit_ && alignment < limit_ && size + alignment + SmallBlock::least < limit_;
-  }
-
-  // Enough to find an aligned block in, and never a slot.
-  static constexpr size_t with_slack(size_t size, size_t alignment) noexcept {
-    return larger(size + alignment + SmallBlock::least, SmallPage::largest_slot + 1);
+  // Without giving up the lock.
+  [[gnu::noinline]] void* take_at_once(size_t size, size_t alignment) noexcept {
+    void* p;
+    if (alignment <= granule) {
+      p = size < limit_ ? take(size) : nullptr;
+    } else {
+      // Enough to find an aligned block in, whole and with a block before it.
+      if (size >= limit_ || alignment >= limit_) return nullptr;
+      const size_t bytes = block_bytes(size) + alignment + least_block;
+      p = bytes < limit_ ? take(bytes) : nullptr;
+      if (p != nullptr) p = align(p, size, alignment);
+    }
+    tell_allocated(p);
+    return p;
   }
 
   // Cuts the aligned block out of the one at p, and gives back the rest.
   [[gnu::always_inline]] void* align(void* p, size_t size, size_t alignment) noexcept {
-    SmallBlock* block = SmallBlock::of(p);
-    Bytes bytes = SmallBlock::bytes_in(block->template use_word<options.checks>());
+    const SmallRegion& region = of_block(p);
+    size_t bytes = live_bytes(region, p);
     if (!is_aligned(p, alignment)) {
-      char* const aligned = align_up(static_cast<char*>(p) + SmallBlock::least, alignment);
-      const Bytes before = integer_cast<Bytes>(bytes_from(p, aligned));
+      char* const aligned = align_up(static_cast<char*>(p) + least_block, alignment);
+      const size_t before = bytes_from(p, aligned);
+      Marks::split(region, p, bytes, before);
+      release_block(region, p, {before, 0});
+      p = aligned;
       bytes -= before;
-      use(SmallBlock::of(aligned), bytes);
-      release_block(block, before);
-      block = SmallBlock::of(aligned);
     }
-    shorten(block, bytes, block_bytes(size));
-    return block->payload();
+    shorten(region, p, bytes, block_bytes(size));
+    return p;
   }
 
   // ---- What was released without waiting ----
@@ -577,7 +596,8 @@ class SmallHeap {
     for (; blocks < options.deferred_batch; blocks++) {
       void* const block = deferred_.frees.pop();
       if (block == nullptr) break;
-      usable_bytes(block);  // faults if it is no live block
+      SmallLive live;
+      find(block, live);  // faults if it is no live block
       if (!deferred_.frees.follow(block, room)) [[unlikely]]
         fail(Fault::overwritten_link, block);
       // Or the next block that begins there looks released to deallocate_nowait().
@@ -593,9 +613,9 @@ class SmallHeap {
       deferred_.bytes_ahead = 0;
       return false;
     }
-    const size_t most = first_bytes_ / 16;
-    if (bytes > most || bytes + SmallBlock::least > most - deferred_.bytes_ahead) return true;
-    deferred_.bytes_ahead += bytes + SmallBlock::least;
+    const size_t most = regions_.first().bytes / 16;
+    if (bytes > most || bytes + least_block > most - deferred_.bytes_ahead) return true;
+    deferred_.bytes_ahead += bytes + least_block;
     return false;
   }
 
@@ -619,187 +639,109 @@ class SmallHeap {
     }
   }
 
-  // Without giving up the lock.
-  [[gnu::noinline]] void* take_at_once(size_t size, size_t alignment) noexcept {
-    const bool is_natural = alignment <= granule;
-    if (!is_natural && !has_list(size, alignment)) return nullptr;
-    const size_t wanted = is_natural ? larger(size, alignment) : with_slack(size, alignment);
-    if (wanted >= limit_) return nullptr;
-    void* const p = take_any(wanted);
-    return p == nullptr || is_natural ? p : align(p, size, alignment);
-  }
-
-  // All that is read here holds still while the block lives: the bit and the size of its page, its
-  // bit there, and the tag and the flag of its word.
-  void refuse_without_lock(void* p) noexcept {
-    const size_t offset = bytes_from(first_, p);
-    const size_t page = page_in_first(offset);
-    if (first_bytes_ == 0 || !DeferredFrees::reaches(deferred_.region, p)) {
-      raise(Fault::foreign_pointer, p);
-    }
-    if (page != 0) {
-      const SmallPage at(pages_->at(page));
-      const size_t into = bytes_from(at.slots(), p);
-      if (!at.is_live(into)) raise(at.fault_at(into), p);
-    } else {
-      if (!is_aligned(p, granule)) raise(Fault::misaligned_pointer, p);
-      if (offset >= first_bytes_ && !lies_in_later(p)) raise(Fault::foreign_pointer, p);
-      SmallBlock* const block = SmallBlock::of(p);
-      if (!SmallBlock::is_tag_right(block->template use_word<options.checks>())) {
-        raise(block->is_used() ? Fault::interior_pointer : Fault::double_free, p);
+  void forget_deferred() noexcept {
+    deferred_.frees.look_again();
+    while (has_deferred()) {
+      while (void* const block = deferred_.frees.pop()) {
+        if (!deferred_.frees.follow(block, room)) fail(Fault::overwritten_link, block);
+        __builtin_memset(block, 0, 8);
       }
     }
+    deferred_.bytes_ahead = 0;
+  }
+
+  // All that is read here holds still while the block lives: its bits in the table, or its word.
+  void refuse_without_lock(void* p) noexcept {
+    SmallRegion* const region = regions_.with(p);
+    if (region == nullptr || !DeferredFrees::reaches(deferred_.region, p)) {
+      raise(Fault::foreign_pointer, p);
+    }
+    SmallLive live;
+    if (!is_aligned(p, granule) || !is_live(*region, p, live)) raise(fault_of(*region, p), p);
     if (deferred_.frees.is_pushed(deferred_.region, p)) raise(Fault::double_free, p);
   }
 
   // ---- Giving back ----
 
   [[gnu::always_inline]] void release(void* p) noexcept {
-    if (const size_t page = page_of(p)) return release_slot(page, p);
-    const uint32_t word = live_word(p);
-    // Inline where few programs have another copy of it: releasing a page is one.
-    if constexpr (options.pages) {
-      release_block(SmallBlock::of(p), word);
-    } else {
-      merge(SmallBlock::of(p), word);
+    SmallLive live;
+    const SmallRegion& region = find(p, live);
+    tell_released(p, live.bytes);
+    merge(region, p, live);
+  }
+
+  // The live block at p, and its region (words do not need it); faults if there is none.
+  [[gnu::always_inline]] const SmallRegion& find(void* p, SmallLive& live) noexcept {
+    const SmallRegion* region = &regions_.first();
+    if constexpr (checked || Marks::has_table) {
+      const SmallRegion* const its = regions_.with(p);
+      if (checked && its == nullptr) [[unlikely]]
+        fail(Fault::foreign_pointer, p);
+      if constexpr (Marks::has_table) region = its;
     }
-  }
-
-  // The page that p lies in; 0: none. Faults if p is not ours.
-  [[gnu::always_inline]] size_t page_of(void* p) noexcept {
-    const size_t offset = bytes_from(first_, p);
-    if (offset < first_bytes_) [[likely]]
-      return page_in_first(offset);
-    if constexpr (checked) refuse_foreign(p);
-    return 0;
-  }
-
-  // As page_of(), by the distance from the first block.
-  [[gnu::always_inline]] size_t page_in_first(size_t offset) const noexcept {
-    if (!options.pages || offset >= first_bytes_) return 0;
-    const size_t page = SmallPages::number_at(offset);
-    return pages_->has(page) ? page : 0;
-  }
-
-  // Size and flags of what should be a block in use.
-  [[gnu::always_inline]] uint32_t live_word(void* p) noexcept {
     if (checked && !is_aligned(p, granule)) [[unlikely]]
       fail(Fault::misaligned_pointer, p);
-    const uint32_t word = SmallBlock::of(p)->template use_word<options.checks>();
-    if (checked && !SmallBlock::is_tag_right(word)) [[unlikely]]
-      refuse(SmallBlock::of(p));
-    return word;
+    if (!is_live(*region, p, live)) [[unlikely]]
+      refuse(p);
+    return *region;
+  }
+
+  [[gnu::always_inline]] static bool is_live(const SmallRegion& region, void* p,
+                                             SmallLive& live) noexcept {
+    return Marks::find_live(region, p, live);
+  }
+
+  // Of what is known to be live.
+  static size_t live_bytes(const SmallRegion& region, void* p) noexcept {
+    SmallLive live{};
+    Marks::find_live(region, p, live);
+    return live.bytes;
   }
 
   // A copy of merge() for all that need no speed.
-  [[gnu::noinline]] void release_block(SmallBlock* block, uint32_t word) noexcept {
-    merge(block, word);
+  [[gnu::noinline]] void release_block(const SmallRegion& region, void* p,
+                                       SmallLive live) noexcept {
+    merge(region, p, live);
   }
 
-  // Puts a block that was in use into a list, with what is free before and behind it. `word`: its
-  // size and flags.
-  [[gnu::always_inline]] void merge(SmallBlock* block, uint32_t word) noexcept {
-    Bytes bytes = SmallBlock::bytes_in(word);
-    SmallBlock* const next = block->behind(bytes);
-    if ((word & SmallBlock::previous_free) != 0) {
-      if constexpr (checked) block->word() = 0;  // so that it no longer looks like one in use
-      bytes += block->bytes_before();
-      block = block->previous();
-      remove(block);
-    }
-    if (next->is_used()) {
-      next->set_previous_free();
-    } else if (next == top_) {
-      return grow_top(block, bytes);
+  // Puts a block that was in use into a list, with what is free before and behind it.
+  [[gnu::always_inline]] void merge(const SmallRegion& region, void* p, SmallLive live) noexcept {
+    statistics_.add(live.bytes);
+    char* const next = static_cast<char*>(p) + live.bytes;
+    char* begin = static_cast<char*>(p);
+    size_t bytes = live.bytes;
+    if (live.before == 0) {
+      Marks::release(region, p, bytes);
     } else {
-      bytes += next->free_bytes();
-      remove(next);
+      Marks::release_into(region, p, bytes, live.before);
+      begin -= live.before;
+      bytes += live.before;
+      remove(block_at(begin));
     }
-    insert(block, bytes);
+    if (!Marks::is_free(region, next)) {
+      Marks::end_before(region, next);
+    } else if (next == top_) {
+      Marks::end_with_top(region, next);
+      return move_top(begin, top_bytes_ + bytes);
+    } else {
+      const size_t behind = Marks::free_bytes(block_at(next));
+      remove(block_at(next));
+      Marks::end_with(region, next, behind);
+      bytes += behind;
+    }
+    lists_.insert(block_at(begin), bytes);
   }
 
-  void grow_top(SmallBlock* block, Bytes bytes) noexcept {
-    move_top(block, top_bytes_ + bytes);
-    if constexpr (options.pages) pages_->forget_misses();
+  [[gnu::always_inline]] void remove(Block* block) noexcept {
+    if (!lists_.remove(block)) [[unlikely]]
+      fail(Fault::overwritten_link, block);
   }
 
   // Gives back what a used block has behind its first `wanted` bytes.
-  void shorten(SmallBlock* block, Bytes bytes, Bytes wanted) noexcept {
-    if (bytes - wanted < SmallBlock::least) return;
-    const uint32_t flags = block->template use_word<options.checks>() & SmallBlock::previous_free;
-    block->template become_used<options.checks>(wanted | SmallBlock::used | flags);
-    release_block(block->behind(wanted), bytes - wanted);
-  }
-
-  // ---- Lists ----
-
-  [[gnu::always_inline]] void insert(SmallBlock* block, Bytes bytes) noexcept {
-    block->become_free(bytes);
-    const unsigned list = list_of(bytes);
-    bitmap_[list / 32] |= uint32_t{1} << (list % 32);
-    SmallBlock** at = &lists_[list];
-    if (*at != nullptr && *at < block) at = &(*at)->links().next;
-    SmallBlock* const next = *at;
-    *at = block;
-    block->links() = {next, at};
-    if (next != nullptr) next->links().back = &block->links().next;
-  }
-
-  [[gnu::always_inline]] void remove(SmallBlock* block) noexcept {
-    SmallBlock* const next = block->links().next;
-    SmallBlock** const at = block->links().back;
-    if (checked && *at != block) [[unlikely]]
-      fail(Fault::overwritten_link, block->payload());
-    *at = next;
-    if (next != nullptr) {
-      next->links().back = at;
-    } else {
-      const size_t list = bytes_from(lists_, at) / sizeof *at;
-      if (list < most_lists) bitmap_[list / 32] &= ~(uint32_t{1} << (list % 32));
-    }
-  }
-
-  // ---- Slots ----
-
-  // Null: there is no room at the top.
-  void* open_page(size_t bin) noexcept {
-    const size_t into = bytes_from(first_, top_->payload());
-    size_t offset = (into + SmallPage::bytes - 1) / SmallPage::bytes * SmallPage::bytes;
-    // What remains before the page must be nothing or a block.
-    if (offset != into && offset - into < SmallBlock::least) offset += SmallPage::bytes;
-    const size_t gap = offset - into;
-    if (top_bytes_ < gap + SmallPage::bytes) return nullptr;
-    SmallBlock* const before = top_;
-    move_top(before->behind(gap + SmallPage::bytes),
-             integer_cast<Bytes>(top_bytes_ - gap - SmallPage::bytes));
-    const SmallPage page = pages_->open(SmallPages::number_at(offset), bin);
-    if (gap != 0) release_block(before, integer_cast<uint32_t>(gap));
-    return pages_->take_slot(page, bin);
-  }
-
-  [[gnu::noinline]] void release_slot(size_t number, void* p) noexcept {
-    const SmallPage page(pages_->at(number));
-    if (!pages_->release_slot(number, page, slot_of(page, p))) return;
-    release_block(SmallBlock::of(page.slots()),
-                  (page.word() & SmallBlock::previous_free) | uint32_t{SmallPage::bytes});
-  }
-
-  // Faults if p is not a slot in use.
-  size_t slot_of(SmallPage page, void* p) noexcept {
-    const size_t offset = bytes_from(page.slots(), p);
-    if (checked && !page.is_live(offset)) refuse_slot(page, offset);
-    return offset / page.slot_bytes();
-  }
-
-  // ---- Sizes of live blocks ----
-
-  size_t usable_bytes(void* p) noexcept {
-    if (const size_t page = page_of(p)) {
-      const SmallPage at(pages_->at(page));
-      slot_of(at, p);
-      return at.slot_bytes();
-    }
-    return SmallBlock::bytes_in(live_word(p)) - SmallBlock::word_bytes;
+  void shorten(const SmallRegion& region, void* p, size_t bytes, size_t wanted) noexcept {
+    if (bytes - wanted < least_block) return;
+    Marks::split(region, p, bytes, wanted);
+    release_block(region, static_cast<char*>(p) + wanted, {bytes - wanted, 0});
   }
 
   // True: the block is now right for `size`, where it is.
@@ -807,147 +749,263 @@ class SmallHeap {
     Guard guard(lock_);
     take_over_some();
     if (size >= limit_) return false;
-    if (const size_t page = page_of(p)) {
-      const SmallPage at(pages_->at(page));
-      slot_of(at, p);
-      return size <= SmallPage::largest_slot && SmallPages::bin_of(size) * 8 == at.slot_bytes();
-    }
-    const uint32_t word = live_word(p);
-    SmallBlock* const block = SmallBlock::of(p);
-    Bytes bytes = SmallBlock::bytes_in(word);
-    const Bytes wanted = block_bytes(size);
+    SmallLive live;
+    const SmallRegion& region = find(p, live);
+    const size_t wanted = block_bytes(size);
+    size_t bytes = live.bytes;
     if (wanted > bytes) {
-      SmallBlock* const next = block->behind(bytes);
-      const Bytes missing = wanted - bytes;
-      if (next->is_used()) return false;
+      char* const next = static_cast<char*>(p) + bytes;
+      const size_t missing = wanted - bytes;
+      if (!Marks::is_free(region, next)) return false;
       if constexpr (defers) {
         if (has_deferred() && runs_ahead(missing)) return false;
       }
       if (next == top_) {
         if (top_bytes_ < missing) return false;
-        move_top(next->behind(missing), top_bytes_ - missing);
+        Marks::grow_by_top(region, p, bytes, wanted);
+        move_top(top_ + missing, top_bytes_ - missing);
+        statistics_.take(missing);
         bytes = wanted;
       } else {
-        if (next->free_bytes() < missing) return false;
-        remove(next);
-        bytes += next->free_bytes();
-        block->behind(bytes)->clear_previous_free();
+        const size_t behind = Marks::free_bytes(block_at(next));
+        if (behind < missing) return false;
+        remove(block_at(next));
+        Marks::grow_by_block(region, p, bytes, bytes + behind);
+        statistics_.take(behind);
+        bytes += behind;
       }
-      block->template become_used<options.checks>(bytes | (word & SmallBlock::previous_free) |
-                                                  SmallBlock::used);
     }
-    shorten(block, bytes, wanted);
+    shorten(region, p, bytes, wanted);
+    if constexpr (listens) {
+      tell_released(p, live.bytes);
+      tell_allocated(p);
+    }
     return true;
   }
 
   // ---- Regions ----
 
-  size_t begin_region(void* base, size_t bytes) noexcept {
+  size_t begin_region(void* base, size_t bytes, size_t most) noexcept {
     if (exceeds_addresses(base, bytes)) fail(Fault::bad_pages, base);
     leave_out_null(base, bytes);
-    char* const begin = align_up(base, alignof(SmallPages));
-    const size_t skipped = bytes_from(base, begin);
-    if (bytes < skipped + smallest_region) return 0;
-    bytes -= skipped;
-    return lists_ == nullptr ? begin_first(begin, bytes) : begin_later(begin, bytes);
+    const bool is_first = lists_.heads() == nullptr;
+    if (is_first && bytes < 512) return 0;
+    if constexpr (defers) {
+      if (!is_first && !is_within_reach(base, bytes)) return 0;
+    }
+    const size_t largest = smaller(larger(bytes, options.largest_region), small_most);
+    const unsigned heads = is_first ? Lists::heads_for(largest) : 0;
+    const SmallRegion* const region = regions_.begin({base, bytes}, heads * sizeof(Block*), most,
+                                                     is_first ? small_most : most_of_later());
+    if (region == nullptr) return 0;
+    if (is_first) {
+      limit_ = largest - least_block;
+      lists_.begin(reinterpret_cast<Block**>(regions_.begin_of(base)), heads);
+      if constexpr (defers) begin_deferred(region->first);
+    }
+    begin_blocks(*region);
+    return region->bytes;
   }
 
-  // The next one that Config::Pages has and that is not too small. False: there is none.
+  // As much before the first region as behind it, if there is as much.
+  void begin_deferred(const char* first) noexcept {
+    constexpr size_t reach = DeferredFrees::Region::reach;
+    constexpr size_t half = reach != SIZE_MAX ? reach / 2 & ~size_t{15} : reach;
+    const uintptr_t at = address_of(first);
+    const uintptr_t from = at > half ? at - half : granule;
+    deferred_.frees.add(deferred_.region, reinterpret_cast<char*>(from));
+  }
+
+  // The next one that Config::Pages has and that is not too small, or what one of the regions has
+  // grown by. False: there is none.
   bool add_next_region() noexcept {
     if constexpr (has_recourse) {
       for (auto next = recourse_.regions.next(); !next.is_none(); next = recourse_.regions.next()) {
-        if (begin_region(next.base, next.bytes) != 0) return true;
+        SmallRegion* const same = regions_.at(next.base);
+        const size_t added = same == nullptr ? begin_region(next.base, next.bytes, next.bytes)
+                                             : extend(*same, next.bytes - same->given_bytes);
+        if (added != 0) return true;
       }
     }
     return false;
   }
 
-  size_t begin_first(char* begin, size_t bytes) noexcept {
-    const size_t most = smaller(larger(bytes, options.largest_region), SmallBlock::most);
-    const unsigned last_list = list_of(most) + window;  // stays empty: see best_of_lists()
-    constexpr size_t pages_bytes = options.pages ? sizeof(SmallPages) : 0;
-    SmallBlock** const lists = reinterpret_cast<SmallBlock**>(begin + pages_bytes);
-    uint32_t* const bits = reinterpret_cast<uint32_t*>(lists + last_list + 1);
-    uint32_t* const bits_end = bits + (options.pages ? SmallPages::words_for(bytes) : 0);
-    char* const first = align_up(bits_end + 1, granule);
-    if (bytes_from(begin, first) + 2 * SmallBlock::least > bytes) return 0;
-    __builtin_memset(begin, 0, bytes_from(begin, bits_end));
-    if constexpr (options.pages) {
-      pages_ = reinterpret_cast<SmallPages*>(begin);
-      pages_->begin(first, bits);
-    }
-    lists_ = lists;
-    bitmap_[last_list / 32] = uint32_t{1} << last_list % 32;
-    first_ = first;
-    // The last block's word would be at the end; there is that of the top when it is empty.
-    first_bytes_ = smaller((bytes - bytes_from(begin, first)) & ~(granule - 1), SmallBlock::most);
-    limit_ = most - SmallBlock::least;
-    if constexpr (defers) {
-      // As much before the first region as behind it, if there is as much.
-      constexpr size_t reach = DeferredFrees::Region::reach;
-      constexpr size_t half = reach != SIZE_MAX ? reach / 2 & ~size_t{15} : reach;
-      const uintptr_t at = address_of(first);
-      const uintptr_t base = at > half ? at - half : granule;
-      deferred_.frees.add(deferred_.region, reinterpret_cast<char*>(base));
-    }
-    move_top(SmallBlock::of(first), integer_cast<Bytes>(first_bytes_));
-    return first_bytes_;
+  bool is_within_reach(void* base, size_t bytes) noexcept {
+    return DeferredFrees::reaches(deferred_.region, base) &&
+           DeferredFrees::reaches(deferred_.region, address_behind(base, bytes - 1));
   }
 
-  size_t begin_later(char* begin, size_t bytes) noexcept {
-    char* const first = align_up(begin + sizeof(Region) + SmallBlock::word_bytes, granule);
+  // Bytes of blocks that a region may have.
+  size_t most_of_later() const noexcept { return limit_ & ~(granule - 1); }
+  size_t most_of(const SmallRegion& region) const noexcept {
+    return &region == &regions_.first() ? (limit_ + least_block) & ~(granule - 1) : most_of_later();
+  }
+
+  // One free block, or the top, is all that the region has. Its table is zero.
+  void begin_blocks(const SmallRegion& region) noexcept {
+    statistics_.add(region.bytes);
+    if (&region == &regions_.first()) {
+      Marks::begin_with_top(region);
+      move_top(region.first, region.bytes);
+    } else {
+      Marks::begin_with_block(region);
+      lists_.add(block_at(region.first), region.bytes);
+    }
+  }
+
+  // As begin_blocks(), but for a table among the blocks.
+  void begin_again(const SmallRegion& region) noexcept {
+    char* const hidden = regions_.table_block(region);
+    const size_t hidden_bytes = hidden == nullptr ? 0 : live_bytes(region, hidden);
+    regions_.clear_table(region);
+    begin_blocks(region);
+    if (hidden == nullptr) return;
+    // All that is before it, and it.
+    const size_t before = bytes_from(region.first, hidden);
+    char* const p = region.first;
+    if (&region == &regions_.first()) {
+      take_from_top(before + hidden_bytes);
+    } else {
+      remove(block_at(p));
+      statistics_.take(region.bytes);
+      Marks::take_all(region, p, region.bytes);
+      shorten(region, p, region.bytes, before + hidden_bytes);
+    }
+    if (before == 0) return;
+    Marks::split(region, p, before + hidden_bytes, before);
+    release_block(region, p, {before, 0});
+  }
+
+  [[gnu::noinline]] size_t extend(SmallRegion& region, size_t more) noexcept {
+    if (exceeds_addresses(region.base, region.given_bytes) ||
+        more > UINTPTR_MAX - address_of(region.base) - region.given_bytes) {
+      fail(Fault::bad_pages, region.base);
+    }
+    const size_t old_bytes = region.bytes;
+    const size_t bytes = regions_.bytes_with(region, region.given_bytes + more);
+    if (bytes > most_of(region)) return 0;
     if constexpr (defers) {
-      if (!DeferredFrees::reaches(deferred_.region, first) ||
-          !DeferredFrees::reaches(deferred_.region, begin + (bytes - 1))) {
-        return 0;
+      if (!is_within_reach(region.base, region.given_bytes + more)) return 0;
+    }
+    const bool has_top = &region == &regions_.first();
+    size_t at_end = bytes - old_bytes;
+    if (has_top) at_end += top_bytes_;
+    char* const end = has_top ? top_ : region.first + old_bytes;
+    size_t table = 0;
+    char* const old_table = regions_.table_block(region);
+    if (has_top ? bytes == old_bytes : at_end < least_block) return 0;
+    if constexpr (Marks::has_table) {
+      if (bytes > region.table_bytes) {
+        const size_t twice = smaller(larger(bytes, 2 * region.table_bytes), most_of(region));
+        const size_t for_bytes = larger(twice, least_of_moved_table);
+        table = block_bytes(Marks::table_bytes(for_bytes));
+        if (at_end < table) return 0;
+        if (at_end - table < least_block && !has_top) table = at_end;
+        regions_.move_table(region, end, for_bytes);
       }
     }
-    Region& region = *reinterpret_cast<Region*>(begin);
-    region.payload = first;
-    // Behind the blocks is a word that looks used, where nothing can merge with.
-    bytes = smaller(bytes - bytes_from(begin, first), limit_) & ~(granule - 1);
-    region.bytes = integer_cast<Bytes>(bytes);
-    region.next = later_;
-    later_ = &region;
-    SmallBlock* const all = SmallBlock::of(region.payload);
-    all->behind(bytes)->word() = SmallBlock::used | SmallBlock::previous_free;
-    insert(all, region.bytes);
-    return bytes;
+    region.bytes = bytes;
+    region.given_bytes += more;
+    statistics_.add(bytes - old_bytes);
+    if (has_top) {
+      top_bytes_ = at_end;
+      if (table != 0) take_from_top(table);
+    } else {
+      const size_t before =
+          Marks::ends_free(region, old_bytes) ? Marks::bytes_before(region.first + old_bytes) : 0;
+      Marks::append_block(region, old_bytes);
+      statistics_.take(bytes - old_bytes);
+      if (table == 0) {
+        release_block(region, end, {at_end, before});
+      } else {
+        shorten(region, end, at_end, table);
+      }
+    }
+    if (old_table != nullptr && table != 0) {
+      SmallLive live{};
+      Marks::find_live(region, old_table, live);
+      release_block(region, old_table, live);
+    }
+    return bytes - old_bytes;
+  }
+
+  // Gives what is free at the region's end, but for `keep` bytes, to give(end, bytes), which says
+  // whether it took it. Returns how many bytes it was.
+  template <class Give>
+  size_t cut_end(SmallRegion& region, size_t keep, Give&& give) noexcept {
+    if (region.first == nullptr) return 0;
+    const bool has_top = &region == &regions_.first();
+    char* const end = region.first + region.bytes;
+    size_t free = top_bytes_;
+    if (!has_top) free = Marks::ends_free(region, region.bytes) ? Marks::bytes_before(end) : 0;
+    // A later region keeps a block, if only one; and what remains of a block is one.
+    if (!has_top && free == region.bytes) keep = larger(keep, least_block);
+    if (!has_top && keep != 0) keep = larger(keep, least_block);
+    keep = align_up(smaller(keep, free), granule);
+    if (keep >= free) return 0;
+    char* const new_end = end - (free - keep);
+    char* const given_end = address_behind(region.base, region.given_bytes);
+    // The word that ends the region lies before what is given back.
+    const size_t given = bytes_from(new_end, given_end);
+    if (!give(new_end, given)) return 0;
+    if (!has_top) remove(block_at(end - free));
+    const size_t old_bytes = region.bytes;
+    region.bytes -= free - keep;
+    region.given_bytes -= given;
+    statistics_.take(free - keep);
+    if (has_top) {
+      top_bytes_ = keep;
+    } else {
+      Marks::cut_end(region, old_bytes, end - free);
+      if (keep != 0) lists_.add(block_at(end - free), keep);
+    }
+    return given;
+  }
+
+  bool is_free_whole(const SmallRegion& region, char* p, size_t bytes) const noexcept {
+    return bytes == 0 || (Marks::is_free(region, p) && Marks::free_bytes(block_at(p)) == bytes);
+  }
+
+  // Tables that moved lie in blocks that the heap keeps to itself. They cover so many granules
+  // that they are long ones, for which there is a look at who asks: is_hidden().
+  static constexpr size_t least_of_moved_table = 64 * granule * granule * CHAR_BIT;
+
+  bool is_hidden(const SmallRegion& region, const void* block) const noexcept {
+    return region.table != nullptr && block == region.table;
   }
 
   // ---- Faults ----
 
-  [[gnu::noinline]] void refuse_foreign(void* p) noexcept {
-    if (!lies_in_later(p)) fail(Fault::foreign_pointer, p);
-  }
-
-  bool lies_in_later(const void* p) const noexcept {
-    for (const Region* region = later_; region != nullptr; region = region->next) {
-      if (bytes_from(region->payload, p) < region->bytes) return true;
+  // The free or used block with this address; null: it is in the top.
+  char* piece_with(const SmallRegion& region, const void* p) noexcept {
+    char* at = region.first;
+    for (;;) {
+      if (at == top_) return nullptr;
+      const size_t bytes = Marks::bytes_at(region, at);
+      if (bytes_from(at, p) < bytes) return Marks::is_free(region, at) ? nullptr : at;
+      if (bytes == 0 || bytes >= bytes_from(at, region.first + region.bytes)) return nullptr;
+      at += bytes;
     }
-    return false;
   }
 
-  // What looks like no block in use; where its word was overwritten, it may be one.
-  [[noreturn, gnu::cold, gnu::noinline]] void refuse(SmallBlock* block) noexcept {
-    fail(block->is_used() ? Fault::interior_pointer : Fault::double_free, block->payload());
+  // Of an address where no live block begins.
+  Fault fault_of(const SmallRegion& region, const void* p) noexcept {
+    if (!is_aligned(p, granule)) return Fault::misaligned_pointer;
+    return piece_with(region, p) == nullptr ? Fault::double_free : Fault::interior_pointer;
   }
 
-  [[noreturn, gnu::cold, gnu::noinline]] void refuse_slot(SmallPage page, size_t offset) noexcept {
-    fail(page.fault_at(offset), page.slots() + offset);
+  [[noreturn, gnu::cold, gnu::noinline]] void refuse(const void* p) noexcept {
+    fail(fault_of(*regions_.with(p), p), p);
   }
 
   [[gnu::noinline]] void refuse_other_size(void* p, size_t size) noexcept {
     Guard guard(lock_);
-    const size_t usable = usable_bytes(p);
-    const bool is_slot = page_of(p) != 0;
-    const size_t least =
-        is_slot ? SmallPages::bin_of(size) * 8 : block_bytes(size) - SmallBlock::word_bytes;
-    if (size < limit_ && usable >= least && (usable == least || !is_slot) &&
-        usable - least < SmallBlock::least) {
-      return;
+    SmallLive live;
+    find(p, live);
+    if (size < limit_) {
+      const size_t least = block_bytes(size);
+      if (live.bytes >= least && live.bytes - least < least_block) return;
     }
-    if (size <= usable && load_relaxed(&shrunk_in_place_)) return;
     fail(Fault::size_mismatch, p);
   }
 
@@ -956,16 +1014,12 @@ class SmallHeap {
     raise(fault, p);
   }
 
-  uint32_t bitmap_[most_lists / 32] = {};  // of the lists that are not empty, and the last one
-  SmallBlock** lists_ = nullptr;           // by list_of(), and `window` that stay empty
-  SmallBlock* top_ = nullptr;              // where nothing of the first region was allocated yet
-  SmallBlock::Bytes top_bytes_ = 0;
-  SmallPages* pages_ = nullptr;
-  size_t limit_ = 0;        // from this size on, requests have no list; without memory, all
-  char* first_ = nullptr;   // payload of the first region's first block
-  size_t first_bytes_ = 0;  // of its blocks and the top
-  Region* later_ = nullptr;
-  bool shrunk_in_place_ = false;
+  Lists lists_;
+  char* top_ = nullptr;  // where nothing of the first region was allocated yet
+  size_t top_bytes_ = 0;
+  size_t limit_ = 0;  // from this size on, requests have no list; without memory, all
+  SmallRegions<Marks> regions_;
+  [[no_unique_address]] SmallStatistics<options.statistics> statistics_;
   [[no_unique_address]] SmallDeferred<defers> deferred_;
   [[no_unique_address]] SmallRecourse<Config> recourse_;
   [[no_unique_address]] typename Config::Lock lock_;

@@ -16,7 +16,7 @@ from images import Images
 
 FILE = Path(__file__).resolve().parent / "bounds.txt"
 SEEDS = [1, 2]
-CASES = [(program, allocator) for program in ("cjson", "lua-json") for allocator in ("small-basic", "blocks-basic")]
+CASES = [(program, allocator) for program in ("cjson", "lua-json") for allocator in ("small-basic", "words-basic")]
 HEAD = """\
 # Bytes of the smallest pool in which a program ends well, seeds 1 and 2, in steps of 256. They must be the same in every
 # run. After a change that is meant to change them: tests/bench/pools/run --accept

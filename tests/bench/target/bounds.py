@@ -27,7 +27,7 @@ HEAD = """\
 
 
 def is_ours(allocator):
-    return allocator in ("heap-off", "heap-basic", "small-off", "small-basic", "blocks-off", "blocks-basic")
+    return allocator in ("heap-off", "heap-basic", "small-off", "small-basic", "words-off", "words-basic")
 
 
 def measured(images):

@@ -35,6 +35,8 @@ class Target:
 TARGETS = [
     Target("cortex-m4-picolibc", "mps2", "arm-none-eabi-", "qemu-system-arm -M mps2-an386"),
     Target("cortex-m3-picolibc", "mps2", "arm-none-eabi-", "qemu-system-arm -M mps2-an385"),
+    # Armv6-M: a Cortex-M3 knows all of its instructions.
+    Target("cortex-m0plus-picolibc", "mps2", "arm-none-eabi-", "qemu-system-arm -M mps2-an385"),
     Target("aarch64-picolibc", "aarch64-16k", "aarch64-linux-gnu-",
            "qemu-system-aarch64 -M virt -cpu cortex-a53 -m 128M"),
     Target("riscv64-picolibc", "riscv64-virt", "riscv64-linux-gnu-",

@@ -9,7 +9,7 @@ namespace {
 
 struct Config {
   using Lock = rsb::NoLock;
-  static constexpr rsb::SmallOptions options{.checks = rsb::Checks::off, .pages = false};
+  static constexpr rsb::SmallOptions options{.checks = rsb::Checks::off, .words = true};
 };
 
 // Before each block.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// rsb::SmallHeap, without a lock. RSB_CHECKS and RSB_PAGES choose a configuration.
+// rsb::SmallHeap, without a lock. RSB_CHECKS and RSB_WORDS choose a configuration.
 #include "rsb/small_inspector.hpp"
 
 #include "allocator.h"
@@ -8,7 +8,7 @@ namespace {
 
 struct Config {
   using Lock = rsb::NoLock;
-  static constexpr rsb::SmallOptions options{.checks = rsb::Checks::RSB_CHECKS, .pages = RSB_PAGES};
+  static constexpr rsb::SmallOptions options{.checks = rsb::Checks::RSB_CHECKS, .words = RSB_WORDS};
 };
 
 constinit rsb::SmallHeap<Config> heap;

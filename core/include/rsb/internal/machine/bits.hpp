@@ -30,6 +30,19 @@ template <class To, class From>
   return static_cast<To>(n);
 }
 
+// How many bits of a byte there are above the highest set one.
+struct ZerosOfBytes {
+  constexpr ZerosOfBytes() noexcept {
+    for (unsigned n = 1; n < 256; n++) {
+      uint8_t zeros = 0;
+      while ((n << zeros & 0x80) == 0) zeros++;
+      zeros_of[n] = zeros;
+    }
+  }
+  uint8_t zeros_of[256] = {};
+};
+inline constexpr ZerosOfBytes zeros_of_bytes;
+
 // Of unsigned numbers, at least as wide as an int, whichever type they are:
 
 // How many bits there are above the highest set one; n must not be 0.
@@ -37,7 +50,7 @@ template <class Word>
 constexpr unsigned leading_zeros(Word n) noexcept {
   static_assert(sizeof(Word) >= sizeof(unsigned) && sizeof(Word) <= sizeof(unsigned long long));
   constexpr unsigned bits = sizeof(Word) * CHAR_BIT;
-  if constexpr (!has_bit_scan) {
+  if constexpr (!has_bit_scan && sizeof(unsigned) < 4) {  // where the table would be in RAM
     unsigned zeros = bits - 1;
     for (unsigned half = bits / 2; half != 0; half /= 2) {
       if (n >> half == 0) continue;
@@ -45,6 +58,16 @@ constexpr unsigned leading_zeros(Word n) noexcept {
       zeros -= half;
     }
     return zeros;
+  } else if constexpr (!has_bit_scan) {
+    if constexpr (bits > 32) {
+      const auto high = static_cast<uint32_t>(n >> (bits - 32));
+      return high != 0 ? leading_zeros(high) : 32 + leading_zeros(static_cast<uint32_t>(n));
+    } else {
+      if (const Word byte = n >> 24) return zeros_of_bytes.zeros_of[byte];
+      if (const Word byte = n >> 16) return 8 + zeros_of_bytes.zeros_of[byte];
+      if (const Word byte = n >> 8) return 16 + zeros_of_bytes.zeros_of[byte];
+      return 24 + zeros_of_bytes.zeros_of[n];
+    }
   } else if constexpr (sizeof(Word) == sizeof(unsigned)) {
     return static_cast<unsigned>(__builtin_clz(n));
   } else if constexpr (sizeof(Word) == sizeof(unsigned long)) {
