@@ -989,9 +989,12 @@ class SmallHeap {
   }
 
   // Of an address where no live block begins.
-  Fault fault_of(const SmallRegion& region, const void* p) noexcept {
+  Fault fault_of(const SmallRegion& region, const void* p) const noexcept {
     if (!is_aligned(p, granule)) return Fault::misaligned_pointer;
-    return piece_with(region, p) == nullptr ? Fault::double_free : Fault::interior_pointer;
+    const char* const at = static_cast<const char*>(p);
+    const bool is_in_top = bytes_from(top_, at) < top_bytes_;
+    return is_in_top || Marks::is_in_free(region, at, top_) ? Fault::double_free
+                                                            : Fault::interior_pointer;
   }
 
   [[noreturn, gnu::cold, gnu::noinline]] void refuse(const void* p) noexcept {

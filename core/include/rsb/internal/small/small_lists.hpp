@@ -75,18 +75,19 @@ class SmallLists {
   [[gnu::always_inline]] void insert(Block* block, size_t bytes) noexcept {
     Marks::become_free(block, bytes);
     const unsigned list = list_of(bytes);
-    Block** at = &heads_[list];
-    Block* const first = *at;
+    Block** const head = &heads_[list];
+    Block* const first = *head;
     if (first == nullptr) {
       set(list);
-    } else if (first < block) {
-      at = &first->next;
+      put(block, head, nullptr);
+    } else if (first > block) {
+      put(block, head, first);
+      first->back = &block->next;
+    } else {
+      Block* const second = first->next;
+      put(block, &first->next, second);
+      if (second != nullptr) second->back = &block->next;
     }
-    Block* const next = *at;
-    *at = block;
-    block->next = next;
-    block->back = at;
-    if (next != nullptr) next->back = &block->next;
   }
 
   // A copy for all that need no speed.
@@ -199,6 +200,11 @@ class SmallLists {
   static constexpr uint32_t top_bit = uint32_t{1} << 31;
   [[gnu::always_inline]] static constexpr uint32_t bit_of(size_t list) noexcept {
     return top_bit >> (list % 32);
+  }
+  [[gnu::always_inline]] static void put(Block* block, Block** at, Block* next) noexcept {
+    *at = block;
+    block->next = next;
+    block->back = at;
   }
   [[gnu::always_inline]] void set(size_t list) noexcept { bitmap_[list / 32] |= bit_of(list); }
   [[gnu::always_inline]] void clear(size_t list) noexcept { bitmap_[list / 32] &= ~bit_of(list); }

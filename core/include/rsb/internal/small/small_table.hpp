@@ -141,8 +141,21 @@ class SmallTable {
       if (checked && (mark & 1) == 0) [[unlikely]]
         return false;
       live.before = mark - 1;
+      if (live.before == 0) __builtin_unreachable();
     }
     return true;
+  }
+
+  // Whether an address where no live block begins lies in free memory; the top, if the region has
+  // it, is elsewhere. Linear in the granules of what it lies in.
+  static bool is_in_free(const SmallRegion& region, const char* p, const char* top) noexcept {
+    if (get(region, p)) return !is_marker(load_relaxed(word_of(region, p)));
+    do {
+      p += small_granule;
+      if (is_marker(load_relaxed(word_of(region, p)))) return false;
+    } while (!get(region, p));
+    // A used block, or the top, begins there, or a free one begins or ends: see above.
+    return p != top && is_free(region, p) && (last_word(p + small_granule) & 1) != 0;
   }
 
   // Of any block.

@@ -92,8 +92,17 @@ class SmallWords {
     live.bytes = bytes_in(w);
     if (checked && (w & (~uint32_t{0} << tag_shift | used)) != used) [[unlikely]]
       return false;
-    live.before = (w & previous_free) != 0 ? bytes_before(p) : 0;
+    live.before = 0;
+    if ((w & previous_free) != 0) {
+      live.before = bytes_before(p);
+      if (live.before == 0) __builtin_unreachable();
+    }
     return true;
+  }
+
+  // Whether an address where no live block begins looks like that of a free one.
+  static bool is_in_free(const SmallRegion& region, const char* p, const char*) noexcept {
+    return is_free(region, p);
   }
 
   // Of any block.
