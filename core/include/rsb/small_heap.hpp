@@ -309,7 +309,7 @@ class SmallHeap {
   }
   void reset_least_free_bytes() noexcept requires(options.statistics) {
     Guard guard(lock_);
-    statistics_.least = statistics_.free;
+    statistics_.forget_least();
   }
 
   // ---- The rest ----
@@ -353,6 +353,7 @@ class SmallHeap {
     lists_.clear();
     statistics_ = {};
     for (SmallRegion* r = &regions_.first(); r != nullptr; r = r->next) begin_again(*r);
+    statistics_.forget_least();
   }
 
   typename Config::Lock& lock() noexcept { return lock_; }
@@ -554,8 +555,12 @@ class SmallHeap {
       // Enough to find an aligned block in, whole and with a block before it.
       if (size >= limit_ || alignment >= limit_) return nullptr;
       const size_t bytes = block_bytes(size) + alignment + least_block;
+      const size_t least = statistics_.least_yet();
       p = bytes < limit_ ? take(bytes) : nullptr;
-      if (p != nullptr) p = align(p, size, alignment);
+      if (p != nullptr) {
+        p = align(p, size, alignment);
+        statistics_.settle(least);
+      }
     }
     tell_allocated(p);
     return p;
@@ -614,7 +619,7 @@ class SmallHeap {
       return false;
     }
     const size_t most = regions_.first().bytes / 16;
-    if (bytes > most || bytes + least_block > most - deferred_.bytes_ahead) return true;
+    if (bytes > most || deferred_.bytes_ahead + bytes + least_block > most) return true;
     deferred_.bytes_ahead += bytes + least_block;
     return false;
   }
@@ -656,8 +661,7 @@ class SmallHeap {
     if (region == nullptr || !DeferredFrees::reaches(deferred_.region, p)) {
       raise(Fault::foreign_pointer, p);
     }
-    SmallLive live;
-    if (!is_aligned(p, granule) || !is_live(*region, p, live)) raise(fault_of(*region, p), p);
+    if (!is_aligned(p, granule) || !Marks::seems_live(*region, p)) raise(fault_of(*region, p), p);
     if (deferred_.frees.is_pushed(deferred_.region, p)) raise(Fault::double_free, p);
   }
 
@@ -710,24 +714,27 @@ class SmallHeap {
     char* const next = static_cast<char*>(p) + live.bytes;
     char* begin = static_cast<char*>(p);
     size_t bytes = live.bytes;
-    if (live.before == 0) {
-      Marks::release(region, p, bytes);
-    } else {
-      Marks::release_into(region, p, bytes, live.before);
-      begin -= live.before;
-      bytes += live.before;
-      remove(block_at(begin));
-    }
-    if (!Marks::is_free(region, next)) {
-      Marks::end_before(region, next);
-    } else if (next == top_) {
-      Marks::end_with_top(region, next);
-      return move_top(begin, top_bytes_ + bytes);
-    } else {
+    // What is behind it comes first: at no time may bits look like a marker to a handler.
+    const bool next_is_free = Marks::is_free(region, next);
+    if (next_is_free && next != top_) {
       const size_t behind = Marks::free_bytes(block_at(next));
       remove(block_at(next));
       Marks::end_with(region, next, behind);
       bytes += behind;
+    }
+    if (live.before == 0) {
+      Marks::release(region, p, live.bytes);
+    } else {
+      Marks::release_into(region, p, live.bytes, live.before);
+      begin -= live.before;
+      bytes += live.before;
+      remove(block_at(begin));
+    }
+    if (!next_is_free) {
+      Marks::end_before(region, next);
+    } else if (next == top_) {
+      Marks::end_with_top(region, next);
+      return move_top(begin, top_bytes_ + bytes);
     }
     lists_.insert(block_at(begin), bytes);
   }
@@ -748,10 +755,11 @@ class SmallHeap {
   [[gnu::noinline]] bool resize(void* p, size_t size) noexcept {
     Guard guard(lock_);
     take_over_some();
-    if (size >= limit_) return false;
     SmallLive live;
     const SmallRegion& region = find(p, live);
+    if (size >= limit_) return size <= live.bytes - block_overhead;
     const size_t wanted = block_bytes(size);
+    const size_t least = statistics_.least_yet();
     size_t bytes = live.bytes;
     if (wanted > bytes) {
       char* const next = static_cast<char*>(p) + bytes;
@@ -776,6 +784,7 @@ class SmallHeap {
       }
     }
     shorten(region, p, bytes, wanted);
+    statistics_.settle(least);
     if constexpr (listens) {
       tell_released(p, live.bytes);
       tell_allocated(p);
@@ -812,7 +821,7 @@ class SmallHeap {
     constexpr size_t reach = DeferredFrees::Region::reach;
     constexpr size_t half = reach != SIZE_MAX ? reach / 2 & ~size_t{15} : reach;
     const uintptr_t at = address_of(first);
-    const uintptr_t from = at > half ? at - half : granule;
+    const uintptr_t from = at > half ? at - half : 0;
     deferred_.frees.add(deferred_.region, reinterpret_cast<char*>(from));
   }
 
@@ -858,16 +867,15 @@ class SmallHeap {
     char* const hidden = regions_.table_block(region);
     const size_t hidden_bytes = hidden == nullptr ? 0 : live_bytes(region, hidden);
     regions_.clear_table(region);
-    begin_blocks(region);
-    if (hidden == nullptr) return;
-    // All that is before it, and it.
+    if (hidden == nullptr) return begin_blocks(region);
+    // All that is before it, and it. Never free, or its last bytes would hold a block's size.
     const size_t before = bytes_from(region.first, hidden);
     char* const p = region.first;
     if (&region == &regions_.first()) {
+      begin_blocks(region);
       take_from_top(before + hidden_bytes);
     } else {
-      remove(block_at(p));
-      statistics_.take(region.bytes);
+      Marks::begin_with_block(region);
       Marks::take_all(region, p, region.bytes);
       shorten(region, p, region.bytes, before + hidden_bytes);
     }
@@ -877,8 +885,7 @@ class SmallHeap {
   }
 
   [[gnu::noinline]] size_t extend(SmallRegion& region, size_t more) noexcept {
-    if (exceeds_addresses(region.base, region.given_bytes) ||
-        more > UINTPTR_MAX - address_of(region.base) - region.given_bytes) {
+    if (more > UINTPTR_MAX - address_of(region.base) - (region.given_bytes - 1)) {
       fail(Fault::bad_pages, region.base);
     }
     const size_t old_bytes = region.bytes;
@@ -947,8 +954,11 @@ class SmallHeap {
     char* const given_end = address_behind(region.base, region.given_bytes);
     // The word that ends the region lies before what is given back.
     const size_t given = bytes_from(new_end, given_end);
-    if (!give(new_end, given)) return 0;
-    if (!has_top) remove(block_at(end - free));
+    if (!has_top) remove(block_at(end - free));  // it may lie in what is given
+    if (!give(new_end, given)) {
+      if (!has_top) lists_.add(block_at(end - free), free);
+      return 0;
+    }
     const size_t old_bytes = region.bytes;
     region.bytes -= free - keep;
     region.given_bytes -= given;

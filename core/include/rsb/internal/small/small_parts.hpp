@@ -24,6 +24,9 @@ template <bool has_any>
 struct SmallStatistics {
   void add(size_t) noexcept {}
   void take(size_t) noexcept {}
+  void forget_least() noexcept {}
+  static size_t least_yet() noexcept { return 0; }
+  void settle(size_t) noexcept {}
 };
 template <>
 struct SmallStatistics<true> {
@@ -32,6 +35,10 @@ struct SmallStatistics<true> {
     free -= bytes;
     if (free < least) least = free;
   }
+  void forget_least() noexcept { least = free; }
+  // Around what takes more than it needs, and gives that back at once.
+  size_t least_yet() const noexcept { return least; }
+  void settle(size_t least_before) noexcept { least = smaller(least_before, free); }
   size_t free = 0;
   size_t least = SIZE_MAX;
 };

@@ -68,6 +68,8 @@ class SmallRegions {
         align_up(table + Marks::table_bytes(for_bytes) + Marks::overhead, small_granule);
     const size_t skipped = bytes_from(given.base, first);
     if (given.bytes < skipped + Marks::least) return nullptr;
+    const size_t bytes = bytes_of_blocks(first, given.bytes - skipped);
+    if (bytes < Marks::least) return nullptr;
     SmallRegion* region = &first_;
     if (!is_first) {
       region = reinterpret_cast<SmallRegion*>(begin);
@@ -75,7 +77,7 @@ class SmallRegions {
       first_.next = region;
     }
     region->first = first;
-    region->bytes = smaller(given.bytes - skipped, most_of_blocks) & ~(small_granule - 1);
+    region->bytes = smaller(bytes, most_of_blocks & ~(small_granule - 1));
     region->base = static_cast<char*>(given.base);
     region->given_bytes = given.bytes;
     region->table = nullptr;
@@ -116,10 +118,22 @@ class SmallRegions {
 
   // How many bytes of blocks the region would have with so much memory.
   static size_t bytes_with(const SmallRegion& region, size_t given_bytes) noexcept {
-    return (given_bytes - bytes_from(region.base, region.first)) & ~(small_granule - 1);
+    return bytes_of_blocks(region.first, given_bytes - bytes_from(region.base, region.first));
   }
 
  private:
+  // Of what there is from the first block on. What a table says of two granules behind the blocks
+  // is found by their addresses, so those exist.
+  static size_t bytes_of_blocks(const char* first, size_t bytes) noexcept {
+    if constexpr (Marks::has_table) {
+      const uintptr_t last = UINTPTR_MAX - address_of(first);
+      if (last - (bytes - 1) < 2 * small_granule) {
+        bytes = integer_cast<size_t>(last - (2 * small_granule - 1));
+      }
+    }
+    return bytes & ~(small_granule - 1);
+  }
+
   [[gnu::noinline]] SmallRegion* later_with(const void* p) noexcept {
     for (SmallRegion* r = first_.next; r != nullptr; r = r->next) {
       if (bytes_from(r->first, p) < r->bytes) return r;

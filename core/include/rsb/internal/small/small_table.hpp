@@ -111,32 +111,9 @@ class SmallTable {
 
   [[gnu::always_inline]] static bool find_live(const SmallRegion& region, const void* p,
                                                SmallLive& live) noexcept {
-    const uint32_t* const at = word_of(region, p);
-    const unsigned bit = bit_of(p);
-    const uint32_t word = load_relaxed(at);
-    if (checked && is_marker(word)) [[unlikely]]
-      return false;
-    // The last bit of what is before the block, the block's, and those behind it.
-    uint32_t bits;
-    if (bit != 0) [[likely]] {
-      bits = word << (bit - 1);
-    } else {
-      const uint32_t before = load_relaxed(at - 1);
-      bits = word >> 1 | (is_marker(before) ? 0 : before << 31);
-    }
-    if (checked && (bits & top_bit >> 1) == 0) [[unlikely]]
-      return false;
-    size_t granules;
-    if (const uint32_t behind = bits & ((top_bit >> 1) - 1)) [[likely]] {
-      granules = leading_zeros(behind) - 1;
-    } else if (!find_far_end(region, p, at, bit, word, granules)) {
-      live = {granules * small_granule, 0};
-      return false;
-    }
-    if (checked && granules == 1) [[unlikely]]
-      return false;
-    live = {granules * small_granule, 0};
-    if ((bits & top_bit) != 0) {
+    bool follows_free = false;
+    if (!find_by_bits(region, p, live, follows_free)) return false;
+    if (follows_free) {
       const size_t mark = last_word(p);
       if (checked && (mark & 1) == 0) [[unlikely]]
         return false;
@@ -156,6 +133,20 @@ class SmallTable {
     } while (!get(region, p));
     // A used block, or the top, begins there, or a free one begins or ends: see above.
     return p != top && is_free(region, p) && (last_word(p + small_granule) & 1) != 0;
+  }
+
+  // The same, for who does not hold the lock. The word before the block is not the block's, and may
+  // change at any time. Therefore only what is the second granule of a free block in all that
+  // belongs to one is no live block.
+  static bool seems_live(const SmallRegion& region, const void* p) noexcept {
+    SmallLive live;
+    bool follows_free = false;
+    if (!find_by_bits(region, p, live, follows_free)) return false;
+    const size_t bytes = last_word(p);
+    if (!follows_free || bytes % small_granule != 0 || bytes < least) return true;
+    const char* const first = static_cast<const char*>(p) - small_granule;
+    if (bytes > bytes_from(first, end_of(region))) return true;
+    return !ends_free_at(region, first + bytes) || bytes_before(first + bytes) != bytes;
   }
 
   // Of any block.
@@ -288,6 +279,39 @@ class SmallTable {
   static constexpr uint32_t marker = uint32_t{31} << marker_shift;
   [[gnu::always_inline]] static bool is_marker(uint32_t word) noexcept {
     return word >> marker_shift == marker >> marker_shift;
+  }
+
+  // Of a live block, its size, and whether what is before it is free. False: there is none; true
+  // also for the second granule of a free block.
+  [[gnu::always_inline]] static bool find_by_bits(const SmallRegion& region, const void* p,
+                                                  SmallLive& live, bool& follows_free) noexcept {
+    const uint32_t* const at = word_of(region, p);
+    const unsigned bit = bit_of(p);
+    const uint32_t word = load_relaxed(at);
+    if (checked && is_marker(word)) [[unlikely]]
+      return false;
+    // The last bit of what is before the block, the block's, and those behind it.
+    uint32_t bits;
+    if (bit != 0) [[likely]] {
+      bits = word << (bit - 1);
+    } else {
+      const uint32_t before = load_relaxed(at - 1);
+      bits = word >> 1 | (is_marker(before) ? 0 : before << 31);
+    }
+    if (checked && (bits & top_bit >> 1) == 0) [[unlikely]]
+      return false;
+    size_t granules;
+    if (const uint32_t behind = bits & ((top_bit >> 1) - 1)) [[likely]] {
+      granules = leading_zeros(behind) - 1;
+    } else if (!find_far_end(region, p, at, bit, word, granules)) {
+      live = {granules * small_granule, 0};
+      return false;
+    }
+    if (checked && granules == 1) [[unlikely]]
+      return false;
+    live = {granules * small_granule, 0};
+    follows_free = (bits & top_bit) != 0;
+    return true;
   }
 
   // How long the block is whose first bit is the last one in its word. False: there is none.

@@ -105,6 +105,12 @@ class SmallWords {
     return is_free(region, p);
   }
 
+  // The same, for who does not hold the lock.
+  static bool seems_live(const SmallRegion& region, const void* p) noexcept {
+    SmallLive live;
+    return find_live(region, p, live);
+  }
+
   // Of any block.
   static size_t bytes_at(const SmallRegion& region, const void* p) noexcept {
     return is_free(region, p) ? integer_cast<size_t>(word(p)) : bytes_in(word(p) ^ tag(p));
