@@ -674,6 +674,56 @@ TEST_CASE("a region whose blocks wait to be free can be taken out") {
   CHECK(broken_in(heap) == nullptr);
 }
 
+TEST_CASE("so it is when the first region has become smaller") {
+  SmallHeap<Deferring> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  void* blocks[300];
+  for (void*& p : blocks) p = heap.allocate(16);
+  for (int i = 0; i < 100; i++) heap.deallocate_nowait(blocks[i]);
+  for (int i = 0; i < 40; i++) support::drop(heap.allocate(40));
+  REQUIRE(stats_of(heap).deferred_blocks > 10);
+  REQUIRE(heap.shrink_region(pool, 16 * KiB) > 20 * KiB);
+  for (int i = 100; i < 300; i++) heap.deallocate_nowait(blocks[i]);
+  const size_t sixteenth = stats_of(heap).region_bytes / 16;
+  REQUIRE(heap.allocate(sixteenth / 2) != nullptr);
+  REQUIRE(heap.allocate(sixteenth * 3 / 4) != nullptr);
+  CHECK(stats_of(heap).deferred_blocks == 0);
+}
+
+TEST_CASE("of a block that is freed without waiting, what is before it does not count") {
+  SmallHeap<Deferring> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  char* const before = static_cast<char*>(heap.allocate(80));
+  char* const p = static_cast<char*>(heap.allocate(80));
+  REQUIRE(heap.allocate(80) != nullptr);
+  heap.deallocate(before);
+  // As it is for a handler that came while the block was released, or on another core, to which it
+  // was handed out meanwhile.
+  size_t* const mark = reinterpret_cast<size_t*>(p) - 1;
+  const size_t as_it_was = *mark;
+  for (const size_t value : {size_t{0}, size_t{80}, SIZE_MAX - 1, as_it_was - 1}) {
+    *mark = value;
+    CHECK(support::fault_of([&] { heap.deallocate_nowait(before + small_granule); }) !=
+          support::no_fault);
+    CHECK(support::fault_of([&] { heap.deallocate_nowait(p); }) == support::no_fault);
+    *mark = as_it_was;
+    heap.trim();
+    REQUIRE(heap.allocate(80) == before);
+    REQUIRE(heap.allocate(80) == p);
+    heap.deallocate(before);
+  }
+}
+
+TEST_CASE("a block can be as large as it is, also if it is larger than any request") {
+  SmallHeap<Checked> heap;
+  REQUIRE(heap.add_region(pool, 2 * KiB) != 0);
+  REQUIRE(heap.add_region(more, sizeof more) != 0);
+  void* const p = heap.allocate(heap.largest_request());
+  REQUIRE(p != nullptr);
+  CHECK(heap.reallocate(p, heap.usable_size(p)) == p);
+  CHECK(heap.reallocate(p, heap.usable_size(p) + 1) == nullptr);
+}
+
 TEST_CASE("misuse of what is freed without waiting is caught") {
   for (const size_t size :
        std::initializer_list<size_t>{40, 1'000}) {  // a few bits apart, and words

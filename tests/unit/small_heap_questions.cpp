@@ -129,6 +129,20 @@ TEST_CASE("the least ever free is that of the worst moment") {
   CHECK(heap.least_free_bytes() == all - 64);
 }
 
+TEST_CASE("what is taken and given back at once was never less free") {
+  SmallHeap<Table> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  void* const p = heap.allocate(64);
+  void* const behind = heap.allocate(8 * KiB);
+  REQUIRE(heap.allocate(64) != nullptr);
+  heap.deallocate(behind);
+  heap.reset_least_free_bytes();
+  CHECK(heap.reallocate(p, 128) == p);
+  CHECK(heap.least_free_bytes() == heap.free_bytes());
+  REQUIRE(heap.allocate(64, 1'024) != nullptr);
+  CHECK(heap.least_free_bytes() == heap.free_bytes());
+}
+
 TEST_CASE_TEMPLATE("the block that an address points into", Config, Table, Words, Quiet) {
   SmallHeap<Config> heap;
   REQUIRE(heap.add_region(pool, sizeof pool) != 0);

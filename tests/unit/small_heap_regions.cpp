@@ -8,6 +8,9 @@ using support::of;
 
 namespace {
 
+alignas(16) char pool[64 * KiB];
+alignas(16) char more[16 * KiB];
+
 struct Table {
   using Lock = NoLock;
   static constexpr SmallOptions options{.largest_region = 64 * KiB, .statistics = true};
@@ -24,13 +27,46 @@ struct Unchecked {
   static constexpr SmallOptions options{.checks = Checks::off, .largest_region = 64 * KiB};
 };
 
+// Memory that nobody may look at when it was taken back.
+struct Ends {
+  static inline size_t bytes = 0;
+  static inline bool takes = true;
+
+  Region next_region() noexcept {
+    if (bytes != 0) return {};
+    bytes = sizeof more;
+    return {more, bytes};
+  }
+  bool take_back(void* end, size_t end_bytes) noexcept {
+    if (!takes || bytes_from(more, end) >= sizeof more) return false;
+    support::fill(end, end_bytes, 0xff);
+    bytes -= end_bytes;
+    return true;
+  }
+};
+
+struct GivingBack {
+  using Lock = NoLock;
+  using Pages = Ends;
+  static constexpr SmallOptions options{.largest_region = 64 * KiB};
+};
+
+struct GivingBackWords {
+  using Lock = NoLock;
+  using Pages = Ends;
+  static constexpr SmallOptions options{.words = true, .largest_region = 64 * KiB};
+};
+
+// Its tables move, and are used up to their ends.
+struct Long {
+  using Lock = NoLock;
+  static constexpr SmallOptions options{.largest_region = 256 * KiB, .statistics = true};
+};
+
 struct AsGiven {
   using Lock = NoLock;
   static constexpr SmallOptions options{};
 };
-
-alignas(16) char pool[64 * KiB];
-alignas(16) char more[16 * KiB];
 
 template <class Config>
 SmallStats stats_of(SmallHeap<Config>& heap) {
@@ -317,5 +353,43 @@ TEST_CASE_TEMPLATE("a heap begun anew is as it was", Config, Table, Words, Unche
     CHECK(after.free_bytes == before.free_bytes);
     CHECK(after.largest_request == before.largest_request);
     CHECK(after.regions == 2);
+  }
+}
+
+TEST_CASE("a table that moved is whole when the heap is begun anew") {
+  constexpr size_t some = 3 * KiB;
+  constexpr size_t covered = 64 * small_granule * small_granule * 8;  // by a table that has moved
+  alignas(16) static char grown[covered + 8 * KiB];
+  SmallHeap<Long> heap;
+  REQUIRE(heap.add_region(pool, 2 * KiB) != 0);
+  REQUIRE(heap.add_region(grown, some) != 0);
+  REQUIRE(heap.extend_region(grown, covered / small_granule / 8 + some) != 0);
+  const size_t free_bytes = heap.free_bytes();
+  heap.clear();
+  CHECK(heap.free_bytes() == free_bytes);
+  CHECK(heap.least_free_bytes() == free_bytes);
+  CHECK(broken_in(heap) == nullptr);
+  REQUIRE(heap.extend_region(grown, covered - 3 * some) != 0);
+  char* const p = static_cast<char*>(heap.allocate(heap.largest_request()));
+  REQUIRE(bytes_from(grown, p) < sizeof grown);
+  const size_t bytes = heap.usable_size(p);
+  for (size_t i = small_granule; i < bytes; i += small_granule) {
+    if (support::fault_of([&] { heap.deallocate(p + i); }) == support::no_fault) FAIL(i);
+  }
+}
+
+TEST_CASE_TEMPLATE("what a source has taken back is not looked at", Config, GivingBack,
+                   GivingBackWords) {
+  for (const bool takes : {true, false}) {
+    Ends::bytes = 0;
+    Ends::takes = takes;
+    SmallHeap<Config> heap;
+    REQUIRE(heap.add_region(pool, 2 * KiB) != 0);
+    void* const p = heap.allocate(3 * KiB);
+    REQUIRE(p != nullptr);
+    CHECK((heap.trim() > 8 * KiB) == takes);
+    CHECK((Ends::bytes == sizeof more) != takes);
+    CHECK(broken_in(heap) == nullptr);
+    CHECK((heap.allocate(8 * KiB) == nullptr) == takes);
   }
 }
