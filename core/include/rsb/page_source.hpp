@@ -113,10 +113,10 @@ concept GivesRegions = requires(S source) {
   noexcept->SameAs<Region>;
 };
 
-// Optional, for small heaps: a region that next_region() returned before, by its base, and that is
-// larger now (sbrk, memory.grow), is extended. take_back(end, bytes) is given the last bytes of
-// such a region, which are free, and says whether it took them: the region is smaller then. Under
-// the lock, by trim().
+// For small heaps: a region that next_region() returned before, by its base, and that is larger now
+// (sbrk, memory.grow), is extended; one that is not ends the search. Optional: take_back(end,
+// bytes) is given the last bytes of such a region, which are free, and says whether it took them:
+// the region is smaller then. Under the lock, by trim().
 template <class S>
 concept TakesBackEnds = GivesRegions<S> && requires(S source, void* end, size_t bytes) {
   { source.take_back(end, bytes) }

@@ -237,6 +237,7 @@ class SmallHeap {
   }
 
   // The block as allocate(size, alignment) would return it; where it is only if it is aligned so.
+  // One of size 0 has the least size, whatever SmallOptions::null_for_zero says.
   [[nodiscard]] void* reallocate(void* block, size_t size, size_t alignment) noexcept {
     if (block == nullptr) return allocate(size, alignment);
     if (!is_power_of_two_or_0(alignment)) return nullptr;
@@ -277,8 +278,9 @@ class SmallHeap {
     return block == nullptr || is_hidden(*region, block) ? nullptr : block;
   }
 
-  // The largest request that allocate(size) would now meet; 0: none. In constant time. While blocks
-  // of deallocate_nowait() wait it is a guess: what joins a list may come before what it has seen.
+  // The largest request that allocate(size) would now meet for certain, but for those that a second
+  // block of a list might meet; 0: none. In constant time. While blocks of deallocate_nowait() wait
+  // it is a guess: what joins a list may come before what it has seen.
   size_t largest_request() noexcept {
     Guard guard(lock_);
     const size_t bytes = larger(top_bytes_, lists_.largest());
@@ -335,6 +337,7 @@ class SmallHeap {
     size_t bytes = 0;
     if constexpr (has_recourse) {
       for (SmallRegion* r = &regions_.first(); r != nullptr; r = r->next) {
+        if (!r->is_of_source) continue;
         bytes += cut_end(*r, 0, [this](void* end, size_t end_bytes) {
           return recourse_.regions.take_back(end, end_bytes);
         });
@@ -343,9 +346,9 @@ class SmallHeap {
     return bytes;
   }
 
-  // Begins anew: no block is live any more, and the regions stay. Nobody may be in another call, or
-  // use a block. Linear in the size of the tables and the number of regions, and of what
-  // deallocate_nowait() was given.
+  // Begins anew: no block is live any more, and the regions stay; a listener is told nothing.
+  // Nobody may be in another call, or use a block. Linear in the size of the tables and the number
+  // of regions, and of what deallocate_nowait() was given.
   void clear() noexcept {
     Guard guard(lock_);
     if constexpr (defers) forget_deferred();
@@ -714,27 +717,24 @@ class SmallHeap {
     char* const next = static_cast<char*>(p) + live.bytes;
     char* begin = static_cast<char*>(p);
     size_t bytes = live.bytes;
-    // What is behind it comes first: at no time may bits look like a marker to a handler.
-    const bool next_is_free = Marks::is_free(region, next);
-    if (next_is_free && next != top_) {
-      const size_t behind = Marks::free_bytes(block_at(next));
-      remove(block_at(next));
-      Marks::end_with(region, next, behind);
-      bytes += behind;
-    }
     if (live.before == 0) {
-      Marks::release(region, p, live.bytes);
+      Marks::release(region, p, bytes);
     } else {
-      Marks::release_into(region, p, live.bytes, live.before);
+      Marks::release_into(region, p, bytes, live.before);
       begin -= live.before;
       bytes += live.before;
       remove(block_at(begin));
     }
-    if (!next_is_free) {
+    if (!Marks::is_free(region, next)) {
       Marks::end_before(region, next);
     } else if (next == top_) {
       Marks::end_with_top(region, next);
       return move_top(begin, top_bytes_ + bytes);
+    } else {
+      const size_t behind = Marks::free_bytes(block_at(next));
+      remove(block_at(next));
+      Marks::end_with(region, next, behind);
+      bytes += behind;
     }
     lists_.insert(block_at(begin), bytes);
   }
@@ -830,9 +830,17 @@ class SmallHeap {
   bool add_next_region() noexcept {
     if constexpr (has_recourse) {
       for (auto next = recourse_.regions.next(); !next.is_none(); next = recourse_.regions.next()) {
-        SmallRegion* const same = regions_.at(next.base);
-        const size_t added = same == nullptr ? begin_region(next.base, next.bytes, next.bytes)
-                                             : extend(*same, next.bytes - same->given_bytes);
+        leave_out_null(next.base, next.bytes);
+        size_t added = 0;
+        if (SmallRegion* const same = regions_.at(next.base)) {
+          // Or it would go on growing for nothing.
+          if (next.bytes <= same->given_bytes) return false;
+          if (regions_.bytes_with(*same, next.bytes) > most_of(*same)) return false;
+          added = extend(*same, next.bytes - same->given_bytes);
+        } else {
+          added = begin_region(next.base, next.bytes, next.bytes);
+          if (added != 0) regions_.at(next.base)->is_of_source = true;
+        }
         if (added != 0) return true;
       }
     }

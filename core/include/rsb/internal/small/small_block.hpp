@@ -46,6 +46,7 @@ struct SmallRegion {
   size_t table_bytes = 0;  // for how many bytes of blocks it is large enough
   char* base = nullptr;    // as it was given
   size_t given_bytes = 0;
+  bool is_of_source = false;  // the configuration's Pages returned it
   SmallRegion* next = nullptr;
 };
 

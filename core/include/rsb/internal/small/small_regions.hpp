@@ -37,7 +37,9 @@ class SmallRegions {
   }
 
   // As it was given; null: there is none.
-  SmallRegion* at(const void* base) noexcept {
+  SmallRegion* at(void* base) noexcept {
+    size_t any = 1;
+    leave_out_null(base, any);
     for (SmallRegion* r = &first_; r != nullptr; r = r->next) {
       if (r->first != nullptr && r->base == base) return r;
     }
@@ -80,6 +82,7 @@ class SmallRegions {
     region->bytes = smaller(bytes, most_of_blocks & ~(small_granule - 1));
     region->base = static_cast<char*>(given.base);
     region->given_bytes = given.bytes;
+    region->is_of_source = false;
     region->table = nullptr;
     if constexpr (Marks::has_table) {
       region->table = table;

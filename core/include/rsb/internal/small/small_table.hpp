@@ -11,10 +11,11 @@
 // and each question takes the look at a bit: a block is free if its second bit is set, the one
 // before it is free if the bit before its first is set. A used block's size is how far the next set
 // bit is. For a long one it would have to be searched for: if a used block covers a whole word of
-// the table, the first such word is a marker, with the block's size, and five neighbouring bits
-// set; otherwise at most four are (1 1 1 and the first of the block behind). A marker's first bit,
-// which may be the block's second, is clear; its last one, which may be the block's last, is not. A
-// free block's size lies in it, twice: behind its first link, even, and as its last word, odd.
+// the table, the first such word is a marker, with the block's size, and seven neighbouring bits
+// set; otherwise at most four are (1 1 1 and the first of the block behind), or six while a block
+// becomes free, which a handler may see. A marker's first bit, which may be the block's second, is
+// clear; its last one, which may be the block's last, says nothing. A free block's size lies in it,
+// twice: behind its first link, even, and as its last word, odd.
 //
 // Only starts of live blocks look like ones: 1 0 is either that, or the second granule of a free
 // block; then the bit before is set, and what should be the last word of a free block is even. A
@@ -274,9 +275,9 @@ class SmallTable {
   static constexpr uint32_t top_bit = uint32_t{1} << 31;
   static constexpr uint32_t two_bits = uint32_t{3} << 30;
 
-  // A marker: 0 1 1 1 1 1, the number of granules.
-  static constexpr unsigned marker_shift = 26;
-  static constexpr uint32_t marker = uint32_t{31} << marker_shift;
+  // A marker: 0 1 1 1 1 1 1 1, the number of granules.
+  static constexpr unsigned marker_shift = 24;
+  static constexpr uint32_t marker = uint32_t{127} << marker_shift;
   [[gnu::always_inline]] static bool is_marker(uint32_t word) noexcept {
     return word >> marker_shift == marker >> marker_shift;
   }
