@@ -13,6 +13,11 @@ struct Config {
   static constexpr SmallOptions options{};
 };
 
+struct Counting {
+  using Lock = NoLock;
+  static constexpr SmallOptions options{.statistics = true};
+};
+
 alignas(16) char pool[16 * KiB];
 alignas(16) char more[4 * KiB];
 
@@ -90,4 +95,16 @@ TEST_CASE("statistics as the C interface has them") {
   CHECK(s.largest_block_bytes == small.largest_request);
   CHECK(s.longest_run_bytes < s.free_bytes);
   CHECK(s.bins == 0);
+  CHECK(s.peak_used_bytes == 0);  // not counted
+}
+
+TEST_CASE("the most ever used is known if it is counted, also if that was all") {
+  SmallHeap<Counting> heap;
+  REQUIRE(heap.add_region(pool, sizeof pool) != 0);
+  const auto peak = [&] { return static_cast<rsb_stats>(inspect(heap).stats()).peak_used_bytes; };
+  CHECK(peak() == 0);
+  heap.deallocate(heap.allocate(1'024));
+  CHECK(peak() == 1'024);
+  heap.deallocate(heap.allocate(heap.largest_request()));
+  CHECK(peak() == inspect(heap).stats().region_bytes);
 }

@@ -55,8 +55,8 @@ extern "C" {
 /* ---- The standard family (C 2023, 7.24.3; POSIX.1-2024; glibc), prefixed ----------------------
  *
  * Blocks are aligned to 8 at least (4 on 32-bit targets) and to 16 from 16 bytes up; of a small
- * heap on 32-bit Arm, all to 8. A size of 0 gives a unique pointer. Sizes above PTRDIFF_MAX,
- * and products that overflow, give null.
+ * heap on 32-bit Arm, all to 8. A size of 0 gives a unique pointer, of a small heap null if its
+ * options say so. Sizes above PTRDIFF_MAX, and products that overflow, give null.
  */
 
 RSB_MALLOC_LIKE(1) void* rsb_malloc(size_t size) RSB_NOEXCEPT;

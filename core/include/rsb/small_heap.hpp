@@ -81,8 +81,21 @@ struct SmallMarksFor<true, checks> {
 template <SmallOptions options>
 using SmallMarks = typename SmallMarksFor<options.words, options.checks>::Type;
 
+// What means to be a listener, and must then be one.
+template <class C>
+concept HasListener = requires {
+  &C::allocated;
+}
+|| requires {
+  &C::released;
+};
+
 template <SmallHeapConfig Config>
 class SmallHeap {
+  static_assert(!HasListener<Config> || SmallListener<Config>,
+                "a small heap's listener must have allocated(void*, size_t) and released(void*, "
+                "size_t), both static and noexcept");
+
  public:
   static constexpr SmallOptions options = Config::options;
   static constexpr bool checked = options.checks != Checks::off;

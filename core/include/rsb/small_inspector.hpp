@@ -14,7 +14,7 @@ struct SmallStats {
   size_t live_bytes;        // usable ones of live blocks
   size_t free_blocks;       // how many; the top is none
   size_t free_bytes;        // of free blocks and the top, words included
-  size_t least_free_bytes;  // the least that it ever was; 0 without SmallOptions::statistics
+  size_t least_free_bytes;  // the least that it ever was; SIZE_MAX if it is not counted
   size_t largest_request;   // the largest that allocate() would now meet; 0: none
   size_t region_bytes;      // of all blocks, free and used
   size_t metadata_bytes;    // of lists and tables, and what describes later regions
@@ -34,7 +34,7 @@ struct SmallStats {
     s.live_blocks = live_blocks;
     s.live_bytes = live_bytes;
     s.used_bytes = region_bytes - free_bytes;
-    if (least_free_bytes != 0) s.peak_used_bytes = region_bytes - least_free_bytes;
+    if (least_free_bytes != SIZE_MAX) s.peak_used_bytes = region_bytes - least_free_bytes;
     s.free_bytes = free_bytes;
     s.acquired_bytes = region_bytes;
     s.peak_acquired_bytes = region_bytes;
@@ -76,6 +76,7 @@ class SmallHeapInspector {
     const size_t largest = heap_.largest_request();
     Guard guard(heap_.lock_);
     SmallStats s{};
+    s.least_free_bytes = SIZE_MAX;
     if constexpr (TheHeap::has_recourse) s.failures = heap_.recourse_.failures;
     if (heap_.lists_.heads() == nullptr) return s;
     for_each_piece([&](const SmallRegion&, const SmallPiece& piece) {

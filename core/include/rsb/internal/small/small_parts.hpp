@@ -66,6 +66,9 @@ struct SmallSource<C> {
       GivesRegions<typename C::Pages>,
       "the Pages of a small heap, which acquires none, must have next_region(): noexcept, "
       "and it returns an rsb::Region");
+  static_assert(
+      TakesBackEnds<typename C::Pages> || !requires { &C::Pages::take_back; },
+      "take_back(void*, size_t) must be noexcept, and return a bool");
   Region next() noexcept { return pages.next_region(); }
   bool take_back([[maybe_unused]] void* end, [[maybe_unused]] size_t bytes) noexcept {
     if constexpr (TakesBackEnds<typename C::Pages>) return pages.take_back(end, bytes);
