@@ -92,6 +92,8 @@ concept HasListener = requires {
 
 template <SmallHeapConfig Config>
 class SmallHeap {
+  static constexpr size_t least_of_any_first = 512;
+
   static_assert(!HasListener<Config> || SmallListener<Config>,
                 "a small heap's listener must have allocated(void*, size_t) and released(void*, "
                 "size_t), both static and noexcept");
@@ -110,10 +112,11 @@ class SmallHeap {
   // of its own size. (What is smaller would do, but leave all that comes later to as small blocks.)
   static constexpr size_t least_region = SmallRegions<SmallMarks<options>>::least_region;
   static constexpr size_t least_first_region =
-      larger(512, SmallRegions<SmallMarks<options>>::least_region +
-                      SmallLists<SmallMarks<options>>::heads_for(
-                          larger(512, smaller(options.largest_region, small_most))) *
-                          sizeof(void*));
+      larger(least_of_any_first,
+             SmallRegions<SmallMarks<options>>::least_region +
+                 SmallLists<SmallMarks<options>>::heads_for(
+                     larger(least_of_any_first, smaller(options.largest_region, small_most))) *
+                     sizeof(void*));
 
   constexpr SmallHeap() noexcept = default;
   SmallHeap(const SmallHeap&) = delete;
@@ -671,7 +674,7 @@ class SmallHeap {
     deferred_.bytes_ahead = 0;
   }
 
-  // All that is read here holds still while the block lives: its bits in the table, or its word.
+  // What decides holds still while the block lives: its bits in the table, or its word.
   void refuse_without_lock(void* p) noexcept {
     SmallRegion* const region = regions_.with(p);
     if (region == nullptr || !DeferredFrees::reaches(deferred_.region, p)) {
@@ -701,14 +704,9 @@ class SmallHeap {
     }
     if (checked && !is_aligned(p, granule)) [[unlikely]]
       fail(Fault::misaligned_pointer, p);
-    if (!is_live(*region, p, live)) [[unlikely]]
+    if (!Marks::find_live(*region, p, live)) [[unlikely]]
       refuse(p);
     return *region;
-  }
-
-  [[gnu::always_inline]] static bool is_live(const SmallRegion& region, void* p,
-                                             SmallLive& live) noexcept {
-    return Marks::find_live(region, p, live);
   }
 
   // Of what is known to be live.
@@ -811,7 +809,7 @@ class SmallHeap {
     if (exceeds_addresses(base, bytes)) fail(Fault::bad_pages, base);
     leave_out_null(base, bytes);
     const bool is_first = lists_.heads() == nullptr;
-    if (is_first && bytes < 512) return 0;
+    if (is_first && bytes < least_of_any_first) return 0;
     if constexpr (defers) {
       if (!is_first && !is_within_reach(base, bytes)) return 0;
     }
@@ -1002,12 +1000,12 @@ class SmallHeap {
   static constexpr size_t least_of_moved_table = 64 * granule * granule * CHAR_BIT;
 
   bool is_hidden(const SmallRegion& region, const void* block) const noexcept {
-    return region.table != nullptr && block == region.table;
+    return block == region.table;
   }
 
   // ---- Faults ----
 
-  // The free or used block with this address; null: it is in the top.
+  // The used block that holds this address; null: it is free.
   char* piece_with(const SmallRegion& region, const void* p) noexcept {
     char* at = region.first;
     for (;;) {

@@ -124,18 +124,6 @@ class SmallTable {
     return true;
   }
 
-  // Whether an address where no live block begins lies in free memory; the top, if the region has
-  // it, is elsewhere. Linear in the granules of what it lies in.
-  static bool is_in_free(const SmallRegion& region, const char* p, const char* top) noexcept {
-    if (get(region, p)) return !is_marker(load_relaxed(word_of(region, p)));
-    do {
-      p += small_granule;
-      if (is_marker(load_relaxed(word_of(region, p)))) return false;
-    } while (!get(region, p));
-    // A used block, or the top, begins there, or a free one begins or ends: see above.
-    return p != top && is_free(region, p) && (last_word(p + small_granule) & 1) != 0;
-  }
-
   // The same, for who does not hold the lock. The word before the block is not the block's, and may
   // change at any time. Therefore only what is the second granule of a free block in all that
   // belongs to one is no live block.
@@ -148,6 +136,18 @@ class SmallTable {
     const char* const first = static_cast<const char*>(p) - small_granule;
     if (bytes > bytes_from(first, end_of(region))) return true;
     return !ends_free_at(region, first + bytes) || bytes_before(first + bytes) != bytes;
+  }
+
+  // Whether an address where no live block begins lies in free memory; the top, if the region has
+  // it, is elsewhere. Linear in the granules of what it lies in.
+  static bool is_in_free(const SmallRegion& region, const char* p, const char* top) noexcept {
+    if (get(region, p)) return !is_marker(load_relaxed(word_of(region, p)));
+    do {
+      p += small_granule;
+      if (is_marker(load_relaxed(word_of(region, p)))) return false;
+    } while (!get(region, p));
+    // A used block, or the top, begins there, or a free one begins or ends: see above.
+    return p != top && is_free(region, p) && (last_word(p + small_granule) & 1) != 0;
   }
 
   // Of any block.

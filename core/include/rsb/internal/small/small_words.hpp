@@ -100,15 +100,15 @@ class SmallWords {
     return true;
   }
 
-  // Whether an address where no live block begins looks like that of a free one.
-  static bool is_in_free(const SmallRegion& region, const char* p, const char*) noexcept {
-    return is_free(region, p);
-  }
-
   // The same, for who does not hold the lock.
   static bool seems_live(const SmallRegion& region, const void* p) noexcept {
     SmallLive live;
     return find_live(region, p, live);
+  }
+
+  // Whether an address where no live block begins looks like that of a free one.
+  static bool is_in_free(const SmallRegion& region, const char* p, const char*) noexcept {
+    return is_free(region, p);
   }
 
   // Of any block.
