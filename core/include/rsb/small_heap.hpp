@@ -130,10 +130,14 @@ class SmallHeap {
     if (options.null_for_zero && size == 0) return nullptr;
     lock_.lock();
     Held held(lock_);
-    if (size >= limit_) [[unlikely]] {
-      if constexpr (!has_recourse) return nullptr;
-      held.hand_over();
-      return allocate_locked(size, 0);
+    // With what is too large, what is so small that rounding it makes no block.
+    if (size - least_rounded >= range_) [[unlikely]] {
+      if (size >= limit()) {
+        if constexpr (!has_recourse) return nullptr;
+        held.hand_over();
+        return allocate_locked(size, 0);
+      }
+      size = least_rounded;
     }
     if constexpr (defers) {
       if (has_deferred()) [[unlikely]] {
@@ -141,7 +145,7 @@ class SmallHeap {
         return allocate_locked(size, 0);
       }
     }
-    void* const block = take(size);
+    void* const block = take(align_up(size + block_overhead, granule));
     if constexpr (defers || has_recourse) {
       if (block == nullptr) [[unlikely]] {
         held.hand_over();
@@ -178,7 +182,7 @@ class SmallHeap {
   // regions, else with odds of a thousand to one, by the tag in the block's word.
 
   [[gnu::always_inline]] void deallocate(void* block) noexcept {
-    if (block == nullptr) return;
+    if (!finds_null && block == nullptr) return;
     Guard guard(lock_);
     take_over_some();
     release(block);
@@ -301,7 +305,7 @@ class SmallHeap {
     Guard guard(lock_);
     const size_t bytes = larger(top_bytes_, lists_.largest());
     if (bytes < least_block) return 0;
-    return smaller(bytes - block_overhead, limit_ - 1);
+    return smaller(bytes - block_overhead, limit() - 1);
   }
 
   // How many blocks are free, the top, if there is any, counted as one. Linear in that.
@@ -368,7 +372,7 @@ class SmallHeap {
   void clear() noexcept {
     Guard guard(lock_);
     if constexpr (defers) forget_deferred();
-    if (lists_.heads() == nullptr) return;
+    if (!has_region()) return;
     lists_.clear();
     statistics_ = {};
     for (SmallRegion* r = &regions_.first(); r != nullptr; r = r->next) begin_again(*r);
@@ -396,12 +400,12 @@ class SmallHeap {
   }
 
   // The region that was given with this base is now larger: the `more` bytes behind it are the
-  // heap's too. Returns how many bytes there are for blocks besides; 0, and nothing has changed, if
-  // there is no such region, it would be larger than SmallOptions::largest_region (with 0: than the
-  // first region was) or than a later region may be, or it is too little. Linear in the size of the
-  // table if that is full and moves: then it has room for twice as much, and lies in what is free
-  // at the region's end, which must be enough for it. Where there are several cores, none may then
-  // still be in a deallocate_nowait() that began before this call.
+  // heap's too. Returns how many more it has now for blocks, and for a larger table; 0, and nothing
+  // has changed, if there is no such region, it would be larger than SmallOptions::largest_region
+  // (with 0: than the first region was) or than a later region may be, or it is too little. Linear
+  // in the size of the table if that is full and moves: then it has room for twice as much, and
+  // lies in what is free at the region's end, which must be enough for it. Where there are several
+  // cores, none may then still be in a deallocate_nowait() that began before this call.
   size_t extend_region(void* base, size_t more) noexcept {
     Guard guard(lock_);
     SmallRegion* const region = regions_.at(base);
@@ -456,6 +460,14 @@ class SmallHeap {
   static constexpr bool defers = options.deferred_batch != 0;
   static constexpr bool has_recourse = HasRecourse<Config>;
   static constexpr bool listens = SmallListener<Config>;
+  // Where blocks are told by a table, which is chosen to save bytes, code counts too; but not where
+  // the call is many more instructions.
+  static constexpr bool calls_to_insert = Marks::has_table && has_bit_scan;
+  // Whether null need not be told apart before its region is looked for: in none.
+  static constexpr bool finds_null =
+      (checked || Marks::has_table) && SameAs<typename Config::Lock, NoLock>;
+
+  bool has_region() const noexcept { return range_ != 0; }
 
   static Block* block_at(void* p) noexcept { return static_cast<Block*>(p); }
   static char* payload(Block* block) noexcept { return reinterpret_cast<char*>(block); }
@@ -465,6 +477,10 @@ class SmallHeap {
   static constexpr size_t block_bytes(size_t size) noexcept {
     return larger(align_up(size + block_overhead, granule), least_block);
   }
+  // From here on it is what rounding gives.
+  static constexpr size_t least_rounded = least_block - granule - block_overhead + 1;
+  // From this size on, requests have no list; without memory, all.
+  size_t limit() const noexcept { return range_ == 0 ? 0 : least_rounded + range_; }
   static constexpr bool is_power_of_two_or_0(size_t alignment) noexcept {
     return (alignment & (alignment - 1)) == 0;
   }
@@ -487,23 +503,26 @@ class SmallHeap {
 
   // ---- Taking blocks ----
 
-  // The size is below limit_.
-  [[gnu::always_inline]] void* take(size_t size) noexcept {
-    const size_t bytes = block_bytes(size);
+  // A block of so many bytes, those of a request below limit().
+  [[gnu::always_inline]] void* take(size_t bytes) noexcept {
     Block* const found = lists_.take_best(
         bytes, [this](Block* overwritten) { fail(Fault::overwritten_link, overwritten); });
     if (found == nullptr) return top_bytes_ < bytes ? nullptr : take_from_top(bytes);
     char* const block = payload(found);
-    const SmallRegion& region = of_block(block);
-    const size_t rest = Marks::free_bytes(found) - bytes;
+    const SmallMap map = of_block(block);
+    size_t taken = Marks::free_bytes(found);
+    const size_t rest = taken - bytes;
+    Marks::begin_taking(map, block);
     if (rest < least_block) {
-      Marks::take_all(region, block, bytes + rest);
-      statistics_.take(bytes + rest);
+      Marks::take_to_end(map, block + taken);
     } else {
-      Marks::take_front(region, block, bytes);
-      lists_.insert(block_at(block + bytes), rest);
-      statistics_.take(bytes);
+      taken = bytes;
+      Marks::leave_rest(map, block + bytes);
+      if (calls_to_insert) lists_.add(block_at(block + bytes), rest);
     }
+    Marks::end_taking(map, block, taken);
+    statistics_.take(taken);
+    if (!calls_to_insert && rest >= least_block) lists_.insert(block_at(block + bytes), rest);
     return block;
   }
 
@@ -514,7 +533,10 @@ class SmallHeap {
   // The top is large enough for the block.
   [[gnu::noinline]] char* take_from_top(size_t bytes) noexcept {
     char* const block = top_;
-    Marks::take_front(regions_.first(), block, bytes);
+    const SmallRegion& region = regions_.first();
+    Marks::begin_taking(region, block);
+    Marks::leave_top(region, block + bytes);
+    Marks::end_taking(region, block, bytes);
     move_top(block + bytes, top_bytes_ - bytes);
     statistics_.take(bytes);
     return block;
@@ -569,13 +591,13 @@ class SmallHeap {
   [[gnu::noinline]] void* take_at_once(size_t size, size_t alignment) noexcept {
     void* p;
     if (alignment <= granule) {
-      p = size < limit_ ? take(size) : nullptr;
+      p = size < limit() ? take(block_bytes(size)) : nullptr;
     } else {
       // Enough to find an aligned block in, whole and with a block before it.
-      if (size >= limit_ || alignment >= limit_) return nullptr;
-      const size_t bytes = block_bytes(size) + alignment + least_block;
+      if (size >= limit() || alignment >= limit()) return nullptr;
+      const size_t wanted = block_bytes(size) + alignment + least_block;
       const size_t least = statistics_.least_yet();
-      p = bytes < limit_ ? take(bytes) : nullptr;
+      p = wanted < limit() ? take(block_bytes(wanted)) : nullptr;
       if (p != nullptr) {
         p = align(p, size, alignment);
         statistics_.settle(least);
@@ -688,25 +710,39 @@ class SmallHeap {
 
   [[gnu::always_inline]] void release(void* p) noexcept {
     SmallLive live;
-    const SmallRegion& region = find(p, live);
+    const SmallRegion* const region = region_of(p);
+    if (finds_null && region == nullptr) return;
+    const SmallMap map = *region;
+    find_in(*region, p, live);
     tell_released(p, live.bytes);
-    merge(region, p, live);
+    merge(map, p, live);
   }
 
   // The live block at p, and its region (words do not need it); faults if there is none.
   [[gnu::always_inline]] const SmallRegion& find(void* p, SmallLive& live) noexcept {
-    const SmallRegion* region = &regions_.first();
-    if constexpr (checked || Marks::has_table) {
-      const SmallRegion* const its = regions_.with(p);
-      if (checked && its == nullptr) [[unlikely]]
-        fail(Fault::foreign_pointer, p);
-      if constexpr (Marks::has_table) region = its;
-    }
-    if (checked && !is_aligned(p, granule)) [[unlikely]]
-      fail(Fault::misaligned_pointer, p);
-    if (!Marks::find_live(*region, p, live)) [[unlikely]]
+    const SmallRegion& region = *region_of(p);
+    find_in(region, p, live);
+    return region;
+  }
+  [[gnu::always_inline]] void find_in(const SmallRegion& region, void* p,
+                                      SmallLive& live) noexcept {
+    if (!Marks::find_live(region, p, live)) [[unlikely]]
       refuse(p);
-    return *region;
+  }
+
+  // Of what is to be a block. Null: it is null. Faults if no region has one there.
+  [[gnu::always_inline]] const SmallRegion* region_of(const void* p) noexcept {
+    const SmallRegion& first = regions_.first();
+    if constexpr (!checked && !Marks::has_table) return &first;
+    if (checked ? SmallRegions<Marks>::may_begin_in(first, p)
+                : bytes_from(first.first, p) < first.bytes) [[likely]]
+      return &first;
+    return later_region_of(p);
+  }
+  [[gnu::noinline]] const SmallRegion* later_region_of(const void* p) noexcept {
+    const SmallRegion* const region = is_aligned(p, granule) ? regions_.later_with(p) : nullptr;
+    if (checked && region == nullptr && p != nullptr) refuse(p);
+    return region;
   }
 
   // Of what is known to be live.
@@ -717,37 +753,36 @@ class SmallHeap {
   }
 
   // A copy of merge() for all that need no speed.
-  [[gnu::noinline]] void release_block(const SmallRegion& region, void* p,
-                                       SmallLive live) noexcept {
-    merge(region, p, live);
+  [[gnu::noinline]] void release_block(const SmallMap& map, void* p, SmallLive live) noexcept {
+    merge(map, p, live);
   }
 
   // Puts a block that was in use into a list, with what is free before and behind it.
-  [[gnu::always_inline]] void merge(const SmallRegion& region, void* p, SmallLive live) noexcept {
+  [[gnu::always_inline]] void merge(const SmallMap map, void* p, SmallLive live) noexcept {
     statistics_.add(live.bytes);
     char* const next = static_cast<char*>(p) + live.bytes;
     char* begin = static_cast<char*>(p);
     size_t bytes = live.bytes;
     if (live.before == 0) {
-      Marks::release(region, p, bytes);
+      Marks::release(map, p, bytes);
     } else {
-      Marks::release_into(region, p, bytes, live.before);
+      Marks::release_into(map, p, bytes, live.before);
       begin -= live.before;
       bytes += live.before;
       remove(block_at(begin));
     }
-    if (!Marks::is_free(region, next)) {
-      Marks::end_before(region, next);
+    if (!Marks::is_free(map, next)) {
+      Marks::end_before(map, next);
     } else if (next == top_) {
-      Marks::end_with_top(region, next);
+      Marks::end_with_top(map, next);
       return move_top(begin, top_bytes_ + bytes);
     } else {
       const size_t behind = Marks::free_bytes(block_at(next));
       remove(block_at(next));
-      Marks::end_with(region, next, behind);
+      Marks::end_with(map, next, behind);
       bytes += behind;
     }
-    lists_.insert(block_at(begin), bytes);
+    calls_to_insert ? lists_.add(block_at(begin), bytes) : lists_.insert(block_at(begin), bytes);
   }
 
   [[gnu::always_inline]] void remove(Block* block) noexcept {
@@ -768,7 +803,7 @@ class SmallHeap {
     take_over_some();
     SmallLive live;
     const SmallRegion& region = find(p, live);
-    if (size >= limit_) return size <= live.bytes - block_overhead;
+    if (size >= limit()) return size <= live.bytes - block_overhead;
     const size_t wanted = block_bytes(size);
     const size_t least = statistics_.least_yet();
     size_t bytes = live.bytes;
@@ -808,7 +843,7 @@ class SmallHeap {
   size_t begin_region(void* base, size_t bytes, size_t most) noexcept {
     if (exceeds_addresses(base, bytes)) fail(Fault::bad_pages, base);
     leave_out_null(base, bytes);
-    const bool is_first = lists_.heads() == nullptr;
+    const bool is_first = !has_region();
     if (is_first && bytes < least_of_any_first) return 0;
     if constexpr (defers) {
       if (!is_first && !is_within_reach(base, bytes)) return 0;
@@ -819,7 +854,7 @@ class SmallHeap {
                                                      is_first ? small_most : most_of_later());
     if (region == nullptr) return 0;
     if (is_first) {
-      limit_ = largest - least_block;
+      range_ = largest - least_block - least_rounded;
       lists_.begin(reinterpret_cast<Block**>(regions_.begin_of(base)), heads);
       if constexpr (defers) begin_deferred(region->first);
     }
@@ -864,9 +899,10 @@ class SmallHeap {
   }
 
   // Bytes of blocks that a region may have.
-  size_t most_of_later() const noexcept { return limit_ & ~(granule - 1); }
+  size_t most_of_later() const noexcept { return limit() & ~(granule - 1); }
   size_t most_of(const SmallRegion& region) const noexcept {
-    return &region == &regions_.first() ? (limit_ + least_block) & ~(granule - 1) : most_of_later();
+    return &region == &regions_.first() ? (limit() + least_block) & ~(granule - 1)
+                                        : most_of_later();
   }
 
   // One free block, or the top, is all that the region has. Its table is zero.
@@ -895,7 +931,9 @@ class SmallHeap {
       take_from_top(before + hidden_bytes);
     } else {
       Marks::begin_with_block(region);
-      Marks::take_all(region, p, region.bytes);
+      Marks::begin_taking(region, p);
+      Marks::take_to_end(region, p + region.bytes);
+      Marks::end_taking(region, p, region.bytes);
       shorten(region, p, region.bytes, before + hidden_bytes);
     }
     if (before == 0) return;
@@ -1027,14 +1065,15 @@ class SmallHeap {
   }
 
   [[noreturn, gnu::cold, gnu::noinline]] void refuse(const void* p) noexcept {
-    fail(fault_of(*regions_.with(p), p), p);
+    const SmallRegion* const region = regions_.with(p);
+    fail(region == nullptr ? Fault::foreign_pointer : fault_of(*region, p), p);
   }
 
   [[gnu::noinline]] void refuse_other_size(void* p, size_t size) noexcept {
     Guard guard(lock_);
     SmallLive live;
     find(p, live);
-    if (size < limit_) {
+    if (size < limit()) {
       const size_t least = block_bytes(size);
       if (live.bytes >= least && live.bytes - least < least_block) return;
     }
@@ -1049,7 +1088,7 @@ class SmallHeap {
   Lists lists_;
   char* top_ = nullptr;  // where nothing of the first region was allocated yet
   size_t top_bytes_ = 0;
-  size_t limit_ = 0;  // from this size on, requests have no list; without memory, all
+  size_t range_ = 0;  // of sizes that have a list, from least_rounded on
   SmallRegions<Marks> regions_;
   [[no_unique_address]] SmallStatistics<options.statistics> statistics_;
   [[no_unique_address]] SmallDeferred<defers> deferred_;

@@ -78,7 +78,7 @@ class SmallHeapInspector {
     SmallStats s{};
     s.least_free_bytes = SIZE_MAX;
     if constexpr (TheHeap::has_recourse) s.failures = heap_.recourse_.failures;
-    if (heap_.lists_.heads() == nullptr) return s;
+    if (!heap_.has_region()) return s;
     for_each_piece([&](const SmallRegion&, const SmallPiece& piece) {
       if (piece.use == SmallUse::table) {
         s.metadata_bytes += piece.bytes;
@@ -135,7 +135,7 @@ class SmallHeapInspector {
   [[gnu::cold]] const char* check() noexcept {
     Guard guard(heap_.lock_);
     broken_ = nullptr;
-    if (heap_.lists_.heads() == nullptr) return nullptr;
+    if (!heap_.has_region()) return nullptr;
     size_t free_blocks = 0;
     size_t free_bytes = 0;
     bool after_free = false;
@@ -174,7 +174,7 @@ class SmallHeapInspector {
   // Until f(region, piece) returns false; returns false in that case.
   template <class F>
   bool for_each_piece(F&& f) noexcept {
-    if (heap_.lists_.heads() == nullptr) return true;
+    if (!heap_.has_region()) return true;
     for (SmallRegion* r = &heap_.regions_.first(); r != nullptr; r = r->next) {
       char* const end = r->first + r->bytes;
       for (char* at = r->first; at != end;) {
@@ -201,13 +201,11 @@ class SmallHeapInspector {
   void check_lists(size_t free_blocks) noexcept {
     using Lists = typename TheHeap::Lists;
     size_t listed = 0;
-    Block** const heads = heap_.lists_.heads();
-    const unsigned count = heap_.lists_.count();
-    for (unsigned list = 0; list < count; list++) {
-      const bool is_last = list == count - 1;
-      require(heap_.lists_.has(list) == (is_last || heads[list] != nullptr),
+    const unsigned last = heap_.lists_.last();
+    for (unsigned list = Lists::first_list; list <= last; list++) {
+      Block** back = heap_.lists_.head(list);
+      require(heap_.lists_.has(list) == (list == last || *back != nullptr),
               "the bitmap says which lists are empty");
-      Block** back = &heads[list];
       for (Block* b = *back; b != nullptr && broken_ == nullptr; b = *back) {
         require(Lists::list_of(Marks::free_bytes(b)) == list,
                 "a free block is in the list of its size");
@@ -216,7 +214,7 @@ class SmallHeapInspector {
         if (++listed > free_blocks) break;
       }
     }
-    require(heads[count - 1] == nullptr, "the last list is empty");
+    require(*heap_.lists_.head(last) == nullptr, "the last list is empty");
     require(listed == free_blocks, "every free block is in a list");
   }
 

@@ -12,7 +12,7 @@
 //   table_bytes(n)       how much memory besides a region of n bytes needs
 //   find_live()          the live block at an address: its size, and that of a free one before it;
 //                        false if there is none
-//   take_all(), ...      what changes when a block becomes used, or free, or another size
+//   begin_taking(), ...  what changes when a block becomes used, or free, or another size
 //
 // Room small: for SmallHeap alone.
 #pragma once
@@ -37,12 +37,17 @@ inline constexpr size_t small_most =
     integer_cast<size_t>(sizeof(size_t) > 2 ? (uint32_t{8} << 20) - small_granule
                                             : max_object_bytes + 1 - small_granule);
 
+// Where SmallTable has the word for address 0, or would have it. By itself, so that who holds a
+// copy need not read it again after each write.
+struct SmallMap {
+  uintptr_t origin = 0;
+};
+
 // Memory that is cut into blocks.
-struct SmallRegion {
+struct SmallRegion : SmallMap {
   char* first = nullptr;   // the first block's payload
   size_t bytes = 0;        // of all blocks, and of the top
   void* table = nullptr;   // SmallTable's, if it is that which finds blocks
-  uintptr_t origin = 0;    // where its word for address 0 would be
   size_t table_bytes = 0;  // for how many bytes of blocks it is large enough
   char* base = nullptr;    // as it was given
   size_t given_bytes = 0;

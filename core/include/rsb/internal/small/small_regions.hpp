@@ -31,6 +31,23 @@ class SmallRegions {
     return later_with(p);
   }
 
+  // Whether p is among the blocks and aligned as they are.
+  [[gnu::always_inline]] static bool may_begin_in(const SmallRegion& region,
+                                                  const void* p) noexcept {
+    // At the top, low bits make it more than any region has.
+    constexpr unsigned other_bits = sizeof(uintptr_t) * CHAR_BIT - small_granule_bits;
+    const auto low_bits = integer_cast<size_t>(address_of(p) << other_bits);
+    return (bytes_from(region.first, p) | low_bits) < region.bytes;
+  }
+
+  // Of those but the first.
+  [[gnu::noinline]] SmallRegion* later_with(const void* p) noexcept {
+    for (SmallRegion* r = first_.next; r != nullptr; r = r->next) {
+      if (bytes_from(r->first, p) < r->bytes) return r;
+    }
+    return nullptr;
+  }
+
   // Of a block.
   [[gnu::always_inline]] SmallRegion* of(const void* block) noexcept {
     return first_.next == nullptr ? &first_ : with(block);
@@ -135,13 +152,6 @@ class SmallRegions {
       }
     }
     return bytes & ~(small_granule - 1);
-  }
-
-  [[gnu::noinline]] SmallRegion* later_with(const void* p) noexcept {
-    for (SmallRegion* r = first_.next; r != nullptr; r = r->next) {
-      if (bytes_from(r->first, p) < r->bytes) return r;
-    }
-    return nullptr;
   }
 
   SmallRegion first_;

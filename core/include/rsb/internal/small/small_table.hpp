@@ -104,8 +104,8 @@ class SmallTable {
     block->bytes = bytes;
     (reinterpret_cast<Word*>(reinterpret_cast<char*>(block) + bytes) - 1)->value = bytes + 1;
   }
-  [[gnu::always_inline]] static bool is_free(const SmallRegion& region, const void* p) noexcept {
-    return get(region, static_cast<const char*>(p) + small_granule);
+  [[gnu::always_inline]] static bool is_free(const SmallMap& map, const void* p) noexcept {
+    return get(map, static_cast<const char*>(p) + small_granule);
   }
 
   // ---- Used blocks ----
@@ -158,77 +158,73 @@ class SmallTable {
     return live.bytes;
   }
 
-  [[gnu::always_inline]] static void take_all(const SmallRegion& region, void* p,
-                                              size_t bytes) noexcept {
-    char* const begin = static_cast<char*>(p);
-    clear(region, begin + small_granule);
-    clear(region, begin + bytes - small_granule);
-    mark_if_long(region, begin, bytes);
+  [[gnu::always_inline]] static void begin_taking(const SmallMap& map, char* p) noexcept {
+    clear(map, p + small_granule);
   }
-
-  [[gnu::always_inline]] static void take_front(const SmallRegion& region, void* p,
+  [[gnu::always_inline]] static void take_to_end(const SmallMap& map, char* end) noexcept {
+    clear(map, end - small_granule);
+  }
+  [[gnu::always_inline]] static void leave_rest(const SmallMap& map, char* rest) noexcept {
+    set_two(map, rest);
+  }
+  static void leave_top(const SmallMap& map, char* top) noexcept { mark_two(map, top); }
+  [[gnu::always_inline]] static void end_taking(const SmallMap& map, char* p,
                                                 size_t bytes) noexcept {
-    char* const begin = static_cast<char*>(p);
-    clear(region, begin + small_granule);
-    set_two(region, begin + bytes);
-    mark_if_long(region, begin, bytes);
+    mark_if_long(map, p, bytes);
   }
 
   [[gnu::always_inline]] static void move_top(void*) noexcept {}
 
-  [[gnu::always_inline]] static void release(const SmallRegion& region, void* p,
-                                             size_t bytes) noexcept {
-    unmark_if_long(region, static_cast<char*>(p), bytes);
-    set(region, static_cast<char*>(p) + small_granule);
+  [[gnu::always_inline]] static void release(const SmallMap& map, void* p, size_t bytes) noexcept {
+    unmark_if_long(map, static_cast<char*>(p), bytes);
+    set(map, static_cast<char*>(p) + small_granule);
   }
-  [[gnu::always_inline]] static void release_into(const SmallRegion& region, void* p, size_t bytes,
+  [[gnu::always_inline]] static void release_into(const SmallMap& map, void* p, size_t bytes,
                                                   size_t before) noexcept {
-    unmark_if_long(region, static_cast<char*>(p), bytes);
+    unmark_if_long(map, static_cast<char*>(p), bytes);
     if (before == least) {
-      clear(region, p);
+      clear(map, p);
     } else {
-      clear_two(region, static_cast<char*>(p) - small_granule);
+      clear_two(map, static_cast<char*>(p) - small_granule);
     }
   }
 
-  [[gnu::always_inline]] static void end_before(const SmallRegion& region, void* next) noexcept {
-    set(region, static_cast<char*>(next) - small_granule);
+  [[gnu::always_inline]] static void end_before(const SmallMap& map, void* next) noexcept {
+    set(map, static_cast<char*>(next) - small_granule);
   }
-  [[gnu::always_inline]] static void end_with(const SmallRegion& region, void* next,
+  [[gnu::always_inline]] static void end_with(const SmallMap& map, void* next,
                                               size_t behind) noexcept {
     if (behind == least) {
-      clear(region, next);
+      clear(map, next);
     } else {
-      clear_two(region, next);
+      clear_two(map, next);
     }
   }
-  [[gnu::always_inline]] static void end_with_top(const SmallRegion& region, void* top) noexcept {
-    clear_two(region, top);
+  [[gnu::always_inline]] static void end_with_top(const SmallMap& map, void* top) noexcept {
+    clear_two(map, top);
   }
 
-  static void split(const SmallRegion& region, void* p, size_t bytes, size_t wanted) noexcept {
+  static void split(const SmallMap& map, void* p, size_t bytes, size_t wanted) noexcept {
     char* const begin = static_cast<char*>(p);
-    unmark_if_long(region, begin, bytes);
-    set(region, begin + wanted);
-    mark_if_long(region, begin, wanted);
-    mark_if_long(region, begin + wanted, bytes - wanted);
+    unmark_if_long(map, begin, bytes);
+    set(map, begin + wanted);
+    mark_if_long(map, begin, wanted);
+    mark_if_long(map, begin + wanted, bytes - wanted);
   }
 
-  static void grow_by_block(const SmallRegion& region, void* p, size_t bytes,
-                            size_t wanted) noexcept {
+  static void grow_by_block(const SmallMap& map, void* p, size_t bytes, size_t wanted) noexcept {
     char* const begin = static_cast<char*>(p);
-    unmark_if_long(region, begin, bytes);
-    clear_two(region, begin + bytes);
-    clear(region, begin + wanted - small_granule);
-    mark_if_long(region, begin, wanted);
+    unmark_if_long(map, begin, bytes);
+    clear_two(map, begin + bytes);
+    clear(map, begin + wanted - small_granule);
+    mark_if_long(map, begin, wanted);
   }
-  static void grow_by_top(const SmallRegion& region, void* p, size_t bytes,
-                          size_t wanted) noexcept {
+  static void grow_by_top(const SmallMap& map, void* p, size_t bytes, size_t wanted) noexcept {
     char* const begin = static_cast<char*>(p);
-    unmark_if_long(region, begin, bytes);
-    clear_two(region, begin + bytes);
-    set_two(region, begin + wanted);
-    mark_if_long(region, begin, wanted);
+    unmark_if_long(map, begin, bytes);
+    clear_two(map, begin + bytes);
+    set_two(map, begin + wanted);
+    mark_if_long(map, begin, wanted);
   }
 
   static const char* check(const SmallRegion& region, const char* p, bool after_free) noexcept {
@@ -250,9 +246,8 @@ class SmallTable {
   }
 
   // Whether what lies directly before p is free.
-  static bool ends_free_at(const SmallRegion& region, const char* p) noexcept {
-    return !is_marker(load_relaxed(word_of(region, p - small_granule))) &&
-           get(region, p - small_granule);
+  static bool ends_free_at(const SmallMap& map, const char* p) noexcept {
+    return !is_marker(load_relaxed(word_of(map, p - small_granule))) && get(map, p - small_granule);
   }
 
   static char* end_of(const SmallRegion& region) noexcept { return region.first + region.bytes; }
@@ -261,10 +256,9 @@ class SmallTable {
   // they are known without the region's beginning.
   static constexpr size_t word_covers = 32 * small_granule;
 
-  [[gnu::always_inline]] static uint32_t* word_of(const SmallRegion& region,
-                                                  const void* p) noexcept {
+  [[gnu::always_inline]] static uint32_t* word_of(const SmallMap& map, const void* p) noexcept {
     return reinterpret_cast<uint32_t*>(
-        address_behind(nullptr, region.origin + address_of(p) / word_covers * sizeof(uint32_t)));
+        address_behind(nullptr, map.origin + address_of(p) / word_covers * sizeof(uint32_t)));
   }
   [[gnu::always_inline]] static unsigned bit_of(const void* p) noexcept {
     return integer_cast<unsigned>(address_of(p) / small_granule % 32);
@@ -333,31 +327,31 @@ class SmallTable {
   }
 
   // Handlers look at the table without the heap's lock, for live blocks, whose bits nobody changes.
-  [[gnu::always_inline]] static bool get(const SmallRegion& region, const void* p) noexcept {
-    return (load_relaxed(word_of(region, p)) << bit_of(p) & top_bit) != 0;
+  [[gnu::always_inline]] static bool get(const SmallMap& map, const void* p) noexcept {
+    return (load_relaxed(word_of(map, p)) << bit_of(p) & top_bit) != 0;
   }
-  [[gnu::always_inline]] static void set(const SmallRegion& region, const void* p) noexcept {
-    uint32_t* const at = word_of(region, p);
+  [[gnu::always_inline]] static void set(const SmallMap& map, const void* p) noexcept {
+    uint32_t* const at = word_of(map, p);
     store_relaxed(at, *at | top_bit >> bit_of(p));
   }
-  [[gnu::always_inline]] static void clear(const SmallRegion& region, const void* p) noexcept {
-    uint32_t* const at = word_of(region, p);
+  [[gnu::always_inline]] static void clear(const SmallMap& map, const void* p) noexcept {
+    uint32_t* const at = word_of(map, p);
     store_relaxed(at, *at & ~(top_bit >> bit_of(p)));
   }
   // The bits of a granule and of the next one.
-  [[gnu::always_inline]] static void set_two(const SmallRegion& region, const void* p) noexcept {
-    uint32_t* const at = word_of(region, p);
+  [[gnu::always_inline]] static void set_two(const SmallMap& map, const void* p) noexcept {
+    uint32_t* const at = word_of(map, p);
     const unsigned bit = bit_of(p);
     store_relaxed(at, *at | two_bits >> bit);
     if (bit == 31) [[unlikely]]
       set_first(at + 1);
   }
   // A copy for all that need no speed.
-  [[gnu::noinline]] static void mark_two(const SmallRegion& region, const void* p) noexcept {
-    set_two(region, p);
+  [[gnu::noinline]] static void mark_two(const SmallMap& map, const void* p) noexcept {
+    set_two(map, p);
   }
-  [[gnu::always_inline]] static void clear_two(const SmallRegion& region, const void* p) noexcept {
-    uint32_t* const at = word_of(region, p);
+  [[gnu::always_inline]] static void clear_two(const SmallMap& map, const void* p) noexcept {
+    uint32_t* const at = word_of(map, p);
     const unsigned bit = bit_of(p);
     store_relaxed(at, *at & ~(two_bits >> bit));
     if (bit == 31) [[unlikely]]
@@ -371,21 +365,21 @@ class SmallTable {
   }
 
   // The marker of a block; null: it covers no whole word, and has none.
-  [[gnu::always_inline]] static uint32_t* marker_of(const SmallRegion& region, const char* p,
+  [[gnu::always_inline]] static uint32_t* marker_of(const SmallMap& map, const char* p,
                                                     size_t bytes) noexcept {
     if (bytes <= word_covers) return nullptr;
     const size_t words = address_of(p + bytes) / word_covers - address_of(p) / word_covers;
-    return words < 2 ? nullptr : word_of(region, p) + 1;
+    return words < 2 ? nullptr : word_of(map, p) + 1;
   }
-  [[gnu::always_inline]] static void mark_if_long(const SmallRegion& region, const char* p,
+  [[gnu::always_inline]] static void mark_if_long(const SmallMap& map, const char* p,
                                                   size_t bytes) noexcept {
-    if (uint32_t* const at = marker_of(region, p, bytes)) {
+    if (uint32_t* const at = marker_of(map, p, bytes)) {
       store_relaxed(at, marker + integer_cast<uint32_t>(bytes / small_granule));
     }
   }
-  [[gnu::always_inline]] static void unmark_if_long(const SmallRegion& region, const char* p,
+  [[gnu::always_inline]] static void unmark_if_long(const SmallMap& map, const char* p,
                                                     size_t bytes) noexcept {
-    if (uint32_t* const at = marker_of(region, p, bytes)) store_relaxed(at, uint32_t{0});
+    if (uint32_t* const at = marker_of(map, p, bytes)) store_relaxed(at, uint32_t{0});
   }
 };
 

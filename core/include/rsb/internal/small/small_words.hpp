@@ -80,7 +80,7 @@ class SmallWords {
   }
 
   // Of any block, of the top, and of where a region ends.
-  [[gnu::always_inline]] static bool is_free(const SmallRegion&, const void* p) noexcept {
+  [[gnu::always_inline]] static bool is_free(const SmallMap&, const void* p) noexcept {
     return (word(p) & used) == 0;
   }
 
@@ -90,7 +90,7 @@ class SmallWords {
                                                SmallLive& live) noexcept {
     const uint32_t w = word(p) ^ tag(p);
     live.bytes = bytes_in(w);
-    if (checked && (w & (~uint32_t{0} << tag_shift | used)) != used) [[unlikely]]
+    if (checked && (w >> tag_shift != 0 || (w & used) == 0)) [[unlikely]]
       return false;
     live.before = 0;
     if ((w & previous_free) != 0) {
@@ -116,16 +116,16 @@ class SmallWords {
     return is_free(region, p) ? integer_cast<size_t>(word(p)) : bytes_in(word(p) ^ tag(p));
   }
 
-  // A free block of `bytes` is used now.
-  [[gnu::always_inline]] static void take_all(const SmallRegion&, void* p, size_t bytes) noexcept {
-    char* const behind = static_cast<char*>(p) + bytes;
-    set_word(behind, word(behind) & ~uint32_t{previous_free});
-    become_used(p, bytes);
-  }
+  // A free block, or the top, becomes used: first one of what changes at its beginning, then all of
+  // it up to its end, or as much of it as leaves a rest that is free, or the top; last its size.
 
-  // Of a free block, or of the top, the first `bytes` are used now; the rest is free, or the top.
-  [[gnu::always_inline]] static void take_front(const SmallRegion&, void* p,
-                                                size_t bytes) noexcept {
+  [[gnu::always_inline]] static void begin_taking(const SmallMap&, void*) noexcept {}
+  [[gnu::always_inline]] static void take_to_end(const SmallMap&, void* end) noexcept {
+    set_word(end, word(end) & ~uint32_t{previous_free});
+  }
+  [[gnu::always_inline]] static void leave_rest(const SmallMap&, void*) noexcept {}
+  static void leave_top(const SmallMap&, void*) noexcept {}
+  [[gnu::always_inline]] static void end_taking(const SmallMap&, void* p, size_t bytes) noexcept {
     become_used(p, bytes);
   }
 
@@ -134,36 +134,36 @@ class SmallWords {
 
   // A used block becomes free: first what changes at its beginning, then at its end.
 
-  [[gnu::always_inline]] static void release(const SmallRegion&, void*, size_t) noexcept {}
+  [[gnu::always_inline]] static void release(const SmallMap&, void*, size_t) noexcept {}
   // In one with the `before` bytes of a free block before it.
-  [[gnu::always_inline]] static void release_into(const SmallRegion&, void* p, size_t,
+  [[gnu::always_inline]] static void release_into(const SmallMap&, void* p, size_t,
                                                   size_t) noexcept {
     if constexpr (checked) set_word(p, 0);  // so that it no longer looks like one in use
   }
 
   // Behind it is a used block, or the region's end.
-  [[gnu::always_inline]] static void end_before(const SmallRegion&, void* next) noexcept {
+  [[gnu::always_inline]] static void end_before(const SmallMap&, void* next) noexcept {
     set_word(next, word(next) | previous_free);
   }
   // In one with the free block of `behind` bytes behind it.
-  [[gnu::always_inline]] static void end_with(const SmallRegion&, void*, size_t) noexcept {}
+  [[gnu::always_inline]] static void end_with(const SmallMap&, void*, size_t) noexcept {}
   // Part of the top, which began behind it.
-  [[gnu::always_inline]] static void end_with_top(const SmallRegion&, void*) noexcept {}
+  [[gnu::always_inline]] static void end_with_top(const SmallMap&, void*) noexcept {}
 
   // A used block becomes two: the first has `wanted` bytes.
-  static void split(const SmallRegion&, void* p, size_t bytes, size_t wanted) noexcept {
+  static void split(const SmallMap&, void* p, size_t bytes, size_t wanted) noexcept {
     resize(p, wanted);
     become_used(static_cast<char*>(p) + wanted, bytes - wanted);
   }
 
   // A used block of `bytes` grows to `wanted`: by all of the free block behind it, or by part of
   // the top.
-  static void grow_by_block(const SmallRegion&, void* p, size_t, size_t wanted) noexcept {
+  static void grow_by_block(const SmallMap&, void* p, size_t, size_t wanted) noexcept {
     resize(p, wanted);
     char* const behind = static_cast<char*>(p) + wanted;
     set_word(behind, word(behind) & ~uint32_t{previous_free});
   }
-  static void grow_by_top(const SmallRegion&, void* p, size_t, size_t wanted) noexcept {
+  static void grow_by_top(const SmallMap&, void* p, size_t, size_t wanted) noexcept {
     resize(p, wanted);
   }
 
@@ -183,7 +183,6 @@ class SmallWords {
   enum Flags : uint32_t { used = 1, previous_free = 2 };
 
   static constexpr unsigned tag_shift = 23;
-  static constexpr uint32_t size_mask = (uint32_t{1} << tag_shift) - small_granule;
 
   struct [[gnu::may_alias]] Word {
     uint32_t value;
@@ -199,8 +198,9 @@ class SmallWords {
     if constexpr (!checked) return 0;
     return integer_cast<uint32_t>(address_of(p)) << (tag_shift - small_granule_bits);
   }
+  // Of a used block's word without its tag.
   static size_t bytes_in(uint32_t use_word) noexcept {
-    return integer_cast<size_t>(use_word & size_mask);
+    return integer_cast<size_t>(use_word & ~uint32_t{small_granule - 1});
   }
   [[gnu::always_inline]] static void become_used(void* p, size_t bytes,
                                                  uint32_t flags = 0) noexcept {
