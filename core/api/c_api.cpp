@@ -60,6 +60,16 @@ void deallocate_nowait(void* block) noexcept {
   }
 }
 
+// What the heap that there is answers; it traps if that has no such function.
+template <class Answer, class Ask, class Heap = decltype(instance)>
+Answer ask(Ask question) noexcept {
+  if constexpr (requires { question(static_cast<Heap&>(instance)); }) {
+    return question(static_cast<Heap&>(instance));
+  } else {
+    __builtin_trap();
+  }
+}
+
 // The page-only allocator of a heap that has none.
 struct NoPageRuns {
   void* allocate(size_t, size_t) const noexcept {
@@ -218,6 +228,63 @@ const char* rsb_check(void) noexcept {
 
 size_t rsb_trim(void) noexcept {
   return instance.trim();
+}
+
+size_t rsb_free_bytes(void) noexcept {
+  return ask<size_t>([](auto& heap) -> decltype(heap.free_bytes()) { return heap.free_bytes(); });
+}
+
+size_t rsb_least_free_bytes(void) noexcept {
+  return ask<size_t>(
+      [](auto& heap) -> decltype(heap.least_free_bytes()) { return heap.least_free_bytes(); });
+}
+
+void rsb_reset_least_free_bytes(void) noexcept {
+  ask<void>(
+      [](auto& heap) -> decltype(heap.reset_least_free_bytes()) { heap.reset_least_free_bytes(); });
+}
+
+size_t rsb_largest_request(void) noexcept {
+  return ask<size_t>(
+      [](auto& heap) -> decltype(heap.largest_request()) { return heap.largest_request(); });
+}
+
+size_t rsb_free_blocks(void) noexcept {
+  return ask<size_t>([](auto& heap) -> decltype(heap.free_blocks()) { return heap.free_blocks(); });
+}
+
+int rsb_may_own(const void* address) noexcept {
+  return instance.may_own(address);
+}
+
+void* rsb_block_with(const void* address) noexcept {
+  return ask<void*>(
+      [=](auto& heap) -> decltype(heap.block_with(address)) { return heap.block_with(address); });
+}
+
+void rsb_clear(void) noexcept {
+  ask<void>([](auto& heap) -> decltype(heap.clear()) { heap.clear(); });
+}
+
+size_t rsb_add_growing_region(void* base, size_t bytes, size_t most) noexcept {
+  if constexpr (!rsb::is_small) return instance.add_region(base, bytes);
+  return ask<size_t>([=](auto& heap) -> decltype(heap.add_region(base, bytes, most)) {
+    return heap.add_region(base, bytes, most);
+  });
+}
+
+size_t rsb_extend_region(void* base, size_t more) noexcept {
+  if constexpr (!rsb::is_small) return 0;
+  return ask<size_t>([=](auto& heap) -> decltype(heap.extend_region(base, more)) {
+    return heap.extend_region(base, more);
+  });
+}
+
+size_t rsb_shrink_region(void* base, size_t keep) noexcept {
+  if constexpr (!rsb::is_small) return 0;
+  return ask<size_t>([=](auto& heap) -> decltype(heap.shrink_region(base, keep)) {
+    return heap.shrink_region(base, keep);
+  });
 }
 
 #define RSB_TEXT_OF(number) #number

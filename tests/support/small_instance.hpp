@@ -15,7 +15,8 @@ namespace rsb {
 struct Instance {
   using Pages = StaticPool<RSB_POOL_BYTES, 8>;
   using Lock = NoLock;
-  static constexpr SmallOptions options{.checks = Checks::RSB_CHECKS, .deferred_batch = 2};
+  static constexpr SmallOptions options{
+      .checks = Checks::RSB_CHECKS, .deferred_batch = 2, .statistics = true};
   static void exhausted() noexcept { platform::exhausted(); }
 };
 

@@ -509,6 +509,84 @@ TEST_CASE("check sees what was written to the end of a small heap's free block")
   rsb_free(keep);
 }
 
+// ---- What a small heap answers besides
+// ------------------------------------------------------------
+
+TEST_CASE("an address in a block may be the heap's, null is not, nor what is elsewhere") {
+  NothingLeft nothing_left;
+  char* const block = static_cast<char*>(rsb_malloc(100));
+  int local = 0;
+  CHECK(rsb_may_own(block) != 0);
+  CHECK(rsb_may_own(block + 50) != 0);
+  if (is_small()) CHECK(rsb_may_own(&local) == 0);
+  CHECK(rsb_may_own(nullptr) == 0);
+  rsb_free(block);
+}
+
+TEST_CASE("no region of a heap with pages is extended or shrunk") {
+  if (is_small()) return;
+  NothingLeft nothing_left;
+  static char region[96 * KiB];
+  REQUIRE(rsb_add_growing_region(region, sizeof region / 2, sizeof region) != 0);
+  const size_t acquired = support::stats().acquired_bytes;
+  CHECK(rsb_extend_region(region, sizeof region / 2) == 0);
+  CHECK(rsb_shrink_region(region, 0) == 0);
+  CHECK(support::stats().acquired_bytes == acquired);
+}
+
+TEST_CASE("a small heap says how much is free, and how little it was") {
+  if (!is_small()) return;
+  NothingLeft nothing_left;
+  const size_t free = rsb_free_bytes();
+  CHECK(free == support::stats().free_bytes);
+  rsb_reset_least_free_bytes();
+  CHECK(rsb_least_free_bytes() == free);
+  void* const block = rsb_malloc(1'000);
+  const size_t less = rsb_free_bytes();
+  CHECK(less <= free - 1'000);
+  CHECK(less > free - 1'100);
+  rsb_free(block);
+  CHECK(rsb_free_bytes() == free);
+  CHECK(rsb_least_free_bytes() == less);
+  rsb_reset_least_free_bytes();
+  CHECK(rsb_least_free_bytes() == free);
+}
+
+TEST_CASE("a small heap says the largest request, and in how many pieces it is free") {
+  if (!is_small()) return;
+  NothingLeft nothing_left;
+  void* blocks[6];
+  for (void*& block : blocks) block = rsb_malloc(200);
+  const size_t pieces = rsb_free_blocks();
+  rsb_free(blocks[1]);
+  rsb_free(blocks[3]);
+  CHECK(rsb_free_blocks() == pieces + 2);
+  const size_t largest = rsb_largest_request();
+  CHECK(largest == support::stats().longest_run_bytes);
+  void* const block = rsb_malloc(largest);
+  CHECK(block != nullptr);
+  CHECK(rsb_largest_request() < largest);
+  rsb_free(block);
+  for (const size_t i : {0, 2, 4, 5}) rsb_free(blocks[i]);
+  CHECK(rsb_free_blocks() <= pieces);
+}
+
+TEST_CASE("a small heap finds the block that an address points into") {
+  if (!is_small()) return;
+  NothingLeft nothing_left;
+  char* const block = static_cast<char*>(rsb_malloc(100));
+  char* const freed = static_cast<char*>(rsb_malloc(100));
+  void* const keep = rsb_malloc(100);
+  int local = 0;
+  for (size_t i = 0; i < 100; i++) CHECK(rsb_block_with(block + i) == block);
+  rsb_free(freed);
+  CHECK(rsb_block_with(freed + 50) == nullptr);
+  CHECK(rsb_block_with(&local) == nullptr);
+  CHECK(rsb_block_with(nullptr) == nullptr);
+  rsb_free(block);
+  rsb_free(keep);
+}
+
 // ---- Failure
 // --------------------------------------------------------------------------------------
 

@@ -87,6 +87,7 @@ const char* RSB_UNIT_C(void) {
   EXPECT(rsb_page_resize(p, 1) == has_pages);
   rsb_page_free(p);
   EXPECT(rsb_add_region(region.base, region.bytes) == 0);
+  EXPECT(rsb_add_growing_region(region.base, region.bytes, region.bytes) == 0);
 
   p = rsb_malloc(1);
   rsb_get_stats(&stats);
@@ -97,6 +98,20 @@ const char* RSB_UNIT_C(void) {
   EXPECT(!rsb_get_bin_stats(stats.bins, &bin_stats));
   EXPECT(rsb_check() == NULL);
   (void)rsb_trim();
+
+  p = rsb_malloc(1);
+  EXPECT(rsb_may_own(p) && !rsb_may_own(NULL));
+  EXPECT(rsb_extend_region(p, 1) == 0);
+  EXPECT(rsb_shrink_region(p, 0) == 0);
+  if (!has_pages) {
+    EXPECT(rsb_block_with(p) == p);
+    EXPECT(rsb_free_blocks() != 0);
+    EXPECT(rsb_largest_request() <= rsb_free_bytes());
+    EXPECT(rsb_least_free_bytes() <= rsb_free_bytes());
+    rsb_reset_least_free_bytes();
+    EXPECT(rsb_least_free_bytes() == rsb_free_bytes());
+  }
+  rsb_free(p);
 
   previous = rsb_set_out_of_memory_handler(give_up);
   EXPECT(rsb_set_out_of_memory_handler(previous) == give_up);

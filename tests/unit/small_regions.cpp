@@ -148,6 +148,44 @@ TEST_CASE("a region can be added at run time, and taken out again once it is emp
   CHECK(rsb_check() == nullptr);
 }
 
+TEST_CASE("a region grows at its end, and what is free there can be had back") {
+  const size_t half = sizeof late / 2;
+  REQUIRE(rsb_add_growing_region(late, half, sizeof late) != 0);
+  const size_t acquired = stats().acquired_bytes;
+  CHECK(rsb_extend_region(late + 1, half) == 0);
+  const size_t more = rsb_extend_region(late, half);
+  CHECK(more == half);
+  CHECK(stats().acquired_bytes == acquired + more);
+  CHECK(take_all(late, sizeof late) == 7);
+  CHECK(rsb_shrink_region(late, 0) < 1 * KiB);
+  release_all();
+  CHECK(rsb_check() == nullptr);
+  CHECK(rsb_shrink_region(late + 1, 0) == 0);
+  const size_t got = rsb_shrink_region(late, 2 * KiB);
+  CHECK(got > 4 * KiB);
+  CHECK(got < 6 * KiB);
+  support::fill(late + sizeof late - got, got, 0xff);
+  CHECK(take_all(late, sizeof late - got) <= 2);
+  CHECK(rsb_check() == nullptr);
+  release_all();
+  CHECK(rsb_remove_region(late, sizeof late - got) != 0);
+}
+
+TEST_CASE("a heap begun anew has all of its memory") {
+  take_all(first, sizeof first);
+  count = 0;  // which forgets them
+  rsb_free_nowait(rsb_malloc(10));
+  rsb_clear();
+  CHECK(rsb_check() == nullptr);
+  CHECK(stats().live_blocks == 0);
+  CHECK(stats().deferred_blocks == 0);
+  CHECK(rsb_free_blocks() == 2);  // the top, and the other region
+  CHECK(rsb_largest_request() > sizeof first * 9 / 10);
+  void* const block = rsb_malloc(10);
+  CHECK(rsb_block_with(block) == block);
+  rsb_free(block);
+}
+
 TEST_CASE("the statistics add up") {
   const rsb_stats empty = stats();
   CHECK(empty.used_bytes == 0);

@@ -228,6 +228,48 @@ const char* rsb_check(void) RSB_NOEXCEPT;
  * 0). What rsb_free_nowait() was given is taken over first. */
 size_t rsb_trim(void) RSB_NOEXCEPT;
 
+/* ---- What a small heap answers besides ----------------------------------------------------------
+ *
+ * Of another built instance these trap, but for those of which something else is said. They take
+ * the heap's lock, and constant time if nothing else is said. */
+
+/* Bytes of free memory, in blocks and where nothing was allocated yet; and the least that it ever
+ * was since the first memory was added, rsb_clear(), or the reset. Without
+ * SmallOptions::statistics they trap. */
+size_t rsb_free_bytes(void) RSB_NOEXCEPT;
+size_t rsb_least_free_bytes(void) RSB_NOEXCEPT;
+void rsb_reset_least_free_bytes(void) RSB_NOEXCEPT;
+/* The largest request that would now be met for certain without more memory; 0: none. */
+size_t rsb_largest_request(void) RSB_NOEXCEPT;
+/* Into how many pieces the free memory is cut. Linear in that. */
+size_t rsb_free_blocks(void) RSB_NOEXCEPT;
+/* False: the address is in no block of this heap; so is null. Of a small heap: whether it lies
+ * among the blocks of one of the regions, linear in their number. Of any other: whether the page
+ * map tells of its page, which may also be a page that is nobody's. */
+int rsb_may_own(const void* address) RSB_NOEXCEPT;
+/* The live block that the address points into, at its start or not; null: none. Linear in the
+ * number of the region's blocks. */
+void* rsb_block_with(const void* address) RSB_NOEXCEPT;
+
+/* Begins anew: no block is live any more, and the memory stays the heap's. Nobody may be in another
+ * call, or use a block. Linear in the size of the tables and the number of regions, and of what
+ * rsb_free_nowait() was given. */
+void rsb_clear(void) RSB_NOEXCEPT;
+
+/* As rsb_add_region(), for a region that will be extended to up to `most` bytes: what tells of its
+ * blocks is large enough for that, and stays where it is. Of another heap as rsb_add_region(). */
+size_t rsb_add_growing_region(void* base, size_t bytes, size_t most) RSB_NOEXCEPT;
+/* The region that was given with this base is now larger: the `more` bytes behind it are the heap's
+ * too. Returns how many more it has now for blocks, and for a larger table if there was no room in
+ * the old one; 0, and nothing has changed, if there is no such region, or the bytes are too few or
+ * more than SmallHeap::extend_region() says. Linear in the size of the table, if that moves. Of
+ * another heap always 0: there add a region. */
+RSB_NODISCARD size_t rsb_extend_region(void* base, size_t more) RSB_NOEXCEPT;
+/* Gives back what is free at the end of the region that was given with this base, but for `keep`
+ * bytes of it. Returns how many bytes at the region's end are the caller's now. Of another heap
+ * always 0. Takes over all that rsb_free_nowait() was given first. */
+RSB_NODISCARD size_t rsb_shrink_region(void* base, size_t keep) RSB_NOEXCEPT;
+
 /* ---- Failure
  * ------------------------------------------------------------------------------------*/
 
