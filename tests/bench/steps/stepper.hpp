@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "steps/functions.hpp"
+#include "support/trap_flag.hpp"
 
 namespace bench {
 
@@ -25,22 +26,10 @@ namespace stepping {
 
 // Between these two, every instruction is counted.
 [[gnu::always_inline]] inline void begin() noexcept {
-  asm volatile(
-      "lea -128(%%rsp), %%rsp\n\t"  // past the red zone
-      "pushfq\n\torq $0x100, (%%rsp)\n\tpopfq\n\t"
-      "lea 128(%%rsp), %%rsp"
-      :
-      :
-      : "memory", "cc");
+  support::set_trap_flag();
 }
 [[gnu::always_inline]] inline void end() noexcept {
-  asm volatile(
-      "lea -128(%%rsp), %%rsp\n\t"
-      "pushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq\n\t"
-      "lea 128(%%rsp), %%rsp"
-      :
-      :
-      : "memory", "cc");
+  support::clear_trap_flag();
 }
 
 // Forgets what was counted before.
