@@ -131,9 +131,10 @@ class SmallTable {
     SmallLive live;
     bool follows_free = false;
     if (!find_by_bits(region, p, live, follows_free)) return false;
-    const size_t bytes = last_word(p);
-    if (!follows_free || bytes % small_granule != 0 || bytes < least) return true;
+    if (!follows_free || (last_word(p) & 1) != 0) return true;
     const char* const first = static_cast<const char*>(p) - small_granule;
+    const size_t bytes = reinterpret_cast<const Block*>(first)->bytes;
+    if (bytes % small_granule != 0 || bytes < least) return true;
     if (bytes > bytes_from(first, end_of(region))) return true;
     return !ends_free_at(region, first + bytes) || bytes_before(first + bytes) != bytes;
   }
