@@ -23,7 +23,9 @@ struct HeapFor<Config, const SmallOptions> {
 
 using BuiltHeap = HeapFor<Instance>::Type;
 
-extern constinit BuiltHeap instance;
+// Hidden, which the compiler does not take for granted of what is defined elsewhere: else its
+// address is looked up in a table.
+[[gnu::visibility("hidden")]] extern constinit BuiltHeap instance;
 
 inline constexpr bool is_small = SameAs<decltype(Instance::options), const SmallOptions>;
 

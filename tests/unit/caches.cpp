@@ -64,7 +64,9 @@ TEST_CASE("a magazine is a stack, and holds as many slots as its capacity") {
   void* nothing = nullptr;
   void* room[4];
   char slots[4];
-  Magazine m;
+  void **top, **limit;
+  MagazineRest rest;
+  const Magazine m(top, limit, rest);
   m.begin(&nothing);
   CHECK(m.pop() == nullptr);
   CHECK_FALSE(m.push(&slots[0]));
@@ -175,7 +177,7 @@ TEST_CASE("each cache has a share of its own, whatever others have borrowed") {
   cache.begin();
   CHECK(cache.granted() == C::own_share);
   cache.found_empty(c, none, out);
-  CHECK(cache.magazines[c].capacity() != 0);
+  CHECK(cache.magazine(c).capacity() != 0);
   CHECK(cache.borrowed() == 0);
   CacheBudget some;
   some.give(C::common_share);
@@ -183,7 +185,7 @@ TEST_CASE("each cache has a share of its own, whatever others have borrowed") {
     cache.found_full(c, some, out);
     cache.found_empty(c, some, out);
   }
-  CHECK(cache.magazines[c].capacity() == C::most(c));
+  CHECK(cache.magazine(c).capacity() == C::most(c));
   CHECK(cache.borrowed() != 0);
   cache.begin();
   CHECK(cache.borrowed() == 0);

@@ -63,6 +63,10 @@ bool may_be_in_use(const Span& span, SlotOffset at) {
   return span.may_be_in_use(span.slot(at), size_t{at} * 4);
 }
 
+Span::Quick push_quickly(Span& span, SlotOffset at) {
+  return span.push_quickly<Checks::basic>(span.slot(at), size_t{at} * 4);
+}
+
 }  // namespace
 
 TEST_CASE("a descriptor is at most a cache line") {
@@ -253,6 +257,7 @@ TEST_CASE("the quick look never takes a free slot for one in use") {
     }
     for (SlotOffset at = 0; at < s.span.end; at = static_cast<SlotOffset>(at + s.span.slot_units)) {
       CHECK_FALSE(may_be_in_use(s.span, at));
+      CHECK(push_quickly(s.span, at) == Span::Quick::refused);
     }
   }
 }
@@ -265,12 +270,45 @@ TEST_CASE("only the start of a slot that was handed out is in use") {
     for (size_t offset = 0; offset < span_bytes; offset++) {
       const bool expected = offset == 0 || (s.slots() > 1 && offset == s.span.slot_bytes());
       const void* const p = s.span.base + offset;
-      if (s.span.is_in_use(p, offset) != expected || s.span.may_be_in_use(p, offset) != expected) {
+      const bool quick = expected && c != four;
+      if (s.span.is_in_use(p, offset) != expected || s.span.may_be_in_use(p, offset) != quick) {
         FAIL_CHECK("offset " << offset << " of slots of " << s.span.slot_bytes());
       }
     }
     CHECK_FALSE(s.span.is_in_use(s.span.base - 4, size_t{0} - 4));
   }
+}
+
+TEST_CASE("quickly released is what starts at a slot of 8 bytes or more, and nothing else") {
+  for (SizeClass c = 0; c < Classes::count; c++) {
+    SpanOf s(c);
+    const size_t handed_out = smaller(s.slots(), 3);
+    for (size_t i = 0; i < handed_out; i++) s.span.carve<Checks::basic>();
+    for (size_t offset = 0; offset < span_bytes; offset++) {
+      const bool at_slot = offset % s.span.slot_bytes() == 0;
+      const bool is_one = c != four && at_slot && offset / s.span.slot_bytes() < handed_out;
+      const auto expected = !is_one           ? Span::Quick::refused
+                            : handed_out == 1 ? Span::Quick::last_use
+                                              : Span::Quick::done;
+      const auto pushed = s.span.push_quickly<Checks::basic>(s.span.base + offset, offset);
+      if (pushed != expected)
+        FAIL_CHECK("offset " << offset << " of slots of " << s.span.slot_bytes());
+      if (pushed == Span::Quick::done) REQUIRE(pop<Basic>(s.span) == s.span.base + offset);
+      if (pushed == Span::Quick::last_use) s.span.uses++;
+    }
+    CHECK(s.span.live() == handed_out);
+  }
+}
+
+TEST_CASE("of what is no span nothing is quickly released") {
+  SpanOf s(sixteen);
+  s.span.carve<Checks::basic>();
+  s.span.become_run(7);
+  CHECK(s.span.pages == 7);
+  CHECK(push_quickly(s.span, 0) == Span::Quick::refused);
+  CHECK(s.span.push_quickly<Checks::off>(s.span.base, 0) == Span::Quick::refused);
+  CHECK_FALSE(may_be_in_use(s.span, 0));
+  CHECK_FALSE(s.span.has_larger_slots());
 }
 
 TEST_CASE("a slot filled with one pattern after it was freed is not handed out") {
@@ -290,7 +328,7 @@ TEST_CASE("a walk along next_free meets every free slot once") {
   while (s.span.has_fresh()) s.span.carve<Checks::basic>();
   for (SlotOffset at = 0; at < 20; at = static_cast<SlotOffset>(at + 4)) push<Basic>(s.span, at);
   unsigned met = 0;
-  for (SlotOffset at = s.span.first_free; at < s.span.end; at = s.span.next_free(at)) {
+  for (SlotOffset at = s.span.slots.first_free; at < s.span.end; at = s.span.next_free(at)) {
     CHECK(at == 16 - met * 4);
     met++;
   }

@@ -7,6 +7,12 @@
 
 #include "rsb/internal/machine/language.hpp"
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define RSB_THREAD_SANITIZER
+#endif
+#endif
+
 namespace rsb {
 
 // Tells the processor that this thread waits for another one: saves power, and gives a sibling
@@ -30,6 +36,14 @@ inline constexpr bool reaches_weak_symbols = false;
 #else
 inline constexpr bool reaches_weak_symbols = true;
 #endif
+
+// The same value, of which the compiler knows nothing: where what it knows would make it keep the
+// value twice, or compute an address sooner than it is needed.
+template <class Value>
+[[gnu::always_inline]] inline Value as_if_loaded(Value value) noexcept {
+  asm("" : "+r"(value));
+  return value;
+}
 
 // Whether the processor finds the highest bit of a word by an instruction; elsewhere the compiler
 // calls a function of its own library for it.
@@ -252,6 +266,33 @@ inline Word exchange(Word* word, Word desired) noexcept {
 template <class Word>
 inline void increment(Word* word) noexcept {
   __atomic_fetch_add(word, 1, __ATOMIC_RELAXED);
+}
+#endif
+
+// Where atomic loads are ordinary ones that no compiler makes part of another instruction, as it
+// does with others. (A thread sanitizer is to see them.)
+#if (defined(__x86_64__) || defined(__i386__)) && !defined(__SANITIZE_THREAD__) && \
+    !defined(RSB_THREAD_SANITIZER)
+// As load_relaxed().
+template <class Word>
+[[gnu::always_inline]] inline Word load_in_place(const Word* word) noexcept {
+  return *word;
+}
+// Whether n is less than *limit: if so, as load_acquire().
+template <class Word>
+[[gnu::always_inline]] inline bool is_below(Word n, const Word* limit) noexcept {
+  if (n >= *limit) return false;
+  __atomic_signal_fence(__ATOMIC_ACQUIRE);
+  return true;
+}
+#else
+template <class Word>
+[[gnu::always_inline]] inline Word load_in_place(const Word* word) noexcept {
+  return load_relaxed(word);
+}
+template <class Word>
+[[gnu::always_inline]] inline bool is_below(Word n, const Word* limit) noexcept {
+  return n < load_acquire(limit);
 }
 #endif
 

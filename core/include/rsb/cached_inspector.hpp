@@ -39,7 +39,7 @@ class CachedHeapInspector {
     Seizure all(heap_.set_, heap_.seats_);
     BinStats s = inspect(base()).bin_stats(bin);
     all.for_each([&](const TheCache& the_cache) {
-      s.live -= the_cache.magazines[bin].count();
+      s.live -= the_cache.magazine(bin).count();
       return true;
     });
     return s;
@@ -83,7 +83,7 @@ class CachedHeapInspector {
   bool is_sound(const TheCache& cache) noexcept {
     size_t bytes = 0;
     for (SizeClass c = 0; c < Classes::count; c++) {
-      const Magazine& m = cache.magazines[c];
+      const Magazine m = cache.magazine(c);
       if (m.count() > m.capacity()) return false;
       bytes += m.capacity() * Classes::layout(c).size;
       for (void* const slot : m) {

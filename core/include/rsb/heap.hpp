@@ -16,9 +16,9 @@
 // handler runs.
 //
 // Cost. allocate and deallocate of blocks up to the span size take constant time unless memory runs
-// out: some 40 instructions while the current span serves. Taking and giving back spans costs up to
-// 250 (x86-64, Checks::basic), and a call that acquires, releases or discards pages up to 471,
-// besides the page source (the first of all 638); tests/bench/steps counts them.
+// out: some 33 instructions while the current span serves. Taking and giving back spans costs up to
+// 253 (x86-64, Checks::basic), and a call that acquires, releases or discards pages up to 492,
+// besides the page source (the first of all 659); tests/bench/steps counts them.
 //
 // Shortcomings. Slots of different classes never share a span, so a program with few blocks of many
 // classes pays up to a span a class. Blocks between half a span and a span take a whole one.
@@ -45,7 +45,7 @@
 // null only after all of it has been taken over.
 #pragma once
 
-#include "rsb/internal/bins/bin.hpp"
+#include "rsb/internal/bins/bins.hpp"
 #include "rsb/internal/blocks/request.hpp"
 #include "rsb/page_allocator.hpp"
 
@@ -77,7 +77,7 @@ class Heap {
   [[nodiscard, gnu::always_inline]] void* allocate(size_t size) noexcept {
     if (size > Classes::largest) [[unlikely]]
       return allocate_large(size, page, Fill::none);
-    return allocate_slot(Classes::of(size));
+    return allocate_slot<Span::Least::eight_bytes>(Classes::of(size));
   }
 
   // Aligned to `alignment`, a power of two or 0; in the smallest slot that fits both. Null also if
@@ -174,7 +174,7 @@ class Heap {
     const size_t offset = offset_in_span(span, block);
     const Room room = room_in(span);
     if constexpr (checked) {
-      if (Span::is_span(kind) ? !span->may_be_slot(block, offset)
+      if (Span::is_span(kind) ? !span->is_in_use(block, offset)
                               : kind != Kind::large || span->base != block) {
         raise(Span::is_span(kind) ? fault_of_slot(span, block) : fault_of_run(span, block), block);
       }
@@ -289,46 +289,57 @@ class Heap {
 
   // ---- Slots ----
 
-  // The fast path of every small allocation. What it cannot do at once it leaves, as its last step
-  // and with the lock held, to a slow path, so that it needs no stack frame.
-  [[gnu::always_inline]] void* allocate_slot(SizeClass c) noexcept {
+  // The fast path of every small allocation: a slot that was freed, of the current span. What it
+  // cannot do at once it leaves, as its last step and with the lock held, to a slow path, so that
+  // it needs no stack frame.
+  template <Span::Least least = Span::Least::four_bytes>
+  [[gnu::always_inline]] void* allocate_slot(size_t c) noexcept {
     if (take_if_free(pages_.lock_)) [[likely]] {
       LockHeld held(pages_.lock_);
-      Span* const span = bins_[c].current();
-      if (span != nullptr) [[likely]] {
-        if (span->has_free()) [[likely]]
-          return pop(span);
-        if (span->has_fresh() && !has_deferred()) return span->template carve<options.checks>();
-      }
+      Span* const span = bins_.current_or_none(c);
+      if (span->has_free()) [[likely]]
+        return pop<least>(span);
       held.hand_over();
-      return allocate_slot_locked(c);
+      return allocate_fresh_locked(c, span);
     }
     return allocate_slot_waiting(c);
   }
 
+  template <Span::Least least = Span::Least::four_bytes>
   void* pop(Span* span) noexcept {
-    void* const slot = span->template pop<options.checks>();
-    if (slot == nullptr) [[unlikely]] {
-      pages_.fail(Fault::overwritten_link, span->slot(span->first_free));
-    }
+    void* const slot = span->template pop<options.checks, least>();
+    if (slot == nullptr) [[unlikely]]
+      refuse_link(span);
     return slot;
   }
 
-  [[gnu::noinline]] void* allocate_slot_waiting(SizeClass c) noexcept {
+  [[noreturn, gnu::cold, gnu::noinline]] void refuse_link(const Span* span) noexcept {
+    pages_.fail(Fault::overwritten_link, span->slot(span->slots.first_free));
+  }
+
+  // With the lock held, which it gives up: a slot of the current span that was never handed out.
+  [[gnu::noinline]] void* allocate_fresh_locked(size_t c, Span* span) noexcept {
+    LockHeld held(pages_.lock_);
+    if (span->has_fresh() && !has_deferred()) [[likely]]
+      return span->template carve<options.checks>();
+    held.hand_over();
+    return allocate_slot_locked(c);
+  }
+
+  [[gnu::noinline]] void* allocate_slot_waiting(size_t c) noexcept {
     pages_.lock_.lock();
     return allocate_slot_locked(c);
   }
 
   // With the lock held, which it gives up: gets the bin another span if the current one is
   // exhausted.
-  [[gnu::noinline]] void* allocate_slot_locked(SizeClass c, Insist insist = Insist::yes) noexcept {
+  [[gnu::noinline]] void* allocate_slot_locked(size_t c, Insist insist = Insist::yes) noexcept {
     LockGuard guard(pages_.lock_, LockGuard::Already::held);
     const bool some_waited = has_deferred();
     if (some_waited) [[unlikely]]
       take_over(guard);
-    Bin& bin = bins_[c];
     for (;;) {
-      if (void* const slot = allocate_in_bin(bin)) return slot;
+      if (void* const slot = allocate_in_bin(c)) return slot;
       if (some_waited && note_ahead(options.span_pages())) [[unlikely]] {
         take_over_backlog(guard);
         continue;
@@ -336,17 +347,17 @@ class Heap {
       Span* const run = by_all_means(
           guard, options.span_size, insist,
           [&] { return pages_.take(guard, options.span_pages()); },
-          [&] { return bin.first() != nullptr || bin.current() != nullptr; });
+          [&] { return bins_.has_any(c); });
       if (run == nullptr) {
-        if (bin.first() == nullptr && bin.current() == nullptr) return nullptr;
+        if (!bins_.has_any(c)) return nullptr;
         continue;
       }
-      make_span(run, c);
-      if (bin.current() != nullptr) {
+      make_span(run, static_cast<SizeClass>(c));
+      if (bins_.has_current(c)) {
         release_span(guard, run);  // the lock was given up, and another thread was faster
         continue;
       }
-      bin.set_current(run);
+      bins_.set_current(run);
       void* const slot = run->template carve<options.checks>();
       pages_.top_up(guard);
       return slot;
@@ -354,17 +365,15 @@ class Heap {
   }
 
   // From the spans that the bin has. Null: there is no free slot in them, and none is current.
-  void* allocate_in_bin(Bin& bin) noexcept {
+  [[gnu::always_inline]] void* allocate_in_bin(size_t c) noexcept {
     for (;;) {
-      Span* span = bin.current();
-      if (span != nullptr) {
-        if (span->has_free()) return pop(span);
-        if (span->has_fresh()) return span->template carve<options.checks>();
-        bin.drop_current()->set_kind(Kind::full);
-      }
-      span = bin.take_first();
+      Span* span = bins_.current_or_none(c);
+      if (span->has_free()) return pop(span);
+      if (span->has_fresh()) return span->template carve<options.checks>();
+      if (bins_.has_current(c)) bins_.drop_current(c)->become_full();
+      span = bins_.take_first(c);
       if (span == nullptr) return nullptr;
-      bin.set_current(span);
+      bins_.set_current(span);
     }
   }
 
@@ -381,12 +390,11 @@ class Heap {
     LockGuard guard(pages_.lock_);
     if (has_deferred()) [[unlikely]]
       take_over(guard);
-    Bin& bin = bins_[c];
     size_t count = 0;
     while (count < most) {
-      Span* const span = bin.current();
+      Span* const span = bins_.current(c);
       if (span == nullptr || !span->has_slot()) {
-        if (!advance(bin, c)) break;
+        if (!advance(c)) break;
         continue;
       }
       void* const slot = span->has_free() ? span->template pop<options.checks>()
@@ -401,16 +409,16 @@ class Heap {
   }
 
   // Gives the bin another span, whose current one has no slot. False: there is none at once.
-  bool advance(Bin& bin, SizeClass c) noexcept {
-    if (bin.current() != nullptr) bin.drop_current()->set_kind(Kind::full);
-    Span* span = bin.take_first();
+  bool advance(SizeClass c) noexcept {
+    if (bins_.has_current(c)) bins_.drop_current(c)->become_full();
+    Span* span = bins_.take_first(c);
     if (span == nullptr) {
       if (runs_ahead(options.span_pages())) return false;
       span = pages_.runs_.take(options.span_pages());
       if (span == nullptr) return false;
       make_span(span, c);
     }
-    bin.set_current(span);
+    bins_.set_current(span);
     return true;
   }
 
@@ -440,7 +448,7 @@ class Heap {
   void make_span(Span* span, SizeClass c) noexcept {
     // A linear congruential generator, stirred with where the memory lies; its high bits are good.
     secret_ = secret_ * 0x2c9277b5u + integer_cast<uint32_t>(address_of(span->base) >> 8) + 1;
-    span->become_span(c, Classes::layout(c), secret_ >> 16);
+    span->become_span(c, Classes::layout(c), secret_ << 16 | secret_ >> 16);
     if constexpr (spans_have_tails) set_tails(span, Kind::tail);
   }
 
@@ -461,9 +469,9 @@ class Heap {
     size_t touched = 1;
     if constexpr (spans_have_tails) {
       set_tails(span, Kind::none);
-      touched = (size_t{span->fresh} * 4 + page - 1) / page;
+      touched = (size_t{span->slots.fresh} * 4 + page - 1) / page;
     }
-    span->pages = options.span_pages();
+    span->become_run(options.span_pages());
     give_pages<giving>(guard, span, touched);
   }
 
@@ -504,17 +512,21 @@ class Heap {
   }
 
   // The fast path of every free: a slot of a span that stays where it is. All else, and all that
-  // looks like a fault, it leaves to a slow path, as its last step: so it needs no stack frame.
+  // looks like a fault, it leaves to a slow path, as its last step and with the lock held: so it
+  // needs no stack frame.
   [[gnu::always_inline]] void deallocate_block(void* block) noexcept {
     if (Span* const span = pages_.map().find_near(block)) [[likely]]
       return deallocate_in(span, block);
-    deallocate_far(block);
+    deallocate_far(block, *this);
   }
 
-  [[gnu::noinline]] void deallocate_far(void* block) noexcept {
-    Span* const span = pages_.map().find(block);
-    if (span != nullptr) return deallocate_in(span, block);
-    deallocate_slowly(block);
+  // These slow paths have the block as their first argument, as free() does: so it stays in its
+  // register.
+
+  [[gnu::noinline]] static void deallocate_far(void* block, Heap& heap) noexcept {
+    Span* const span = heap.pages_.map().find(block);
+    if (span != nullptr) return heap.deallocate_in(span, block);
+    deallocate_slowly(block, heap);
   }
 
   [[gnu::always_inline]] void deallocate_in(Span* span, void* block) noexcept {
@@ -522,49 +534,63 @@ class Heap {
       LockHeld held(pages_.lock_);
       span = head_of(span);
       const size_t offset = offset_in_span(span, block);
-      if (span->is_span() && (!checked || span->may_be_in_use(block, offset))) [[likely]] {
-        if (span->stays_when_freed()) [[likely]] {
-          return span->template push<options.checks>(block, offset);
-        }
-        held.hand_over();
-        return deallocate_slot_locked(span, block);
-      }
+      const Span::Quick pushed = span->template push_quickly<options.checks>(block, offset);
+      if (pushed == Span::Quick::done) [[likely]]
+        return;
+      held.hand_over();
+      if (pushed == Span::Quick::last_use) return release_last_locked(span, *this);
+      return deallocate_locked(block, span, *this);
     }
-    deallocate_slowly(block);
+    deallocate_slowly(block, *this);
   }
 
-  // With the lock held, which it gives up: frees a slot of a span that becomes empty, or that was
-  // full.
-  [[gnu::noinline]] void deallocate_slot_locked(Span* span, void* block) noexcept {
-    LockGuard guard(pages_.lock_, LockGuard::Already::held);
-    deallocate_slot(guard, span, block);
-    if (has_deferred()) [[unlikely]]
-      take_over(guard);
-  }
-
-  [[gnu::noinline]] void deallocate_slowly(void* block) noexcept {
+  [[gnu::noinline]] static void deallocate_slowly(void* block, Heap& heap) noexcept {
     if (block == nullptr) return;
-    Span* span = find(block);
-    LockGuard guard(pages_.lock_);
-    span = head_of(span);
-    refuse_unless_live(span, block);
-    if (span->is_span()) {
+    Span* const span = heap.find(block);
+    heap.pages_.lock_.lock();
+    deallocate_locked(block, heap.head_of(span), heap);
+  }
+
+  // After Quick::last_use, with the lock held, which it gives up.
+  [[gnu::noinline]] static void release_last_locked(Span* span, Heap& heap) noexcept {
+    LockGuard guard(heap.pages_.lock_, LockGuard::Already::held);
+    heap.release_last(guard, span);
+    if (heap.has_deferred()) [[unlikely]]
+      heap.take_over(guard);
+  }
+
+  // With the lock held, which it gives up: a block of any kind, or null (see find_near()).
+  [[gnu::noinline]] static void deallocate_locked(void* block, Span* span, Heap& heap) noexcept {
+    LockGuard guard(heap.pages_.lock_, LockGuard::Already::held);
+    if (block != nullptr) heap.deallocate_any(guard, span, block);
+    if (heap.has_deferred()) [[unlikely]]
+      heap.take_over(guard);
+  }
+
+  void deallocate_any(LockGuard& guard, Span* span, void* block) noexcept {
+    const bool is_slot = checked && span->may_be_in_use(block, offset_in_span(span, block));
+    if (!is_slot) refuse_unless_live(span, block);
+    if (is_slot || span->is_span()) {
       deallocate_slot(guard, span, block);
     } else {
       pages_.give(guard, span, span->pages);
     }
-    if (has_deferred()) [[unlikely]]
-      take_over(guard);
+  }
+
+  // A span whose last slot comes back.
+  template <Giving giving = Giving::as_usual>
+  void release_last(LockGuard& guard, Span* span) noexcept {
+    if (span->kind == Kind::span) bins_.remove(span);
+    release_span<giving>(guard, span);
   }
 
   template <Giving giving = Giving::as_usual>
   void deallocate_slot(LockGuard& guard, Span* span, void* block) noexcept {
-    if (span->uses == 1) {
-      if (span->kind == Kind::span) bins_[span->size_class].remove(span);
-      release_span<giving>(guard, span);
+    if (span->is_last_use()) {
+      release_last<giving>(guard, span);
     } else {
       span->template push<options.checks>(block, offset_in_span(span, block));
-      if (span->kind == Kind::full && !Runs::is_leaving(span)) bins_[span->size_class].append(span);
+      if (span->kind == Kind::full && !Runs::is_leaving(span)) bins_.append(span);
     }
   }
 
@@ -579,7 +605,7 @@ class Heap {
     const bool inside = offset < size_t{span->end} * 4;
     const bool at_slot = offset % span->slot_bytes() == 0;
     Fault fault = Fault::double_free;
-    if (!inside || (at_slot && offset >= size_t{span->fresh} * 4)) {
+    if (!inside || (at_slot && offset >= size_t{span->slots.fresh} * 4)) {
       fault = Fault::foreign_pointer;
     } else if (offset % 4 != 0) {
       fault = Fault::misaligned_pointer;
@@ -708,12 +734,11 @@ class Heap {
       become_large(run);
       return run->base;
     }
-    Bin& bin = bins_[c];
-    if (void* const slot = allocate_in_bin(bin)) return slot;
+    if (void* const slot = allocate_in_bin(c)) return slot;
     Span* const run = take_at_once(options.span_pages(), page);
     if (run == nullptr) return nullptr;
     make_span(run, c);
-    bin.set_current(run);
+    bins_.set_current(run);
     return run->template carve<options.checks>();
   }
 
@@ -842,8 +867,8 @@ class Heap {
   // What can be given up without asking anybody.
   [[gnu::cold]] size_t free_bytes() const noexcept {
     size_t bytes = pages_.runs_.free_pages() * page;
-    for (const Bin& bin : bins_) {
-      const Span* const span = bin.current();
+    for (SizeClass c = 0; c < Classes::count; c++) {
+      const Span* const span = bins_.current(c);
       if (span != nullptr && span->live() == 0) bytes += options.span_size;
     }
     return bytes;
@@ -858,10 +883,10 @@ class Heap {
   // The current span of a bin is kept even when it is empty. True: one was given up, and then the
   // lock, so that nobody waits for more than one.
   [[gnu::cold]] bool reclaim_empty_span(LockGuard& guard) noexcept {
-    for (Bin& bin : bins_) {
-      Span* const span = bin.current();
+    for (SizeClass c = 0; c < Classes::count; c++) {
+      Span* const span = bins_.current(c);
       if (span == nullptr || span->live() != 0) continue;
-      release_span(guard, bin.drop_current());
+      release_span(guard, bins_.drop_current(c));
       Unlocked unlocked(guard);
       return true;
     }
@@ -873,24 +898,24 @@ class Heap {
   // Of a region that is being taken out no span is in a bin: all of them are Kind::full. Linear in
   // the number of spans with free slots.
   [[gnu::cold]] void withdraw_spans_of(LockGuard& guard, const char* base, size_t bytes) noexcept {
-    for (Bin& bin : bins_) {
-      for (Span *span = bin.first(), *next; span != nullptr; span = next) {
+    for (SizeClass c = 0; c < Classes::count; c++) {
+      for (Span *span = bins_.first(c), *next; span != nullptr; span = next) {
         next = span->next;
         if (bytes_from(base, span->base) >= bytes) continue;
-        bin.remove(span);
-        span->set_kind(Kind::full);
+        bins_.remove(span);
+        span->become_full();
       }
-      Span* const span = bin.current();
+      Span* const span = bins_.current(c);
       if (span == nullptr || bytes_from(base, span->base) >= bytes) continue;
-      bin.drop_current()->set_kind(Kind::full);
-      if (span->uses == 0) release_span(guard, span);
+      bins_.drop_current(c)->become_full();
+      if (span->live() == 0) release_span(guard, span);
     }
   }
 
   // The reverse, in case the region stays. Linear in its runs.
   [[gnu::cold]] void serve_spans_of(Span* region) noexcept {
     for (Span* run = region; run != nullptr; run = pages_.runs_.next_run(run)) {
-      if (run->kind == Kind::full && run->has_slot()) bins_[run->size_class].append(run);
+      if (run->kind == Kind::full && run->has_slot()) bins_.append(run);
     }
   }
 
@@ -991,7 +1016,7 @@ class Heap {
   }
 
   PageAllocator<Config> pages_;
-  Bin bins_[Classes::count] = {};
+  Bins<Classes::count> bins_;
   size_t pages_ahead_ = 0;  // taken while blocks waited to be taken over
   uint32_t secret_ = 0;
   bool shrunk_in_place_ = false;

@@ -213,7 +213,7 @@ class HeapInspector {
   [[gnu::cold]] static bool walk_span(const Span* span, Visitor& visit) noexcept {
     FreeSlots free;
     collect_free(span, free);
-    for (unsigned at = 0; at < span->fresh; at += span->slot_units) {
+    for (unsigned at = 0; at < span->slots.fresh; at += span->slot_units) {
       const SlotOffset slot = static_cast<SlotOffset>(at);
       if (!free.contains(slot) &&
           !visit(static_cast<void*>(span->slot(slot)), span->slot_bytes())) {
@@ -226,8 +226,9 @@ class HeapInspector {
   // The number of free slots; SIZE_MAX if the list is broken.
   static size_t collect_free(const Span* span, FreeSlots& free) noexcept {
     size_t count = 0;
-    for (SlotOffset at = span->first_free; at < span->end; at = span->next_free(at)) {
-      if (at >= span->fresh || at % span->slot_units != 0 || free.contains(at)) return SIZE_MAX;
+    for (SlotOffset at = span->slots.first_free; at < span->end; at = span->next_free(at)) {
+      if (at >= span->slots.fresh || at % span->slot_units != 0 || free.contains(at))
+        return SIZE_MAX;
       if (TheHeap::checked && !span->has_right_link(at)) return SIZE_MAX;
       free.insert(at);
       count++;
@@ -284,6 +285,8 @@ class HeapInspector {
       default:
         require(false, "a run begins with a descriptor of its kind");
     }
+    require(run->is_span() || (run->reciprocal == 0 && run->quick_below == 0),
+            "what is no span looks like none to those who free");
     for (size_t i = 1; i + 1 < length && fault_ == nullptr; i++) {
       const Kind expected = run->is_span() ? Kind::tail : Kind::none;
       require(runs.map().find(run->base + i * page)->kind == expected,
@@ -298,9 +301,13 @@ class HeapInspector {
     const size_t free_slots = collect_free(span, free);
     if (!require(free_slots != SIZE_MAX, "a span's free list leads from slot to free slot")) return;
     require(span->size_class < Classes::count, "a span has a size class");
-    require(span->fresh <= span->end, "no slot lies beyond the span");
-    require(span->live() + free_slots == span->fresh / span->slot_units, "used slots are counted");
-    const bool is_current = heap_.bins_[span->size_class].current() == span;
+    require(span->slots.fresh <= span->end, "no slot lies beyond the span");
+    require(span->live() + free_slots == span->slots.fresh / span->slot_units,
+            "used slots are counted");
+    const bool is_quick = span->kind != Kind::full && span->slot_units > 1;
+    require(span->quick_below == (is_quick ? span->slots.fresh : 0),
+            "slots that may be released quickly are noted");
+    const bool is_current = heap_.bins_.current(span->size_class) == span;
     require(is_current == (span->kind == Kind::current), "a bin's current span is marked so");
     if (is_current) return;
     require(Runs::is_leaving(span) || span->has_slot() == (span->kind == Kind::span),
@@ -310,10 +317,10 @@ class HeapInspector {
   }
 
   [[gnu::cold]] void check_bins(const Totals& seen) noexcept {
-    for (size_t c = 0; c < Classes::count; c++) {
+    for (SizeClass c = 0; c < Classes::count; c++) {
       size_t listed = 0;
       const Span* previous = nullptr;
-      for (const Span* s = heap_.bins_[c].first(); s != nullptr; s = s->next) {
+      for (const Span* s = heap_.bins_.first(c); s != nullptr; s = s->next) {
         if (!require(s->previous == previous && s->kind == Kind::span && s->size_class == c,
                      "a bin's list holds its spans with slots")) {
           return;

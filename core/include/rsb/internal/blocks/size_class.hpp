@@ -21,7 +21,8 @@ struct SlotLayout {
   uint16_t units = 0;  // size / 4
   uint16_t end = 0;    // where the last slot of a span ends, in units of 4 bytes
   // offset * reciprocal, modulo 2^32, is below reciprocal if and only if offset is a multiple of
-  // size (Lemire, Kaser, Kurz, "Faster remainder by direct computation", 2019).
+  // size (Lemire, Kaser, Kurz, "Faster remainder by direct computation", 2019). 0 for 4 bytes: who
+  // multiplies by it is in a hurry, and those slots take longer.
   uint32_t reciprocal = 0;
   uint32_t alignment = 0;  // bytes: the largest power of two that every slot is aligned to
 
@@ -45,7 +46,8 @@ class SizeClasses {
       l.size = integer_cast<uint32_t>(size);
       l.units = static_cast<uint16_t>(size / 4);
       l.end = static_cast<uint16_t>(span / size * l.units);
-      l.reciprocal = static_cast<uint32_t>((uint64_t{1} << 32) / size + ((size & (size - 1)) != 0));
+      const uint64_t reciprocal = (uint64_t{1} << 32) / size + ((size & (size - 1)) != 0);
+      l.reciprocal = size > 4 ? static_cast<uint32_t>(reciprocal) : 0;
       l.alignment = integer_cast<uint32_t>(smaller(size & (~size + 1), options.page_size));
     }
   };

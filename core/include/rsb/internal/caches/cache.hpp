@@ -43,25 +43,37 @@ class CacheBudget {
   size_t left_ = 0;
 };
 
+// A stack of pointers to slots. What is needed of it again and again, and the rest, which lie
+// apart: so each of several magazines is found by one index.
+struct MagazineRest {
+  void** bottom = nullptr;
+  // Since the capacity last grew.
+  bool was_empty = false;
+  bool was_full = false;
+};
+
 class Magazine {
  public:
-  constexpr Magazine() noexcept = default;
+  // top: the slot on top; `bottom`, where a null is, if there is none. limit: where top is when it
+  // is full.
+  [[gnu::always_inline]] Magazine(void**& top, void**& limit, MagazineRest& the_rest) noexcept
+      : rest(the_rest), top_(top), limit_(limit) {}
 
   // Without room for any slot. `nothing` is null for good.
-  void begin(void** nothing) noexcept {
-    bottom_ = top_ = limit_ = nothing;
-    was_empty = was_full = false;
+  void begin(void** nothing) const noexcept {
+    rest = {.bottom = nothing};
+    top_ = limit_ = nothing;
   }
 
   // For one without room: there is some, for a null in front and as many slots as the magazine will
   // ever hold.
-  void place(void** slots) noexcept {
+  void place(void** slots) const noexcept {
     slots[0] = nullptr;
-    bottom_ = top_ = limit_ = slots;
+    rest.bottom = top_ = limit_ = slots;
   }
 
   // Null: there is none.
-  [[gnu::always_inline]] void* pop() noexcept {
+  [[gnu::always_inline]] void* pop() const noexcept {
     void* const slot = *top_;
     if (slot != nullptr) [[likely]]
       top_--;
@@ -69,7 +81,7 @@ class Magazine {
   }
 
   // False: it is full.
-  [[gnu::always_inline]] bool push(void* slot) noexcept {
+  [[gnu::always_inline]] bool push(void* slot) const noexcept {
     if (top_ == limit_) [[unlikely]]
       return false;
     *++top_ = slot;
@@ -78,19 +90,19 @@ class Magazine {
 
   // Whether the slot is one of the last `most` that were pushed.
   bool has_among_last(size_t most, const void* slot) const noexcept {
-    for (void* const* at = top_; at != bottom_ && most != 0; at--, most--) {
+    for (void* const* at = top_; at != rest.bottom && most != 0; at--, most--) {
       if (*at == slot) return true;
     }
     return false;
   }
   bool is_full() const noexcept { return top_ == limit_; }
-  size_t count() const noexcept { return static_cast<size_t>(top_ - bottom_); }
-  size_t capacity() const noexcept { return static_cast<size_t>(limit_ - bottom_); }
-  void* const* begin() const noexcept { return bottom_ + 1; }
+  size_t count() const noexcept { return static_cast<size_t>(top_ - rest.bottom); }
+  size_t capacity() const noexcept { return static_cast<size_t>(limit_ - rest.bottom); }
+  void* const* begin() const noexcept { return rest.bottom + 1; }
   void* const* end() const noexcept { return top_ + 1; }
 
   // Up to `most` slots; in slots[] the one pushed last comes last. Returns how many.
-  size_t take(void** slots, size_t most) noexcept {
+  size_t take(void** slots, size_t most) const noexcept {
     const size_t taken = smaller(most, count());
     top_ -= taken;
     if (taken != 0) __builtin_memcpy(slots, top_ + 1, taken * sizeof(void*));
@@ -98,23 +110,20 @@ class Magazine {
   }
 
   // Up to `most` slots, slots[0] to be popped first; returns how many there was room for.
-  size_t put(void* const* slots, size_t most) noexcept {
+  size_t put(void* const* slots, size_t most) const noexcept {
     const size_t put = smaller(most, capacity() - count());
     for (size_t i = put; i != 0; i--) *++top_ = slots[i - 1];
     return put;
   }
 
   // There must not be more slots in it.
-  void set_capacity(size_t capacity) noexcept { limit_ = bottom_ + capacity; }
+  void set_capacity(size_t capacity) const noexcept { limit_ = rest.bottom + capacity; }
 
-  // Since the capacity last grew.
-  bool was_empty = false;
-  bool was_full = false;
+  MagazineRest& rest;
 
  private:
-  void** top_ = nullptr;    // the slot on top; `bottom_`, where a null is, if there is none
-  void** limit_ = nullptr;  // where top_ is when it is full
-  void** bottom_ = nullptr;
+  void**& top_;
+  void**& limit_;
 };
 
 template <class Classes, CacheOptions options>
@@ -144,7 +153,7 @@ class alignas(64) Cache {
 
   // Before the first use; afterwards, forgets all that it holds and has borrowed.
   void begin() noexcept {
-    for (Magazine& m : magazines) m.begin(&nothing_);
+    for (SizeClass c = 0; c < Classes::count; c++) magazine(c).begin(&nothing_);
     granted_ = spare_ = own_share;
     has_begun = true;
   }
@@ -153,17 +162,17 @@ class alignas(64) Cache {
   // another one, whose slots that have no place any more are put into out[], `options.batch` of
   // them at most; returns how many.
   size_t found_empty(SizeClass c, CacheBudget& budget, void** out) noexcept {
-    Magazine& m = magazines[c];
-    const bool grow = m.was_full || m.capacity() == 0;
-    if (grow) m.was_full = false;
-    m.was_empty = true;
+    const Magazine m = magazine(c);
+    const bool grow = m.rest.was_full || m.capacity() == 0;
+    if (grow) m.rest.was_full = false;
+    m.rest.was_empty = true;
     return grow ? enlarge(c, budget, out) : 0;
   }
   size_t found_full(SizeClass c, CacheBudget& budget, void** out) noexcept {
-    Magazine& m = magazines[c];
-    const bool grow = m.was_empty || m.capacity() == 0;
-    if (grow) m.was_empty = false;
-    m.was_full = true;
+    const Magazine m = magazine(c);
+    const bool grow = m.rest.was_empty || m.capacity() == 0;
+    if (grow) m.rest.was_empty = false;
+    m.rest.was_full = true;
     return grow ? enlarge(c, budget, out) : 0;
   }
 
@@ -174,16 +183,19 @@ class alignas(64) Cache {
   // Slots in it, and what they are worth.
   size_t count() const noexcept {
     size_t slots = 0;
-    for (const Magazine& m : magazines) slots += m.count();
+    for (SizeClass c = 0; c < Classes::count; c++) slots += magazine(c).count();
     return slots;
   }
   size_t bytes() const noexcept {
     size_t sum = 0;
-    for (SizeClass c = 0; c < Classes::count; c++) sum += magazines[c].count() * size_of(c);
+    for (SizeClass c = 0; c < Classes::count; c++) sum += magazine(c).count() * size_of(c);
     return sum;
   }
 
-  Magazine magazines[Classes::count];
+  [[gnu::always_inline]] Magazine magazine(size_t c) noexcept {
+    return {tops_[c], limits_[c], rests_[c]};
+  }
+  const Magazine magazine(size_t c) const noexcept { return const_cast<Cache*>(this)->magazine(c); }
 
   // For the set of caches, under its lock.
   bool has_begun = false;
@@ -197,7 +209,7 @@ class alignas(64) Cache {
 
   // Doubles a capacity as far as there is room.
   size_t enlarge(SizeClass c, CacheBudget& budget, void** out) noexcept {
-    Magazine& m = magazines[c];
+    const Magazine m = magazine(c);
     const size_t before = m.capacity();
     const size_t wanted = smaller(most(c), larger(2 * before, batch(c)));
     const size_t needed = (wanted - before) * size_of(c);
@@ -221,7 +233,7 @@ class alignas(64) Cache {
   size_t shrink_another(SizeClass c, void** out) noexcept {
     for (size_t i = 0; i < Classes::count; i++) {
       victim_ = static_cast<SizeClass>((victim_ + 1) % Classes::count);
-      Magazine& m = magazines[victim_];
+      const Magazine m = magazine(victim_);
       if (victim_ == c || m.capacity() == 0) continue;
       size_t kept = m.capacity() / 2;
       size_t taken = 0;
@@ -229,7 +241,7 @@ class alignas(64) Cache {
       kept = larger(kept, m.count());
       spare_ += (m.capacity() - kept) * size_of(victim_);
       m.set_capacity(kept);
-      m.was_empty = m.was_full = false;
+      m.rest.was_empty = m.rest.was_full = false;
       return taken;
     }
     return 0;
@@ -246,6 +258,10 @@ class alignas(64) Cache {
     }
     return result;
   }();
+
+  void** tops_[Classes::count] = {};
+  void** limits_[Classes::count] = {};
+  MagazineRest rests_[Classes::count];
 
   size_t granted_ = 0;
   size_t spare_ = 0;  // of that, bytes that no magazine's capacity stands for

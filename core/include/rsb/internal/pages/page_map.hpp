@@ -4,7 +4,8 @@
 //   Span* find(p)            the descriptor, or null. Takes no lock: the entry of a live block
 //                            does not change. Never touches what p points to. Constant
 //                            time; see FlatPageMap, and RadixPageMap where memory is scarce.
-//   Span* find_near(p)       the same, or null also if it would take more than a look
+//   Span* find_near(p)       the same, or null also if it would take more than a look; of what is
+//                            not ours it may find the descriptor of a page not in use
 //   size_t missing(p, n)     bytes of a node that must be installed before [p, p + n) is covered; 0
 //                            if it is. Takes no lock either.
 //   size_t smaller_node(p, n, bytes)
@@ -96,16 +97,20 @@ class RadixPageMap {
   constexpr RadixPageMap() noexcept = default;
 
   Span* find(const void* p) const noexcept {
-    Span* const found = find_near(p);
-    return found != nullptr ? found : find_far(p);
+    const size_t pages =
+        load_acquire(&home_.pages);  // who sees that there are some, sees all of it
+    const size_t index = page_number(p) - load_relaxed(&home_.first);
+    return index < pages ? home_.descriptors + index : find_far(p);
   }
 
+  // Here, home is looked at in an order that is good for no more than an address of which somebody
+  // has told the calling thread that it is ours. Of others, or of null, this may find the
+  // descriptor of a page that is not in use, while another thread installs the first node.
   Span* find_near(const void* p) const noexcept {
     // Asking whether p is at home lets the processor guess the answer and go on, where a load from
-    // the tree would have to wait for p. Who sees that home has pages sees all of it.
-    const size_t pages = load_acquire(&home_.pages);
-    const size_t index = page_number(p) - load_relaxed(&home_.first);
-    if (index >= pages) [[unlikely]]
+    // the tree would have to wait for p.
+    const size_t index = page_number(p) - load_in_place(&home_.first);
+    if (!is_below(index, &home_.pages)) [[unlikely]]
       return nullptr;
     Span* const found = home_.descriptors + index;
     if (found == nullptr) __builtin_unreachable();

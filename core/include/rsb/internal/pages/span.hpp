@@ -8,17 +8,18 @@
 // Theory of operation of a span: slots start at offset 0, one behind the other. Those from `fresh`
 // on have never been handed out. A free slot holds in its first four bytes a *link*: the offset of
 // the next free slot (16 bits, in units of 4 bytes) and a tag (16 bits), the exclusive or of the
-// slot's own offset, the next offset and the span's secret. Where the slot has 8 bytes or more, the
-// next four hold a *mark*, a hash of the link. A wrong tag when a slot is taken is a write after
-// free. A right tag when a slot comes back is suspicious, and a right mark behind it is proof of a
-// double free: the odds that a program wrote just these bits are 1 in 2^48. A 4-byte slot has no
-// room for a mark; there the most recently freed slots are compared instead. Link and mark are
-// erased whenever a slot is handed out, and zeroes are never a right link, so nothing that an
-// earlier life left behind counts.
+// next offset and the lower half of the slot's *mark*. That is the exclusive or of the slot's own
+// offset and the span's secret (32 bits); where the slot has 8 bytes or more, its next four hold
+// it. A wrong tag when a slot is taken is a write after free. A right mark when a slot comes back
+// is suspicious, and a right link before it is proof of a double free: the odds that a program
+// wrote just these bits are 1 in 2^48. A 4-byte slot has no room for a mark; there the link is what
+// is looked at, and the most recently freed slots are compared. Link and mark are erased whenever a
+// slot is handed out, and zeroes are never right, so nothing that an earlier life left behind
+// counts.
 //
-// A free slot that lies in a cache (cache.hpp) counts as handed out. It bears the link of a last
-// free slot meanwhile, so that all of this holds for it too, and a mark that only such slots have:
-// whether the two belong together can be said without the span.
+// A free slot that lies in a cache (cache.hpp) counts as handed out. It bears its mark meanwhile,
+// so that a release of it is noticed as any other; and before it, instead of a link, the complement
+// of the mark: whether the two belong together can be said without the span.
 //
 // Shortcomings: the tag finds accidents, and the attacker who cannot read freed memory. Who can
 // read a link can forge one. But a link, forged or not, never leads out of its span.
@@ -69,26 +70,36 @@ struct Link {
 };
 
 struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
+  struct Slots {
+    SlotOffset first_free;
+    SlotOffset fresh;  // slots from here to `end` were never handed out
+  };
+
   Kind kind = Kind::none;
   SizeClass size_class = 0;
   uint8_t border = border_none;
 
-  // Spans.
-  SlotOffset first_free = no_slot;
-  SlotOffset fresh = 0;  // slots from here to `end` were never handed out
-  SlotOffset end = 0;
   union {
-    uint16_t uses = 0;  // spans: slots handed out, and one more for the current span of a bin
-    uint16_t list;      // free runs: which list of RunLists the run is in
+    uint32_t pages = 0;  // runs that are no spans: their length
+    Slots slots;         // spans
   };
+  union {
+    SlotOffset end = 0;  // spans: behind the last slot
+    uint16_t list;       // free runs: which list of RunLists the run is in
+  };
+  // Spans: slots handed out, and one more for the current span of a bin.
+  uint16_t uses = 0;
   uint16_t slot_units = 0;
-  uint16_t secret = 0;
+  // Slots below this may be released quickly, unless it is the last use: those below `fresh`; none
+  // of spans that are full or have 4-byte slots, nor of all that is no span.
+  SlotOffset quick_below = 0;
+  // Spans: see SlotLayout. 0 for all that is no span.
+  uint32_t reciprocal = 0;
   union {
-    uint32_t reciprocal = 0;  // spans: see SlotLayout
-    uint32_t pages;           // other runs: their length
+    // Free runs: about how many of the pages may hold other than the source's zeroes; 0 if none do.
+    uint32_t dirty = 0;
+    uint32_t secret;  // spans
   };
-  // Free runs: about how many of the pages may hold other than the source's zeroes; 0 if none do.
-  uint32_t dirty = 0;
 
   char* base = nullptr;  // of the run
 
@@ -103,54 +114,78 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
 
   void become_span(SizeClass c, const SlotLayout& layout, uint32_t random) noexcept {
     size_class = c;
-    first_free = no_slot;
-    fresh = 0;
+    slots = {no_slot, 0};
+    quick_below = 0;
     slot_units = layout.units;
     end = layout.end;
     uses = 0;
     reciprocal = layout.reciprocal;
-    secret = static_cast<uint16_t>(random | 0x8000u);  // more than any offset: see is_link()
+    // Each half more than any offset: neither a link nor a mark is ever zero.
+    secret = random | 0x80008000u;
+  }
+
+  // What is a span no more.
+  void become_run(size_t length) noexcept {
+    pages = integer_cast<uint32_t>(length);
+    quick_below = 0;
+    reciprocal = 0;
   }
 
   // Who holds the heap's lock may read `kind` as it is; see kind_without_lock().
   void set_kind(Kind k) noexcept { store_relaxed(&kind, k); }
+  // A span is Kind::full from now on, and until take_quickly().
+  void become_full() noexcept {
+    set_kind(Kind::full);
+    quick_below = 0;
+  }
+  void take_quickly() noexcept { quick_below = slot_units == 1 ? SlotOffset{0} : slots.fresh; }
   // For those who know a live block of the run: a span of theirs remains a span.
   Kind kind_without_lock() const noexcept { return load_relaxed(&kind); }
 
   static bool is_span(Kind kind) noexcept { return kind >= Kind::current && kind <= Kind::full; }
   bool is_span() const noexcept { return is_span(kind); }
   size_t live() const noexcept { return size_t{uses} - (kind == Kind::current); }
-  // Neither becomes empty, nor was full: nothing is to be done but to push. The current span is
-  // no special case: which kind it is would be hard for the processor to guess.
-  bool stays_when_freed() const noexcept { return kind <= Kind::span && uses > 1; }
-  bool has_free() const noexcept { return first_free < end; }
-  bool has_fresh() const noexcept { return fresh < end; }
+  // Whether nothing is in use any more once a slot has been released.
+  bool is_last_use() const noexcept { return uses == 1; }
+  bool has_free() const noexcept { return slots.first_free < end; }
+  bool has_fresh() const noexcept { return slots.fresh < end; }
   bool has_slot() const noexcept { return has_free() || has_fresh(); }
   char* slot(SlotOffset at) const noexcept { return base + size_t{at} * 4; }
   size_t slot_bytes() const noexcept { return size_t{slot_units} * 4; }
 
+  // Whether slots may be of 4 bytes, as those of malloc() are not.
+  enum class Least : uint8_t { four_bytes, eight_bytes };
+
   // has_fresh() must hold.
   template <Checks checks>
   void* carve() noexcept {
-    char* const result = slot(fresh);
-    if constexpr (checks != Checks::off) erase_link(result);
-    store_relaxed(&fresh, static_cast<SlotOffset>(fresh + slot_units));
+    char* const result = slot(slots.fresh);
+    if (result == nullptr) __builtin_unreachable();  // see leave_out_null()
+    const SlotOffset behind = static_cast<SlotOffset>(slots.fresh + slot_units);
+    store_relaxed(&slots.fresh, behind);
     uses++;
+    if (slot_units > 1) {
+      quick_below = behind;
+      if constexpr (checks != Checks::off) store(result, uint64_t{0});
+    } else if constexpr (checks != Checks::off) {
+      store(result, uint32_t{0});
+    }
     return result;
   }
 
   // has_free() must hold. Null: the link in the slot was overwritten, and nothing has changed.
-  template <Checks checks>
+  template <Checks checks, Least least = Least::four_bytes>
   void* pop() noexcept {
-    const SlotOffset at = first_free;
-    char* const result = slot(at);
+    const size_t at = as_if_loaded(size_t{slots.first_free});
+    char* const result = as_if_loaded(base + at * 4);
+    if (result == nullptr) __builtin_unreachable();  // see leave_out_null()
     const Link found = load_link(result);
     if constexpr (checks != Checks::off) {
       if (!is_link(at, found)) [[unlikely]]
         return nullptr;
-      erase_link(result);
+      erase_link<least>(result);
     }
-    first_free = found.next;
+    slots.first_free = found.next;
     uses++;
     return result;
   }
@@ -158,37 +193,46 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   // `block` must be a slot that is handed out, `offset` bytes into the span.
   template <Checks checks>
   void push(void* block, size_t offset) noexcept {
-    const SlotOffset at = static_cast<SlotOffset>(offset / 4);
-    if constexpr (checks == Checks::off) {
-      store(block, first_free);
-    } else {
-      const Link link{first_free, tag(at, first_free)};
-      store_link(block, link);
-      if (slot_units > 1) store(mark_of(block), mark(link));
-    }
-    first_free = at;
+    link<checks, Least::four_bytes>(block, offset);
     uses--;
   }
 
-  // Whether `block`, surely `offset` bytes into the span, is a slot that was handed out and, to all
-  // appearances, not freed since. False may be a false alarm, which is_in_use() settles.
+  // The same, where that is all that is to be done: the span is not full, nor does it become empty.
+  // The current one is no special case: which kind it is would be hard for the processor to guess.
+  // And if `block`, surely `offset` bytes into whatever run this is, is seen at a glance to be a
+  // slot that was handed out and not released since. Quick::last_use: nothing has happened but that
+  // it is no longer counted.
+  enum class Quick : uint8_t { done, refused, last_use };
+  template <Checks checks>
+  [[gnu::always_inline]] Quick push_quickly(void* block, size_t offset) noexcept {
+    if (checks != Checks::off && !is_near_larger_slot(offset)) [[unlikely]]
+      return Quick::refused;
+    if (static_cast<SlotOffset>(offset / 4) >= quick_below) [[unlikely]]
+      return Quick::refused;
+    if (checks != Checks::off && has_mark(block, offset)) [[unlikely]]
+      return Quick::refused;
+    if (--uses == 0) [[unlikely]]
+      return Quick::last_use;
+    link<checks, checks == Checks::off ? Least::four_bytes : Least::eight_bytes>(block, offset);
+    return Quick::done;
+  }
+  // Of these two, what a live block is concerned about does not change, so neither needs the heap's
+  // lock.
+
+  // Whether `block`, surely `offset` bytes into whatever run this is, is a slot of 8 bytes or more
+  // that was handed out and, to all appearances, not freed since. False may be a false alarm, which
+  // is_in_use() settles.
   bool may_be_in_use(const void* block, size_t offset) const noexcept {
-    return is_carved(offset) && !is_link(static_cast<SlotOffset>(offset / 4), load_link(block));
+    return is_at_larger_slot(offset) && is_handed_out(offset) && !has_mark(block, offset);
   }
 
-  // The same for certain; see the top of this file for what that means. Constant time.
+  // Whether it is a span of slots of 8 bytes or more.
+  bool has_larger_slots() const noexcept { return reciprocal != 0; }
+
+  // The same as may_be_in_use() for certain, of slots of any size; see the top of this file for
+  // what that means. Constant time.
   bool is_in_use(const void* block, size_t offset) const noexcept {
     return is_carved(offset) && block == base + offset && !is_free(block, offset);
-  }
-
-  // As is_in_use(), but without the heap's lock.
-  bool may_be_slot(const void* block, size_t offset) const noexcept {
-    return is_carved_without_lock(offset) && block == base + offset && !is_free(block, offset);
-  }
-
-  // As may_be_in_use(), but without the heap's lock.
-  bool seems_slot(const void* block, size_t offset) const noexcept {
-    return is_carved_without_lock(offset) && !looks_free(block, offset);
   }
 
   // Whether the link in the slot is that of a free one.
@@ -198,20 +242,24 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
 
   // ---- Slots that lie in caches: no lock needed but for may_leave_cache() ----
 
-  // Gives a slot that lies `offset` bytes into the span its link, and the mark where there is room.
+  // Gives a slot that lies `offset` bytes into the span its mark; one of 4 bytes a link.
+  template <Least least = Least::four_bytes>
   void mark_as_cached(void* slot, size_t offset) const noexcept {
-    const Link link{no_slot, tag(static_cast<SlotOffset>(offset / 4), no_slot)};
-    if (size_class != 0) {
-      store(slot, with_cached_mark(link));
+    const SlotOffset at = static_cast<SlotOffset>(offset / 4);
+    if (least != Least::four_bytes || size_class != 0) {
+      const uint32_t its_mark = mark(at);
+      store(slot, ~its_mark);
+      store(mark_of(slot), its_mark);
     } else {
-      store_link(slot, link);
+      store_link(slot, {no_slot, tag(at, no_slot)});
     }
   }
 
   bool is_marked_as_cached(const void* block, size_t offset) const noexcept {
+    const SlotOffset at = static_cast<SlotOffset>(offset / 4);
+    if (slot_units > 1) return has_mark(block, offset) && load<uint32_t>(block) == ~mark(at);
     const Link found = load_link(block);
-    if (found.next != no_slot || !is_link(static_cast<SlotOffset>(offset / 4), found)) return false;
-    return slot_units == 1 || load<uint32_t>(mark_of(block)) == cached_mark(found);
+    return found.next == no_slot && is_link(at, found);
   }
 
   // Whether the heap may take it back. Not if it was never handed out, or has been written to since
@@ -222,12 +270,9 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   }
 
   // False: the slot, of 8 bytes or more or of four, has been written to since mark_as_cached().
-  // Else it bears no link any more.
+  // Else it bears no mark any more.
   [[gnu::always_inline]] static bool unmark(void* slot) noexcept {
-    const uint64_t found = load<uint64_t>(slot);
-    const uint32_t link = little_endian ? static_cast<uint32_t>(found) : link_in(found);
-    const uint32_t its_mark = static_cast<uint32_t>(little_endian ? found >> 32 : found);
-    if (~hash(link) != its_mark) [[unlikely]]
+    if (~load<uint32_t>(slot) != load<uint32_t>(mark_of(slot))) [[unlikely]]
       return false;
     store(slot, uint64_t{0});
     return true;
@@ -246,29 +291,49 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   bool has_right_link(SlotOffset at) const noexcept { return is_link(at, load_link(slot(at))); }
 
  private:
-  // Whether a slot that has been handed out at least once begins there. Who has been handed it sees
-  // it so without the lock, too.
-  bool is_carved(size_t offset) const noexcept { return is_slot_below(fresh, offset); }
-  bool is_carved_without_lock(size_t offset) const noexcept {
-    return is_slot_below(load_relaxed(&fresh), offset);
-  }
-  [[gnu::always_inline]] bool is_slot_below(SlotOffset limit, size_t offset) const noexcept {
-    const bool at_slot = integer_cast<uint32_t>(offset) * reciprocal < reciprocal;
-    return at_slot && offset / 4 < limit;
+  // Puts a slot first in the list.
+  template <Checks checks, Least least>
+  void link(void* block, size_t offset) noexcept {
+    const SlotOffset at = static_cast<SlotOffset>(offset / 4);
+    if constexpr (checks == Checks::off) {
+      store(block, slots.first_free);
+    } else {
+      const uint32_t its_mark = mark(at);
+      const SlotOffset next_slot = slots.first_free;
+      store_link(block, {next_slot, static_cast<uint16_t>(its_mark ^ next_slot)});
+      if (least != Least::four_bytes || slot_units > 1) store(mark_of(block), its_mark);
+    }
+    slots.first_free = at;
   }
 
-  // Of a slot: whether it bears a link, and the mark that goes with it.
+  // Whether a slot begins there that has been handed out at least once.
+  bool is_carved(size_t offset) const noexcept {
+    const bool at_slot = slot_units == 1 ? offset % 4 == 0 : is_at_larger_slot(offset);
+    return at_slot && is_handed_out(offset);
+  }
+  // Of 8 bytes or more. False if this is no span.
+  [[gnu::always_inline]] bool is_at_larger_slot(size_t offset) const noexcept {
+    return integer_cast<uint32_t>(offset) * reciprocal < reciprocal;
+  }
+  // The same, of a span with such slots: products of its reciprocal with multiples of the size are
+  // less than `span_size`, and others are not less than the reciprocal, which is at least 2^16.
+  [[gnu::always_inline]] bool is_near_larger_slot(size_t offset) const noexcept {
+    return integer_cast<uint32_t>(offset) * reciprocal < 0x10000;
+  }
+  [[gnu::always_inline]] bool is_handed_out(size_t offset) const noexcept {
+    return static_cast<SlotOffset>(offset / 4) < load_in_place(&slots.fresh);
+  }
+
+  // Of a slot: whether it bears what only free ones bear.
   bool is_free(const void* block, size_t offset) const noexcept {
     const SlotOffset at = static_cast<SlotOffset>(offset / 4);
-    const Link found = load_link(block);
-    if (!is_link(at, found)) return false;
-    if (slot_units == 1) return is_among_recent(at);
-    const uint32_t its_mark = load<uint32_t>(mark_of(block));
-    return its_mark == mark(found) || its_mark == cached_mark(found);
+    if (slot_units == 1) return is_link(at, load_link(block)) && is_among_recent(at);
+    return has_mark(block, offset) &&
+           (is_link(at, load_link(block)) || load<uint32_t>(block) == ~mark(at));
   }
 
   [[gnu::cold, gnu::noinline]] bool is_among_recent(SlotOffset at) const noexcept {
-    SlotOffset candidate = first_free;
+    SlotOffset candidate = slots.first_free;
     for (unsigned i = 0; i < recent && candidate < end; i++) {
       if (candidate == at) return true;
       candidate = next_free(candidate);
@@ -276,40 +341,26 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     return false;
   }
 
-  uint16_t tag(SlotOffset at, SlotOffset next_slot) const noexcept {
-    return static_cast<uint16_t>((at ^ secret) ^ next_slot);
+  uint32_t mark(size_t at) const noexcept { return integer_cast<uint32_t>(at) ^ secret; }
+  bool has_mark(const void* block, size_t offset) const noexcept {
+    return load<uint32_t>(mark_of(block)) == mark(static_cast<SlotOffset>(offset / 4));
+  }
+
+  uint16_t tag(size_t at, SlotOffset next_slot) const noexcept {
+    return static_cast<uint16_t>(mark(at) ^ next_slot);
   }
 
   // False for zeroes: the secret is larger than any offset.
-  bool is_link(SlotOffset at, Link found) const noexcept {
-    return found.tag == tag(at, found.next);
-  }
-
-  static uint32_t mark(Link link) noexcept { return hash(uint32_t{link.tag} << 16 | link.next); }
-  static uint32_t cached_mark(Link link) noexcept { return ~mark(link); }  // not 0 for zeroes
-  static uint32_t hash(uint32_t link) noexcept {
-    return link * 0x9e3779b1u;  // 2^32 / golden ratio
-  }
-
-  // Link and mark as one word: who reads it at once need not wait until two or three writes have
-  // left the processor.
-  static constexpr bool little_endian = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
-  static uint64_t with_cached_mark(Link link) noexcept {
-    const uint64_t its_mark = cached_mark(link);
-    return little_endian ? its_mark << 32 | uint32_t{link.tag} << 16 | link.next
-                         : uint64_t{link.next} << 48 | uint64_t{link.tag} << 32 | its_mark;
-  }
-  static uint32_t link_in(uint64_t word) noexcept {
-    return static_cast<uint32_t>(word >> 48) | static_cast<uint32_t>(word >> 32) << 16;
-  }
+  bool is_link(size_t at, Link found) const noexcept { return found.tag == tag(at, found.next); }
 
   static void* mark_of(void* block) noexcept { return static_cast<char*>(block) + 4; }
   static const void* mark_of(const void* block) noexcept {
     return static_cast<const char*>(block) + 4;
   }
 
+  template <Least least>
   void erase_link(void* slot) const noexcept {
-    if (slot_units > 1) {
+    if (least != Least::four_bytes || slot_units > 1) {
       store(slot, uint64_t{0});
     } else {
       store(slot, uint32_t{0});
@@ -325,16 +376,21 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     store(static_cast<char*>(p) + 2, link.tag);
   }
 
+  // Of slots, and parts of them: said to be aligned, or a processor that must not load across a
+  // boundary would go byte by byte.
+  template <class T>
+  static constexpr size_t alignment_in_slot = sizeof(T) < 4 ? sizeof(T) : 4;
+
   template <class T>
   static T load(const void* p) noexcept {
     T value;
-    __builtin_memcpy(&value, p, sizeof value);
+    __builtin_memcpy(&value, __builtin_assume_aligned(p, alignment_in_slot<T>), sizeof value);
     return value;
   }
 
   template <class T>
   static void store(void* p, T value) noexcept {
-    __builtin_memcpy(p, &value, sizeof value);
+    __builtin_memcpy(__builtin_assume_aligned(p, alignment_in_slot<T>), &value, sizeof value);
   }
 };
 
