@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Compares rsbmalloc with the C library's allocator and the packaged ones.
+"""Compares rsbmalloc with the C library's allocator, the packaged ones, and any by path.
 
 Builds what is not built, runs every row of rsb_bench on every allocator, interleaved, and leaves tables
 (Markdown, CSV) and plots (SVG) in a folder outside the source tree. README.md says how to read them.
@@ -23,6 +23,7 @@ from comparison.allocators import Missing
 
 TREE = Path(__file__).resolve().parents[2]
 OWN_PROGRAMS = ["rsb_floor", "rsb_footprint", "rsb_worst_case"]  # they need no peer
+PAIR_STEPS = "rsb_pair_steps"
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -33,12 +34,11 @@ def parse_arguments() -> argparse.Namespace:
                         help="where tables and plots go (default: %(default)s)")
     parser.add_argument("--build", type=Path, metavar="DIR",
                         help="a build folder of the project; made if absent (default: OUTPUT/build)")
-    parser.add_argument("--library", type=Path, metavar="FILE",
-                        help="librsbmalloc.so (default: the one in the build folder)")
-    parser.add_argument("--cached-library", type=Path, metavar="FILE",
-                        help="the same, built with RSB_CACHES (default: built in OUTPUT/build-caches)")
+    parser.add_argument("--library", action="append", default=[], metavar="NAME=FILE",
+                        help="a shared library to measure too, under this name; 'rsbmalloc' and 'caches' stand "
+                             "for ours (default: built in OUTPUT/build, and with RSB_CACHES in OUTPUT/build-caches)")
     parser.add_argument("--program", type=Path, metavar="FILE",
-                        help="rsb_bench (default: the one in the build folder)")
+                        help="rsb_bench, beside rsb_pair_steps (default: those in the build folder)")
     parser.add_argument("--allocators", default=",".join(allocators.NAMES), metavar="LIST",
                         help="default: %(default)s")
     parser.add_argument("--rows", default="", metavar="REGEX",
@@ -66,7 +66,7 @@ def build(folder: Path) -> None:
     if not (folder / "CMakeCache.txt").exists():
         subprocess.run(["cmake", "-S", TREE, "-B", folder, "-DCMAKE_BUILD_TYPE=Release",
                         "-DRSB_BUILD_TESTS=ON"], check=True)
-    targets = ["rsb_bench", "rsb_shared", *OWN_PROGRAMS]
+    targets = ["rsb_bench", "rsb_shared", PAIR_STEPS, *OWN_PROGRAMS]
     subprocess.run(["cmake", "--build", folder, "--parallel", "--target", *targets], check=True)
 
 
@@ -109,16 +109,17 @@ def run(arguments: argparse.Namespace) -> None:
     output = outside_the_tree(arguments.output)
     if arguments.real_time and os.geteuid() != 0:
         raise Missing("--real-time needs root")
-    names = [allocators.NAMES.get(name, name) for name in arguments.allocators.split(",")]
+    libraries = dict(map(allocators.named_library, arguments.library))
+    chosen = [allocators.NAMES.get(name, name) for name in arguments.allocators.split(",")]
+    names = list(dict.fromkeys([*chosen, *libraries]))
     ours = allocators.OURS in names
     folder, program = arguments.build, arguments.program
-    libraries = {allocators.OURS: arguments.library, allocators.CACHED: arguments.cached_library}
-    if program is None or (ours and libraries[allocators.OURS] is None):
+    if program is None or (ours and allocators.OURS not in libraries):
         folder = folder or output / "build"
         build(folder)
         program = program or find_in(folder, "rsb_bench")
-        libraries[allocators.OURS] = libraries[allocators.OURS] or find_in(folder, "librsbmalloc.so")
-    if allocators.CACHED in names and libraries[allocators.CACHED] is None:
+        libraries.setdefault(allocators.OURS, find_in(folder, "librsbmalloc.so"))
+    if allocators.CACHED in names and allocators.CACHED not in libraries:
         libraries[allocators.CACHED] = build_with_caches(output / "build-caches")
 
     chosen = allocators.find(names, libraries)
@@ -131,6 +132,8 @@ def run(arguments: argparse.Namespace) -> None:
     if not rows:
         raise Missing(f"no row matches {arguments.rows}")
     results = measure.measure_all(conditions, rows, chosen, rounds)
+    for allocator in chosen:
+        results.steps[allocator.name] = measure.count_steps(find_in(program.parent, PAIR_STEPS), allocator)
     alone = ours and folder is not None and not arguments.rows_only
     own = run_own_programs(folder) if alone else ""
 

@@ -56,6 +56,7 @@ int main(int count, char** arguments) {
   bench::add_realloc(rows);
   bench::add_churn(rows);
   bench::add_pipes(rows);
+  bench::add_exchange(rows);
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

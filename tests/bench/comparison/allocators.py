@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The allocators that take part, and where their libraries are."""
+"""The allocators that take part, and where their libraries are: ours, the packaged ones, and any by path."""
 
 import os
 import subprocess
@@ -48,16 +48,24 @@ def _loader_cache() -> dict:
     return found
 
 
-def find(names: list, own_libraries: dict) -> list:
-    """The allocators of these names; own_libraries has one for each variant that is built. Raises Missing, naming
-    every package that lacks."""
+def named_library(text: str) -> tuple:
+    """NAME=FILE, of --library."""
+    name, equals, file = text.partition("=")
+    if not equals or not Path(file).is_file():
+        raise Missing(f"--library {text}: not a NAME=FILE of a file that exists")
+    return NAMES.get(name, name), Path(file)
+
+
+def find(names: list, libraries: dict) -> list:
+    """The allocators of these names; libraries has those whose files are known already: ours, and any other. Raises
+    Missing, naming every package that lacks."""
     cache = _loader_cache()
     found, lacking = [], []
     for name in names:
         if name == SYSTEM:
             found.append(Allocator(name, None))
-        elif name in VARIANTS:
-            found.append(Allocator(name, own_libraries[name].resolve()))
+        elif name in libraries:
+            found.append(Allocator(name, libraries[name].resolve()))
         elif name in PACKAGED:
             library, package = PACKAGED[name]
             if library in cache:
@@ -65,7 +73,7 @@ def find(names: list, own_libraries: dict) -> list:
             else:
                 lacking.append(package)
         else:
-            raise Missing(f"no allocator is called {name}; there are {', '.join(NAMES)}")
+            raise Missing(f"no allocator is called {name}; there are {', '.join(NAMES)}, and those of --library")
     if lacking:
         raise Missing("these packages are not installed: " + " ".join(lacking))
     return found

@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Callable
 
 from .allocators import Allocator
 
@@ -29,6 +30,26 @@ class Row:
     def __str__(self) -> str:
         return f"{self.name} x{self.threads}"
 
+    @property
+    def is_large(self) -> bool:
+        """All of its blocks are of 16 KiB and more, and their sizes vary: churn/64KiB-4MiB."""
+        return "KiB-" in self.name
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows of which there is one mean."""
+    name: str
+    has: Callable[[Row], bool]
+
+
+ONE_THREAD = Group("one thread", lambda row: row.threads == 1)
+TWO_THREADS = Group("two threads", lambda row: row.threads == 2)
+MORE_THREADS = Group("four and eight threads", lambda row: row.threads > 2)
+LARGE = Group("blocks of 16 KiB to 4 MiB", lambda row: row.is_large and row.threads <= 2)
+ALL = Group("all rows", lambda row: True)
+BY_THREADS = [ONE_THREAD, TWO_THREADS, MORE_THREADS]
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -44,18 +65,26 @@ class Conditions:
     real_time: bool  # ahead of everything else on the machine; needs root
 
 
+@dataclass(frozen=True)
+class Steps:
+    """Instructions of a malloc and a free."""
+    median: int
+    mean: float
+
+
 class Results:
     """Samples by row and allocator; both keep the order in which they were first seen."""
 
     def __init__(self):
         self.samples = {}  # (row, allocator name): [Sample]
+        self.steps = {}  # allocator name: {size and threads, as rsb_pair_steps says them: Steps}
 
     def add(self, row: Row, allocator: str, sample: Sample) -> None:
         self.samples.setdefault((row, allocator), []).append(sample)
 
-    def rows(self, threads=None) -> list:
+    def rows(self, group: Group = ALL) -> list:
         rows = dict.fromkeys(row for row, _ in self.samples)
-        return [row for row in rows if threads in (None, row.threads)]
+        return [row for row in rows if group.has(row)]
 
     def allocators(self) -> list:
         return list(dict.fromkeys(name for _, name in self.samples))
@@ -101,12 +130,26 @@ def measure(conditions: Conditions, row: Row, allocator: Allocator) -> Sample:
     [result] = json.loads(child.stdout)["benchmarks"]
     if result["time_unit"] != "ns":
         raise Failure("rsb_bench no longer reports nanoseconds")
-    # One thread: the processor's time, which a busy neighbour disturbs least. Two: the wall's, for
-    # waiting counts; Google Benchmark divides it by the iterations of both, we by those of one.
+    # One thread: the processor's time, which a busy neighbour disturbs least. More: the wall's, for
+    # waiting counts; Google Benchmark divides it by the iterations of all, we by those of one.
     nanoseconds = result["cpu_time"] if row.threads == 1 else result["real_time"] * row.threads
-    if row.threads == 1 and result["single_threaded"] != 1:
+    if row.threads == 1 and result["single_threaded"] != 1 and "joined_a_thread" not in result:
         warn_once(f"{allocator.name} makes a thread of its own: its one-thread rows have two")
     return Sample(nanoseconds / result["operations"], result["peak_resident_bytes"])
+
+
+_STEPS = re.compile(r"^  (?P<threads>\S+) +(?P<size>\d+) bytes: .*= +(?P<median>\d+), mean (?P<mean>\S+)$",
+                    re.MULTILINE)
+
+
+def count_steps(program: Path, allocator: Allocator) -> dict:
+    """What rsb_pair_steps counts; the same in every run."""
+    child = subprocess.run([program], env=allocator.environment(), capture_output=True, text=True)
+    counts = {f"{match['size']} bytes, {match['threads'].replace('-', ' ')}":
+              Steps(int(match["median"]), float(match["mean"])) for match in _STEPS.finditer(child.stdout)}
+    if child.returncode != 0 or not counts:
+        raise Failure(f"{program.name} on {allocator.name} ended with {child.returncode}:\n{child.stderr[-2000:]}")
+    return counts
 
 
 def measure_all(conditions: Conditions, rows: list, allocators: list, rounds: int) -> Results:

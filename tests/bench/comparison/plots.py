@@ -5,13 +5,15 @@ import statistics
 from pathlib import Path
 
 from .allocators import CACHED, OURS, SYSTEM
-from .measure import Results
+from .measure import BY_THREADS, Results
 from .summary import geometric_mean
 
 # Colour and shape, so that they are told apart without the colour too.
 MARKS = {OURS: ("#c1272d", "D"), CACHED: ("#7b1fa2", "s"), SYSTEM: ("#666666", "|"),
          "mimalloc": ("#0072b2", "o"), "jemalloc": ("#e69f00", "^"), "tcmalloc": ("#009e73", "v"),
          "tbbmalloc": ("#cc79a7", "P")}
+# Of those that have been given by path.
+OTHER_MARKS = [("#56b4e9", "X"), ("#8c564b", "p"), ("#7f7f00", "*"), ("#000000", "h")]
 MEAN = "geometric mean"
 
 
@@ -19,12 +21,13 @@ def write_plots(results: Results, folder: Path) -> None:
     if SYSTEM not in results.allocators():
         return
     panels = []
-    for threads, word in ((1, "one thread"), (2, "two threads")):
-        rows = results.rows(threads)
+    for group, suffix in zip(BY_THREADS, ("1", "2", "more")):
+        rows = results.rows(group)
         if rows:
-            panels.append((f"time, {word}", _ratios(results, rows, results.times)))
-            _plot(folder / f"time-{threads}.svg", f"Time of an operation, {word}", "time",
-                  [MEAN, *(row.name for row in rows)], _with_mean(panels[-1][1]))
+            panels.append((f"time, {group.name}", _ratios(results, rows, results.times)))
+            _plot(folder / f"time-{suffix}.svg", f"Time of an operation, {group.name}", "time",
+                  [MEAN, *(row.name if len({r.threads for r in rows}) == 1 else str(row) for row in rows)],
+                  _with_mean(panels[-1][1]))
     rows = results.rows()
     panels.append(("peak memory", _ratios(results, rows, results.memories)))
     _plot(folder / "memory.svg", "Peak resident memory", "memory",
@@ -52,6 +55,11 @@ def _with_mean(ratios: dict) -> dict:
     return {name: [_mean(values), *values] for name, values in ratios.items()}
 
 
+def _marks(names) -> dict:
+    others = [name for name in names if name not in MARKS]
+    return MARKS | {name: OTHER_MARKS[number % len(OTHER_MARKS)] for number, name in enumerate(others)}
+
+
 def _plot(path: Path, title: str, what: str, labels: list, ratios: dict) -> None:
     import matplotlib
     matplotlib.use("svg")
@@ -59,8 +67,9 @@ def _plot(path: Path, title: str, what: str, labels: list, ratios: dict) -> None
     from matplotlib import pyplot, ticker
     height = 0.1 * len(ratios) + 0.12  # of a row: each allocator has a line of its own, so that ties are seen
     figure, axes = pyplot.subplots(figsize=(9, 1.9 + height * len(labels)), layout="constrained")
+    marks = _marks(ratios)
     for number, (name, values) in enumerate(ratios.items()):
-        colour, shape = MARKS[name]
+        colour, shape = marks[name]
         places = [row + 0.8 * ((number + 0.5) / len(ratios) - 0.5) for row in range(len(labels))]
         middle, least, most = zip(*values)
         axes.hlines(places, least, most, color=colour, linewidth=1.2, zorder=3)

@@ -6,7 +6,9 @@ import math
 from pathlib import Path
 
 from .allocators import OURS, SYSTEM, VARIANTS
-from .measure import Results
+from .measure import ALL, BY_THREADS, LARGE, Group, Results, Row
+
+OVER = 1.5  # times the best peer: such a row is named
 
 
 def geometric_mean(values) -> float:
@@ -14,14 +16,14 @@ def geometric_mean(values) -> float:
     return math.exp(sum(map(math.log, values)) / len(values)) if values else math.nan
 
 
-def ratio_of_times(results: Results, one: str, other: str, threads: int) -> float:
+def ratio_of_times(results: Results, one: str, other: str, group: Group) -> float:
     return geometric_mean(results.time(row, one) / results.time(row, other)
-                          for row in results.rows(threads))
+                          for row in results.rows(group))
 
 
-def ratio_of_memory(results: Results, one: str, other: str, threads=None) -> float:
+def ratio_of_memory(results: Results, one: str, other: str, group: Group) -> float:
     return geometric_mean(results.memory(row, one) / results.memory(row, other)
-                          for row in results.rows(threads))
+                          for row in results.rows(group))
 
 
 def _table(header: list, body: list) -> str:
@@ -36,10 +38,10 @@ def _duration(nanoseconds: float) -> str:
     return f"{nanoseconds:.3g} ns"
 
 
-def table_of_times(results: Results, threads: int) -> str:
+def table_of_times(results: Results, group: Group) -> str:
     names = results.allocators()
-    return _table(["row", *names], [[row.name, *(_duration(results.time(row, n)) for n in names)]
-                                    for row in results.rows(threads)])
+    return _table(["row", *names], [[str(row), *(_duration(results.time(row, n)) for n in names)]
+                                    for row in results.rows(group)])
 
 
 def table_of_memory(results: Results) -> str:
@@ -49,54 +51,56 @@ def table_of_memory(results: Results) -> str:
                    for row in results.rows()])
 
 
-def table_against_system(results: Results) -> str:
-    """Geometric means of all allocators, the C library's own being 1."""
-    names = results.allocators()
-    lines = [["time, one thread", *(ratio_of_times(results, n, SYSTEM, 1) for n in names)],
-             ["time, two threads", *(ratio_of_times(results, n, SYSTEM, 2) for n in names)],
-             ["peak memory", *(ratio_of_memory(results, n, SYSTEM) for n in names)]]
-    return _table([f"÷ {SYSTEM}", *names], [[label, *(_ratio(value, 2) for value in values)]
-                                            for label, *values in lines])
+def table_of_steps(results: Results) -> str:
+    """Medians; where the mean is another, for some pairs do the work of others too, it stands beside."""
+    names = list(results.steps)
+    def cell(steps) -> str:
+        return f"{steps.median}" + (f" ({steps.mean:.0f})" if round(steps.mean) != steps.median else "")
+    return _table(["a malloc and a free", *names],
+                  [[case, *(cell(results.steps[name][case]) for name in names)]
+                   for case in results.steps[names[0]]])
+
+
+def table_against(results: Results, label: str, pairs: list) -> str:
+    """Geometric means by group of one allocator ÷ another, a column a pair: (header, one, other)."""
+    lines = []
+    for what, ratio, groups in (("time", ratio_of_times, [*BY_THREADS, LARGE]),
+                                ("peak memory", ratio_of_memory, [*BY_THREADS, LARGE, ALL])):
+        for group in groups:
+            if results.rows(group):
+                lines.append([f"{what}, {group.name}",
+                              *(_ratio(ratio(results, one, other, group), 2) for _, one, other in pairs)])
+    return _table([label, *(header for header, _, _ in pairs)], lines)
 
 
 def _ratio(value: float, digits: int) -> str:
     return "–" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _verdict(value: float, limit: float) -> str:
-    if math.isnan(value):
-        return "not measured"
-    return f"{value:.3f} ({'meets' if value <= limit else 'MISSES'} {limit})"
-
-
 def summary(results: Results) -> str:
     names = results.allocators()
     parts = []
     if SYSTEM in names:
-        parts.append(table_against_system(results))
+        parts.append(table_against(results, f"÷ {SYSTEM}", [(name, name, SYSTEM) for name in names]))
     peers = [name for name in names if name not in VARIANTS]
     for ours in VARIANTS:
-        if ours not in names or not peers:
-            continue
-        parts.append(_table(
-            [f"{ours} ÷ peer", *peers],
-            [["time, one thread", *(_verdict(ratio_of_times(results, ours, p, 1), 1.0)
-                                    for p in peers)],
-             ["time, two threads", *(_ratio(ratio_of_times(results, ours, p, 2), 3) for p in peers)],
-             ["peak memory", *(_verdict(ratio_of_memory(results, ours, p), 1.0) if p == SYSTEM
-                               else f"{ratio_of_memory(results, ours, p):.3f}" for p in peers)]]))
-    if OURS in names and "mimalloc" in names:
-        parts.append(_slow_rows(results, "mimalloc", 1.5))
+        if ours in names and peers:
+            parts.append(table_against(results, f"{ours} ÷", [(peer, ours, peer) for peer in peers]))
+            parts.append(_slow_rows(results, ours, peers))
+    if results.steps:
+        parts.append(table_of_steps(results))
     return "\n".join(parts)
 
 
-def _slow_rows(results: Results, peer: str, limit: float) -> str:
-    slow = [(results.time(row, OURS) / results.time(row, peer), row) for row in results.rows(1)]
-    slow = sorted((pair for pair in slow if pair[0] > limit), reverse=True)
+def _slow_rows(results: Results, ours: str, peers: list) -> str:
+    def best(row: Row) -> str:
+        return min(peers, key=lambda peer: results.time(row, peer))
+    slow = [(results.time(row, ours) / results.time(row, best(row)), row) for row in results.rows()]
+    slow = sorted((pair for pair in slow if pair[0] > OVER), reverse=True)
     if not slow:
-        return f"No one-thread row is over {limit} × {peer}.\n"
-    return (f"One-thread rows over {limit} × {peer}:\n\n"
-            + "".join(f"- {row.name}: {ratio:.2f}\n" for ratio, row in slow))
+        return f"{ours}: no row takes over {OVER} × the time of the best peer in it.\n"
+    return (f"{ours}: rows that take over {OVER} × the time of the best peer in them:\n\n"
+            + "".join(f"- {row}: {ratio:.2f} × {best(row)}\n" for ratio, row in slow))
 
 
 def write_csv(results: Results, folder: Path) -> None:
@@ -113,15 +117,19 @@ def write_csv(results: Results, folder: Path) -> None:
         for row, name in results.samples:
             out.writerow([row.name, row.threads, name, f"{results.time(row, name):.3f}",
                           int(results.memory(row, name))])
+    with open(folder / "instructions.csv", "w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["pair", "allocator", "median", "mean"])
+        for name, counts in results.steps.items():
+            out.writerows([case, name, steps.median, steps.mean] for case, steps in counts.items())
 
 
 def report(results: Results, rounds: int, machine: str, own_programs: str) -> str:
     parts = ["# Allocators compared\n", f"{machine}; medians of {rounds} rounds.\n",
              "## Summary\n", summary(results)]
-    if results.rows(1):
-        parts += ["## Time of an operation, one thread\n", table_of_times(results, 1)]
-    if results.rows(2):
-        parts += ["## Time of an operation, two threads\n", table_of_times(results, 2)]
+    for group in BY_THREADS:
+        if results.rows(group):
+            parts += [f"## Time of an operation, {group.name}\n", table_of_times(results, group)]
     parts += ["## Peak resident memory, MiB\n", table_of_memory(results)]
     if own_programs:
         parts += [f"## {OURS} alone\n", f"```\n{own_programs}```\n"]

@@ -2,7 +2,8 @@
 // churn/LEAST-MOST: a few large blocks live; a random one is freed and another allocated, sizes
 // log-uniform. A byte a 4 KiB page of each new block is written, and the last: a program that asks
 // for a large buffer uses it, and an allocator that maps every block anew has to pay for its page
-// faults.
+// faults. churn/LEAST-MOST/many: more of them live than an allocator will keep free. …/first: only
+// the first bytes are written, so that what counts are the calls.
 #include <cstdint>
 #include <cstdlib>
 
@@ -18,23 +19,18 @@ struct Churn {
   std::uint32_t live;
   std::size_t least;
   std::size_t most;
+  void* (*allocate)(std::size_t size) noexcept;
 };
-
-void* allocate_and_touch_all(std::size_t size) noexcept {
-  void* block = checked(std::malloc(size));
-  touch_pages(block, 0, size);
-  return block;
-}
 
 void churn(benchmark::State& state, const Churn& what) {
   const LogUniformSizes sizes(what.least, what.most);
   Random random(static_cast<std::uint64_t>(state.thread_index()) + 1);
   MappedArray<void*> blocks(what.live);
-  for (void*& block : blocks) block = allocate_and_touch_all(sizes.draw(random));
+  for (void*& block : blocks) block = what.allocate(sizes.draw(random));
   for (auto _ : state) {
     const auto [victim, quantile] = random.below(what.live, LogUniformSizes::quantiles);
     std::free(blocks[victim]);
-    blocks[victim] = allocate_and_touch_all(sizes.at(quantile));
+    blocks[victim] = what.allocate(sizes.at(quantile));
   }
   for (void* block : blocks) std::free(block);
 }
@@ -49,8 +45,10 @@ void add_churn(RowList& rows) {
                                    .body = [what](auto& state) { churn(state, what); }});
   };
   constexpr std::size_t KiB = 1024;
-  add("churn/32KiB-64KiB", {.live = 32, .least = 32 * KiB, .most = 64 * KiB}, 500'000);
-  add("churn/64KiB-4MiB", {.live = 16, .least = 64 * KiB, .most = 4096 * KiB}, 3'000);
+  add("churn/32KiB-64KiB", {32, 32 * KiB, 64 * KiB, allocate_and_touch_pages}, 500'000);
+  add("churn/32KiB-64KiB/many", {1'000, 32 * KiB, 64 * KiB, allocate_and_touch_pages}, 100'000);
+  add("churn/64KiB-4MiB", {16, 64 * KiB, 4096 * KiB, allocate_and_touch_pages}, 3'000);
+  add("churn/16KiB-4MiB/first", {64, 16 * KiB, 4096 * KiB, allocate_and_touch}, 20'000);
 }
 
 }  // namespace bench

@@ -13,8 +13,17 @@ void RowList::with_one_and_two_threads(const Row& row) {
   add(row, 2);
 }
 
+void RowList::with_one_thread(const Row& row) {
+  add(row, 1);
+}
+
 void RowList::with_two_threads(const Row& row) {
   add(row, 2);
+}
+
+void RowList::with_four_and_eight_threads(const Row& row) {
+  add(row, 4);
+  add(row, 8);
 }
 
 void RowList::add(const Row& row, int threads) {

@@ -26,7 +26,10 @@ class RowList {
 
   // The same body once with one thread and once with two, each thread on objects of its own.
   void with_one_and_two_threads(const Row& row);
+  void with_one_thread(const Row& row);
   void with_two_threads(const Row& row);
+  // More than most machines that measure have processors.
+  void with_four_and_eight_threads(const Row& row);
 
  private:
   void add(const Row& row, int threads);
@@ -40,5 +43,6 @@ void add_lifetimes(RowList& rows);
 void add_realloc(RowList& rows);
 void add_churn(RowList& rows);
 void add_pipes(RowList& rows);
+void add_exchange(RowList& rows);
 
 }  // namespace bench

@@ -33,4 +33,11 @@ inline void touch_pages(void* block, std::size_t from, std::size_t to) noexcept 
   bytes[to - 1] = 1;
 }
 
+// Allocates and writes so that all of it is resident.
+[[nodiscard]] inline void* allocate_and_touch_pages(std::size_t size) noexcept {
+  void* block = checked(std::malloc(size));
+  touch_pages(block, 0, size);
+  return block;
+}
+
 }  // namespace bench

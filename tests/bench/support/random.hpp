@@ -67,4 +67,24 @@ class LogUniformSizes {
   std::array<std::uint32_t, quantiles> size_;
 };
 
+// Sizes distributed uniformly over [least, most].
+class UniformSizes {
+ public:
+  static constexpr std::uint32_t quantiles = 4096;
+
+  constexpr UniformSizes(std::uint32_t least, std::uint32_t most) noexcept
+      : least_(least), range_(most - least) {}
+
+  [[nodiscard]] constexpr std::size_t at(std::uint32_t quantile) const noexcept {
+    return least_ + std::size_t{range_} * quantile / (quantiles - 1);
+  }
+  [[nodiscard]] constexpr std::size_t draw(Random& random) const noexcept {
+    return at(random.below(quantiles));
+  }
+
+ private:
+  std::uint32_t least_;
+  std::uint32_t range_;
+};
+
 }  // namespace bench
