@@ -567,7 +567,7 @@ TEST_CASE("a small heap says the largest request, and in how many pieces it is f
   CHECK(block != nullptr);
   CHECK(rsb_largest_request() < largest);
   rsb_free(block);
-  for (const size_t i : {0, 2, 4, 5}) rsb_free(blocks[i]);
+  for (const size_t i : {size_t{0}, size_t{2}, size_t{4}, size_t{5}}) rsb_free(blocks[i]);
   CHECK(rsb_free_blocks() <= pieces);
 }
 

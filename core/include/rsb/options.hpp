@@ -37,7 +37,7 @@ struct Options {
   // discard_size and more that become free are: each when the next one does, if it is still free.
   // Where it exceeds twice the limit, a sixteenth of discard_size will do. The last
   // threads that end leave less, down to a sixteenth of the limit: see CachedHeap.
-  size_t keep_free = 32 * MiB;
+  size_t keep_free = 64 * MiB;
   size_t discard_size = 1 * MiB;
 
   // Pages kept for Heap::allocate_nowait(), in one run.
