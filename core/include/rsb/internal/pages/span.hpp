@@ -83,13 +83,13 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     uint32_t pages = 0;  // runs that are no spans: their length
     Slots slots;         // spans
   };
+  uint16_t slot_units = 0;
   union {
     SlotOffset end = 0;  // spans: behind the last slot
     uint16_t list;       // free runs: which list of RunLists the run is in
   };
   // Spans: slots handed out, and one more for the current span of a bin.
   uint16_t uses = 0;
-  uint16_t slot_units = 0;
   // Slots below this may be released quickly, unless it is the last use: those below `fresh`; none
   // of spans that are full or have 4-byte slots, nor of all that is no span.
   SlotOffset quick_below = 0;
@@ -115,10 +115,10 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   void become_span(SizeClass c, const SlotLayout& layout, uint32_t random) noexcept {
     size_class = c;
     slots = {no_slot, 0};
-    quick_below = 0;
     slot_units = layout.units;
     end = layout.end;
     uses = 0;
+    quick_below = 0;
     reciprocal = layout.reciprocal;
     // Each half more than any offset: neither a link nor a mark is ever zero.
     secret = random | 0x80008000u;
