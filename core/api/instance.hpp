@@ -25,7 +25,9 @@ using BuiltHeap = HeapFor<Instance>::Type;
 
 // Hidden, which the compiler does not take for granted of what is defined elsewhere: else its
 // address is looked up in a table.
-[[gnu::visibility("hidden")]] extern constinit BuiltHeap instance;
+#pragma GCC visibility push(hidden)
+extern constinit BuiltHeap instance;
+#pragma GCC visibility pop
 
 inline constexpr bool is_small = SameAs<decltype(Instance::options), const SmallOptions>;
 
