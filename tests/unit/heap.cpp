@@ -167,6 +167,35 @@ TEST_CASE_TEMPLATE("a freed slot is the next one handed out", C, SUPPORT_WORLDS)
   CHECK_SOUND(w);
 }
 
+TEST_CASE_TEMPLATE("a slot that is handed out anew leaves its neighbours alone", C,
+                   SUPPORT_WORLDS) {
+  constexpr unsigned blocks = 16;
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{4}, size_t{5}, size_t{8}, size_t{16}}) {
+    for (const size_t alignment : {size_t{0}, size_t{4}}) {
+      World<C> w;
+      const auto allocate = [&] {
+        return alignment == 0 ? w.heap.allocate(size) : w.heap.allocate(size, alignment);
+      };
+      void* block[blocks];
+      for (unsigned i = 0; i < blocks; i++) {
+        block[i] = allocate();
+        REQUIRE(block[i] != nullptr);
+        support::fill(block[i], w.heap.usable_size(block[i]), static_cast<unsigned char>(i + 1));
+      }
+      for (unsigned i = 0; i < blocks; i += 2) w.heap.deallocate(block[i]);
+      for (unsigned i = 0; i < blocks; i += 2) block[i] = allocate();
+      CAPTURE(size);
+      CAPTURE(alignment);
+      for (unsigned i = 1; i < blocks; i += 2) {
+        CHECK(support::holds_only(block[i], w.heap.usable_size(block[i]),
+                                  static_cast<unsigned char>(i + 1)));
+      }
+      CHECK_SOUND(w);
+      for (void* b : block) w.heap.deallocate(b);
+    }
+  }
+}
+
 TEST_CASE_TEMPLATE("a slot never handed out is never touched", C, SUPPORT_SOURCE_WORLDS) {
   if (support::has_caches) return;  // they take more than is asked for
   World<C> w;

@@ -77,7 +77,7 @@ class Heap {
   [[nodiscard, gnu::always_inline]] void* allocate(size_t size) noexcept {
     if (size > Classes::largest) [[unlikely]]
       return allocate_large(size, page, Fill::none);
-    return allocate_slot<Span::Least::eight_bytes>(Classes::of(size));
+    return allocate_slot<least_of_malloc>(Classes::of(size));
   }
 
   // Aligned to `alignment`, a power of two or 0; in the smallest slot that fits both. Null also if
@@ -286,6 +286,11 @@ class Heap {
   using LockHeld = Held<typename Config::Lock>;
 
   static constexpr bool spans_have_tails = options.span_pages() > 1;
+
+  // Where pointers have 4 bytes, so have the least blocks of malloc().
+  static constexpr Span::Least least_of_malloc = Classes::layout(Classes::of(0)).units == 1
+                                                     ? Span::Least::four_bytes
+                                                     : Span::Least::eight_bytes;
 
   // ---- Slots ----
 

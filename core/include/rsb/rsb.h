@@ -150,7 +150,8 @@ size_t rsb_add_region(void* base, size_t bytes) RSB_NOEXCEPT;
  * flat map and outside its windows, if it is none of the first few (Options::removable_regions).
  * Linear in the number of bins, spans with free slots, and pages in the region.
  * A small heap goes on allocating from the region until a call finds it empty, and keeps its first
- * region for good; linear in the number of regions. */
+ * region for good; of one that was extended or shrunk `bytes` are those that it has now. Linear in
+ * the number of regions. */
 RSB_NODISCARD size_t rsb_remove_region(void* base, size_t bytes) RSB_NOEXCEPT;
 
 /* A region known when the program is built (RSB_PLATFORM=static-pool): define
@@ -257,7 +258,9 @@ void* rsb_block_with(const void* address) RSB_NOEXCEPT;
 void rsb_clear(void) RSB_NOEXCEPT;
 
 /* As rsb_add_region(), for a region that will be extended to up to `most` bytes: what tells of its
- * blocks is large enough for that, and stays where it is. Of another heap as rsb_add_region(). */
+ * blocks is large enough for that, and stays where it is. `most` beyond
+ * SmallOptions::largest_region, by default the first region's size, is not used. Of another heap as
+ * rsb_add_region(). */
 size_t rsb_add_growing_region(void* base, size_t bytes, size_t most) RSB_NOEXCEPT;
 /* The region that was given with this base is now larger: the `more` bytes behind it are the heap's
  * too. Returns how many more it has now for blocks, and for a larger table if there was no room in
@@ -266,8 +269,9 @@ size_t rsb_add_growing_region(void* base, size_t bytes, size_t most) RSB_NOEXCEP
  * another heap always 0: there add a region. */
 RSB_NODISCARD size_t rsb_extend_region(void* base, size_t more) RSB_NOEXCEPT;
 /* Gives back what is free at the end of the region that was given with this base, but for `keep`
- * bytes of it. Returns how many bytes at the region's end are the caller's now. Of another heap
- * always 0. Takes over all that rsb_free_nowait() was given first. */
+ * bytes of it. Returns how many bytes at the region's end are the caller's now, which counts as a
+ * use of free bytes in rsb_least_free_bytes(). Of another heap always 0. Takes over all that
+ * rsb_free_nowait() was given first. */
 RSB_NODISCARD size_t rsb_shrink_region(void* base, size_t keep) RSB_NOEXCEPT;
 
 /* ---- Failure

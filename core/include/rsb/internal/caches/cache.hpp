@@ -195,7 +195,7 @@ class alignas(64) Cache {
   [[gnu::always_inline]] Magazine magazine(size_t c) noexcept {
     return {tops_[c], limits_[c], rests_[c]};
   }
-  const Magazine magazine(size_t c) const noexcept { return const_cast<Cache*>(this)->magazine(c); }
+  Magazine magazine(size_t c) const noexcept { return const_cast<Cache*>(this)->magazine(c); }
 
   // For the set of caches, under its lock.
   bool has_begun = false;
