@@ -219,7 +219,9 @@ class Heap {
 
   // Whether the address lies in memory of which the heap keeps account: if not, it is no block of
   // this heap. False for null.
-  bool may_own(const void* p) const noexcept { return pages_.map().find(p) != nullptr; }
+  bool may_own(const void* p) const noexcept {
+    return p != nullptr && pages_.map().find(p) != nullptr;  // null's page may lie in a node, too
+  }
 
   // ---- The rest ----
 
