@@ -23,11 +23,11 @@ class Bins {
     return span != &none_ ? span : nullptr;
   }
   const Span* current(size_t c) const noexcept { return const_cast<Bins*>(this)->current(c); }
-  bool has_current(size_t c) const noexcept { return current_[c] != 0; }
   // The same, but where there is none, a span without slots.
   [[gnu::always_inline]] Span* current_or_none(size_t c) noexcept {
     return reinterpret_cast<Span*>(address_behind(&none_, current_[c]));
   }
+  bool has_current(size_t c) const noexcept { return current_[c] != 0; }
   void set_current(Span* span) noexcept {
     current_[span->size_class] = bytes_from(&none_, span);
     span->set_kind(Kind::current);
@@ -68,7 +68,7 @@ class Bins {
   Span* first(size_t c) const noexcept { return queues_[c].first; }
 
   // Whether there is a span to serve from.
-  bool has_any(size_t c) noexcept { return has_current(c) || first(c) != nullptr; }
+  bool has_any(size_t c) const noexcept { return has_current(c) || first(c) != nullptr; }
 
  private:
   struct Queue {
