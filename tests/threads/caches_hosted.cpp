@@ -184,7 +184,10 @@ TEST_CASE("of caches whose threads have ended, only the last one keeps what is i
     const std::jthread first(work, 2);
     const std::jthread second(work, 2);
   }
-  CHECK(Heaps::stats().cached_blocks == in_one);
+  // Less by one if the last one found the span that the other one had made.
+  const size_t left = Heaps::stats().cached_blocks;
+  CHECK(left <= in_one);
+  CHECK(left + 1 >= in_one);
   threads::expect_nothing_left<Heaps>();
 }
 
