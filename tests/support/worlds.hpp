@@ -18,6 +18,14 @@ using rsb::KiB;
 using rsb::Map;
 using rsb::Options;
 
+#ifdef RSB_TEST_CACHES
+// Of few slots, and no spans; and such that own spans.
+inline constexpr rsb::CacheOptions little{
+    .bytes = 2 * KiB, .most_bytes = 2 * KiB, .magazine = 32, .batch = 8, .batch_bytes = 512};
+inline constexpr rsb::CacheOptions with_spans{
+    .bytes = 32 * KiB, .most_bytes = 32 * KiB, .magazine = 8, .batch = 4, .batch_bytes = 512};
+#endif
+
 template <Options chosen, class Source = ScriptedPages>
 struct Configuration {
   using Pages = Source;
@@ -25,8 +33,7 @@ struct Configuration {
   static constexpr Options options = chosen;
 #ifdef RSB_TEST_CACHES
   using Seats = rsb::OneSeat;
-  static constexpr rsb::CacheOptions caches{
-      .bytes = 2 * KiB, .most_bytes = 2 * KiB, .magazine = 32, .batch = 8, .batch_bytes = 512};
+  static constexpr rsb::CacheOptions caches = little;
 #endif
 };
 
@@ -117,13 +124,28 @@ inline constexpr Options largest{
     .map = Map::flat,
 };
 
+// Whether the heap's caches own spans.
+template <class Config>
+inline constexpr bool owns_spans = [] {
+  if constexpr (has_caches) return Config::caches.bytes / 4 >= 8 * Config::options.span_size;
+  return false;
+}();
+
 struct SmallRadix : Configuration<small_radix, ZeroedPages> {};
-struct ThreeLevels : Configuration<three_levels> {};
+struct ThreeLevels : Configuration<three_levels> {
+#ifdef RSB_TEST_CACHES
+  static constexpr rsb::CacheOptions caches = with_spans;
+#endif
+};
 struct MultiPageSpans : Configuration<multi_page_spans, ZeroedPages> {};
 struct Firmware : Configuration<firmware> {};
 struct Smallest : Configuration<smallest> {};
 struct Largest : Configuration<largest> {};
-struct Unchecked : Configuration<with_checks(three_levels, Checks::off), ZeroedPages> {};
+struct Unchecked : Configuration<with_checks(three_levels, Checks::off), ZeroedPages> {
+#ifdef RSB_TEST_CACHES
+  static constexpr rsb::CacheOptions caches = with_spans;
+#endif
+};
 struct UncheckedFirmware : Configuration<with_checks(firmware, Checks::off)> {};
 
 // What TEST_CASE_TEMPLATE runs through.

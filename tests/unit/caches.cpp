@@ -124,8 +124,8 @@ TEST_CASE_TEMPLATE("what lies in a cache is not live, and is within the budget",
     const Stats s = w.stats();
     CHECK(s.live_blocks == 0);
     CHECK(s.live_bytes == 0);
-    CHECK(s.cached_bytes <= budget);
-    if (size <= budget) CHECK(s.cached_blocks != 0);
+    CHECK(s.cached_bytes <= C::caches.bytes);
+    if (size <= C::caches.bytes) CHECK(s.cached_blocks != 0);
     size_t live = 0;
     for (size_t bin = 0; bin < s.bins; bin++) live += inspect(w.heap).bin_stats(bin).live;
     CHECK(live == 0);
@@ -180,7 +180,7 @@ TEST_CASE("each cache has a share of its own, whatever others have borrowed") {
   CHECK(cache.magazine(c).capacity() != 0);
   CHECK(cache.borrowed() == 0);
   CacheBudget some;
-  some.give(C::common_share);
+  some.give(C::common_share(1));
   for (int i = 0; i < 6; i++) {
     cache.found_full(c, some, out);
     cache.found_empty(c, some, out);

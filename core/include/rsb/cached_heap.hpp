@@ -223,6 +223,10 @@ class CachedHeap : Heap<Config> {
   using Set =
       CacheSet<TheCache, TheSeats, typename SetLockOf<TheSeats, typename Config::Lock>::Type>;
   using Seizure = typename Set::Seizure;
+  using Adopted = typename Base::Adopted;
+
+  static constexpr bool owns_spans = TheCache::owns_spans;
+
   using Others = typename PageAllocator<Config>::Others;
   using LockGuard = typename Base::LockGuard;
 
@@ -370,6 +374,7 @@ class CachedHeap : Heap<Config> {
     size_t surplus = 0;
     size_t wanted = 1;
     void* found = nullptr;
+    bool has_spans = false;
     {
       const Visit visit(seats_);
       if (TheCache* const cache = visit.cache()) {
@@ -379,17 +384,94 @@ class CachedHeap : Heap<Config> {
           surplus = cache->found_empty(c, set_.budget, slots);
           if (m.capacity() != 0) note_room();
           wanted = larger(smaller(TheCache::batch(c), m.capacity()), 1);
+          has_spans = owns_spans && cache->spans.may_own(c);
         }
       }
     }
     if (found != nullptr) return unmarked(found, c);
     give_slots(slots, surplus);
+    if (has_spans) {
+      if (void* const slot = allocate_from_spans(c, wanted)) return slot;
+    }
 
     const size_t got = Base::allocate_slots(c, slots, wanted);
     if (got == 0) return allocate_alone(c);
     put(c, slots + 1, got - 1);
     return unmarked(slots[0], c);
   }
+
+  // ---- The cache's own spans ----
+
+  // Fills the magazine with up to wanted - 1 slots, and returns another one. Null: there are none,
+  // nor a span with some to be had at once.
+  void* allocate_from_spans(SizeClass c, size_t wanted) noexcept {
+    void* slots[cache_options.batch];
+    Span* given = nullptr;
+    size_t got = 0;
+    const void* overwritten = nullptr;
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) {
+        got = cache->spans.template take<options.checks>(c, slots, wanted, given);
+        if (got > 1) got = 1 + cache->magazine(c).put(slots + 1, got - 1);
+        if (got == 0) overwritten = overwritten_in(cache->spans.first(c));
+      }
+    }
+    Span* another = nullptr;
+    if (given != nullptr || (got == 0 && overwritten == nullptr)) {
+      another = Base::exchange_spans(given, got == 0 ? c : Classes::none);
+    }
+    if (another != nullptr) {
+      got = another->template take<options.checks>(slots, wanted);
+      if (got == 0) overwritten = overwritten_in(another);
+      another->next = nullptr;
+      own(another);
+      if (got != 0) put(c, slots + 1, got - 1);
+    }
+    if (overwritten != nullptr) [[unlikely]]
+      raise(Fault::overwritten_link, overwritten);
+    return got != 0 ? unmarked(slots[0], c) : nullptr;
+  }
+
+  // The first slot of a span from which nothing could be taken; null if that is as it should be.
+  static const void* overwritten_in(const Span* span) noexcept {
+    if (span == nullptr || !span->has_free()) return nullptr;
+    return span->slot(span->slots.first_free);
+  }
+
+  // Spans on their way are the thread's cache's now, if there is room; if not, the heap's.
+  void own(Span* spans) noexcept {
+    Span* given = nullptr;
+    {
+      const Visit visit(seats_);
+      TheCache* const cache = visit.cache();
+      for (Span* next; spans != nullptr; spans = next) {
+        next = spans->next;
+        if (cache != nullptr && cache->spans.add(spans, set_.span_budget, given)) continue;
+        spans->next = given;
+        given = spans;
+      }
+    }
+    note_room();
+    if (given != nullptr) Base::exchange_spans(given, Classes::none);
+  }
+
+  // Puts the slots into those of their spans that the cache owns; returns how many are left in
+  // slots[].
+  size_t take_home(TheCache& cache, void** slots, size_t count, Span*& given) noexcept {
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++) {
+      Span* const span = head_of_slot(this->pages_.map().find(slots[i]));
+      const size_t offset = Base::offset_in_span(span, slots[i]);
+      if (!cache.spans.template put<options.checks>(span, slots[i], offset, set_.span_budget,
+                                                    given)) {
+        slots[left++] = slots[i];
+      }
+    }
+    return left;
+  }
+
+  // ---- Slow paths of releasing ----
 
   // The block is marked already.
   [[gnu::noinline]] static void deallocate_slowly(void* block, size_t its_class,
@@ -402,6 +484,8 @@ class CachedHeap : Heap<Config> {
 
     void* slots[2 * cache_options.batch + 1];
     size_t surplus = 0;
+    Adopted adopted;
+    Span* given = nullptr;
     {
       const Visit visit(seats_);
       if (TheCache* const cache = visit.cache()) {
@@ -411,12 +495,17 @@ class CachedHeap : Heap<Config> {
           if (m.is_full()) surplus += m.take(slots + surplus, TheCache::batch(c));
         }
         if (!m.push(block)) slots[surplus++] = block;  // no room for a single one
+        if constexpr (owns_spans) {
+          surplus = take_home(*cache, slots, surplus, given);
+          if (cache->spans.may_own(c)) adopted.room = TheCache::Spans::batch;
+        }
       } else {
         slots[surplus++] = block;
       }
     }
     note_room();
-    give_slots(slots, surplus);
+    if (given != nullptr) Base::exchange_spans(given, Classes::none);
+    give_slots(slots, surplus, adopted);
   }
 
   // Whoever gives a magazine room says so: those of emptied caches have none, and what is put where
@@ -468,7 +557,7 @@ class CachedHeap : Heap<Config> {
     if (load_relaxed(&have_room_)) return true;
     const Visit visit(seats_);
     const TheCache* const cache = visit.cache();
-    return cache != nullptr && cache->count() != 0;
+    return cache != nullptr && !cache->is_empty();
   }
 
   [[gnu::noinline]] void* reallocate_to(void* block, size_t size, size_t alignment,
@@ -504,10 +593,15 @@ class CachedHeap : Heap<Config> {
   // Null: there is none at once.
   void* allocate_if_easy(SizeClass c) noexcept {
     void* slot = nullptr;
+    bool has_spans = false;
     {
       const Visit visit(seats_);
-      if (TheCache* const cache = visit.cache()) slot = cache->magazine(c).pop();
+      if (TheCache* const cache = visit.cache()) {
+        slot = cache->magazine(c).pop();
+        has_spans = owns_spans && cache->spans.may_own(c);
+      }
     }
+    if (slot == nullptr && has_spans) return allocate_from_spans(c, 1);
     if (slot == nullptr && Base::allocate_slots(c, &slot, 1) == 0) return nullptr;
     return unmarked(slot, c);
   }
@@ -527,8 +621,14 @@ class CachedHeap : Heap<Config> {
 
   // To the heap. One that it refuses is a fault, after all others have been given.
   void give_slots(void** slots, size_t count) noexcept {
+    Adopted none;
+    give_slots(slots, count, none);
+  }
+  void give_slots(void** slots, size_t count, Adopted& adopted) noexcept {
     if (count == 0) return;
-    if (void* const refused = give_whole_slots(slots, count)) [[unlikely]]
+    void* const refused = give_whole_slots(slots, count, adopted);
+    if (adopted.spans != nullptr) own(adopted.spans);
+    if (refused != nullptr) [[unlikely]]
       refuse(refused);
   }
 
@@ -550,10 +650,10 @@ class CachedHeap : Heap<Config> {
   }
 
   // Returns one that it refuses; null: none.
-  [[nodiscard]] void* give_whole_slots(void** slots, size_t count) noexcept {
+  [[nodiscard]] void* give_whole_slots(void** slots, size_t count, Adopted& adopted) noexcept {
     void* refused = nullptr;
     for (;;) {
-      const size_t given = Base::deallocate_slots(slots, count);
+      const size_t given = Base::deallocate_slots(slots, count, adopted);
       if (given == count) return refused;
       refused = slots[given];
       slots += given + 1;
@@ -563,15 +663,21 @@ class CachedHeap : Heap<Config> {
 
   // A cache that is nobody's. Returns a slot that was not whole; null: there was none.
   [[nodiscard]] void* empty(TheCache& cache) noexcept {
+    while (cache.spans.count() != 0) {
+      Span* given = nullptr;
+      cache.spans.give_up(TheCache::Spans::batch, given);
+      Base::exchange_spans(given, Classes::none);
+    }
+    Adopted none;
     void* refused = nullptr;
     for (SizeClass c = 0; c < Classes::count; c++) {
       const Magazine m = cache.magazine(c);
       void* slots[cache_options.batch];
       while (const size_t count = m.take(slots, cache_options.batch)) {
-        if (void* const slot = give_whole_slots(slots, count)) refused = slot;
+        if (void* const slot = give_whole_slots(slots, count, none)) refused = slot;
       }
     }
-    set_.budget.give(cache.borrowed());
+    set_.return_borrowed(cache);
     cache.begin();
     return refused;
   }
@@ -597,7 +703,7 @@ class CachedHeap : Heap<Config> {
     explicit Emptied(CachedHeap& the_heap) noexcept
         : heap_(the_heap), caches_(the_heap.set_.take_all(the_heap.seats_)) {
       for (TheCache* cache = caches_; cache != nullptr; cache = cache->next) {
-        any_ = cache->count() != 0 || any_;
+        any_ = !cache->is_empty() || any_;
         if (void* const slot = the_heap.empty(*cache)) refused_ = slot;
       }
     }
@@ -702,7 +808,7 @@ class CachedHeap : Heap<Config> {
   bool make_caches() noexcept {
     if (set_.is_made()) return true;
     if constexpr (FixedSeats<TheSeats>) {
-      set_.make(fixed_.caches, TheSeats::most_caches);
+      set_.make(fixed_.caches, TheSeats::most_caches, spans_of_caches());
       return true;
     } else {
       return acquire_caches();
@@ -723,7 +829,7 @@ class CachedHeap : Heap<Config> {
     }
     if (!is_aligned(memory, page)) raise(Fault::bad_pages, memory);
     if constexpr (!ZeroingSource<Pages>) __builtin_memset(memory, 0, bytes);
-    const bool made = set_.make(static_cast<TheCache*>(memory), count);
+    const bool made = set_.make(static_cast<TheCache*>(memory), count, spans_of_caches());
     LockGuard guard(this->pages_.lock_);
     this->pages_.acquisitions_++;
     this->pages_.metadata_bytes_ += bytes;
@@ -732,6 +838,11 @@ class CachedHeap : Heap<Config> {
       this->pages_.release_or_keep(guard, memory, bytes);
     }
     return true;
+  }
+
+  static typename Set::Spans spans_of_caches() noexcept {
+    const bool can_be_seized = owns_spans && TheSeats::heavy_barrier();
+    return can_be_seized ? Set::Spans::owned : Set::Spans::none;
   }
 
   // Whether they would take but a small part of what there is.

@@ -26,12 +26,14 @@ class CachedHeapInspector {
     Seizure all(heap_.set_, heap_.seats_);
     Stats s = inspect(base()).stats();
     all.for_each([&](const TheCache& the_cache) {
-      s.cached_blocks += the_cache.count();
-      s.cached_bytes += the_cache.bytes();
+      const size_t slots = the_cache.count();
+      const size_t bytes = the_cache.bytes();
+      s.live_blocks -= slots;
+      s.live_bytes -= bytes;
+      s.cached_blocks += slots;
+      s.cached_bytes += bytes;
       return true;
     });
-    s.live_blocks -= s.cached_blocks;
-    s.live_bytes -= s.cached_bytes;
     return s;
   }
 
@@ -90,7 +92,7 @@ class CachedHeapInspector {
         if (!heap_.belongs_in_cache(slot, c)) return false;
       }
     }
-    return bytes <= cache.granted();
+    return bytes <= cache.granted() && cache.spans.is_sound();
   }
 
   TheHeap& heap_;

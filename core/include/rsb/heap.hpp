@@ -288,6 +288,7 @@ class Heap {
   using LockHeld = Held<typename Config::Lock>;
 
   static constexpr bool spans_have_tails = options.span_pages() > 1;
+  static constexpr bool spans_may_be_owned = requires { typename Config::Seats; };
 
   // Where pointers have 4 bytes, so have the least blocks of malloc().
   static constexpr Span::Least least_of_malloc = Classes::layout(Classes::of(0)).units == 1
@@ -415,23 +416,75 @@ class Heap {
     return count;
   }
 
+  // Whole spans pass between the heap and caches, too: Kind::owned, one behind the other by `next`.
+
+  // Takes back `given`. Returns a span of class c with a slot, for a cache to own, of the bin or a
+  // new one; null if c is Classes::none, or none can be had without giving up the lock.
+  [[gnu::noinline]] Span* exchange_spans(Span* given, SizeClass c) noexcept {
+    LockGuard guard(pages_.lock_);
+    for (Span *span = given, *next; span != nullptr; span = next) {
+      next = span->next;
+      take_back(guard, span);
+    }
+    if (has_deferred()) [[unlikely]]
+      take_over(guard);
+    Span* const taken = c != Classes::none ? span_to_own(c) : nullptr;
+    pages_.top_up(guard);
+    return taken;
+  }
+
+  void take_back(LockGuard& guard, Span* span) noexcept {
+    span->template take_returned<options.checks>();
+    if (span->is_last_use()) return release_span(guard, span);
+    span->uses--;
+    if (span->has_slot() && !Runs::is_leaving(span)) return bins_.append(span);
+    span->become_full();
+  }
+
+  Span* span_to_own(SizeClass c) noexcept {
+    Span* span = nullptr;
+    if (bins_.has_current(c)) {
+      span = bins_.drop_current(c);
+      if (!span->has_slot()) {
+        span->become_full();
+        span = nullptr;
+      }
+    }
+    if (span == nullptr) span = bins_.take_first(c);
+    if (span == nullptr) span = new_span(c);
+    if (span != nullptr) span->become_owned();
+    return span;
+  }
+
+  // Of pages that are to be had at once; null: there are none.
+  Span* new_span(SizeClass c) noexcept {
+    if (runs_ahead(options.span_pages())) return nullptr;
+    Span* const span = pages_.runs_.take(options.span_pages());
+    if (span != nullptr) make_span(span, c);
+    return span;
+  }
+
   // Gives the bin another span, whose current one has no slot. False: there is none at once.
   bool advance(SizeClass c) noexcept {
     if (bins_.has_current(c)) bins_.drop_current(c)->become_full();
     Span* span = bins_.take_first(c);
-    if (span == nullptr) {
-      if (runs_ahead(options.span_pages())) return false;
-      span = pages_.runs_.take(options.span_pages());
-      if (span == nullptr) return false;
-      make_span(span, c);
-    }
+    if (span == nullptr) span = new_span(c);
+    if (span == nullptr) return false;
     bins_.set_current(span);
     return true;
   }
 
+  // Spans that were full until a slot of theirs came back, on their way to the cache that it comes
+  // from; at most `room` more.
+  struct Adopted {
+    size_t room = 0;
+    Span* spans = nullptr;
+  };
+
   // Releases slots of any classes, one after the other; returns how many, which is fewer than
   // `count` if the next one is not marked as it was, or has come back already.
-  [[gnu::noinline]] size_t deallocate_slots(void* const* slots, size_t count) noexcept {
+  [[gnu::noinline]] size_t deallocate_slots(void* const* slots, size_t count,
+                                            Adopted& adopted) noexcept {
     // So that nobody waits for the lock while this one waits for memory.
     for (size_t i = 0; i < count; i++) {
       __builtin_prefetch(slots[i], 1);
@@ -445,11 +498,27 @@ class Heap {
           return i;
         }
       }
+      if (spans_may_be_owned && adopted.room != 0) adopt(span, adopted);
       deallocate_slot(guard, span, slots[i]);
     }
-    if (has_deferred()) [[unlikely]]
+    for (Span* span = adopted.spans; span != nullptr; span = span->next) {
+      span->template take_returned<options.checks>();
+    }
+    // A fault there must not find spans on their way.
+    if (has_deferred() && adopted.spans == nullptr) [[unlikely]]
       take_over(guard);
     return count;
+  }
+
+  // Spans of few slots are soon empty: no gain.
+  static void adopt(Span* span, Adopted& adopted) noexcept {
+    constexpr unsigned least_slots = 4;
+    if (span->kind != Kind::full || span->slot_units == 1 || Runs::is_leaving(span)) return;
+    if (span->slot_units * least_slots > span->end) return;
+    span->become_owned();
+    span->next = adopted.spans;
+    adopted.spans = span;
+    adopted.room--;
   }
 
   void make_span(Span* span, SizeClass c) noexcept {
@@ -541,6 +610,10 @@ class Heap {
       LockHeld held(pages_.lock_);
       span = head_of(span);
       const size_t offset = offset_in_span(span, block);
+      if (spans_may_be_owned && span->kind == Kind::owned) {
+        held.hand_over();
+        return deallocate_locked(block, span, *this);
+      }
       const Span::Quick pushed = span->template push_quickly<options.checks>(block, offset);
       if (pushed == Span::Quick::done) [[likely]]
         return;
@@ -593,7 +666,9 @@ class Heap {
 
   template <Giving giving = Giving::as_usual>
   void deallocate_slot(LockGuard& guard, Span* span, void* block) noexcept {
-    if (span->is_last_use()) {
+    if (spans_may_be_owned && span->kind == Kind::owned) {
+      span->template push_returned<options.checks>(block, offset_in_span(span, block));
+    } else if (span->is_last_use()) {
       release_last<giving>(guard, span);
     } else {
       span->template push<options.checks>(block, offset_in_span(span, block));

@@ -57,6 +57,11 @@ class HeapInspector {
       if (the_run->is_span()) {
         s.live_blocks += the_run->live();
         s.live_bytes += the_run->live() * the_run->slot_bytes();
+        if (the_run->kind == Kind::owned) {
+          const size_t free_slots = the_run->slots.fresh / the_run->slot_units - the_run->live();
+          s.cached_blocks += free_slots;
+          s.cached_bytes += free_slots * the_run->slot_bytes();
+        }
         if (the_run->has_slot() && !Runs::is_leaving(the_run)) {
           s.largest_block_bytes = larger(s.largest_block_bytes, the_run->slot_bytes());
         }
@@ -270,6 +275,7 @@ class HeapInspector {
         seen.dirty += run->dirty;
         break;
       case Kind::current:
+      case Kind::owned:
       case Kind::span:
       case Kind::full:
         seen.used += length;
@@ -302,14 +308,15 @@ class HeapInspector {
     if (!require(free_slots != SIZE_MAX, "a span's free list leads from slot to free slot")) return;
     require(span->size_class < Classes::count, "a span has a size class");
     require(span->slots.fresh <= span->end, "no slot lies beyond the span");
-    require(span->live() + free_slots == span->slots.fresh / span->slot_units,
+    const size_t returned = span->kind == Kind::owned ? span->returned.count : 0;
+    require(span->live() + returned + free_slots == span->slots.fresh / span->slot_units,
             "used slots are counted");
     const bool is_quick = span->kind != Kind::full && span->slot_units > 1;
     require(span->quick_below == (is_quick ? span->slots.fresh : 0),
             "slots that may be released quickly are noted");
     const bool is_current = heap_.bins_.current(span->size_class) == span;
     require(is_current == (span->kind == Kind::current), "a bin's current span is marked so");
-    if (is_current) return;
+    if (is_current || span->kind == Kind::owned) return;
     require(Runs::is_leaving(span) || span->has_slot() == (span->kind == Kind::span),
             "a span is full when it has no slot");
     require(span->live() != 0, "an empty span is given back");

@@ -86,8 +86,12 @@ struct Options {
 // The values that configure the caches of a heap, as a member of its configuration:
 //   static constexpr rsb::CacheOptions caches{.bytes = 16 * rsb::KiB};
 struct CacheOptions {
-  // What the slots in all caches are worth, at most, divided by the number of caches.
+  // What the free slots in all caches are worth, at most, divided by the number of caches. From 32
+  // spans up a quarter of it is free slots in spans that a cache owns.
   size_t bytes = 1 * MiB;
+  // The same of all together, at least, if there are few of them: for many threads on a small
+  // machine.
+  size_t all_bytes = 0;
   // What the slots of one cache are worth, at most.
   size_t most_bytes = 4 * MiB;
   // The most slots of one magazine, and what they are worth, at most. For each there is a pointer

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// A cache: a magazine for each size class, and how large each of them may be.
+// A cache: a magazine for each size class, and how large each of them may be; and spans.
 //
 // Theory of operation. A magazine is a stack of pointers to free slots. What fills and empties it
 // in batches is CachedHeap; here is decided how many slots a magazine may hold: its capacity. A
@@ -14,34 +14,10 @@
 #pragma once
 
 #include "rsb/internal/blocks/size_class.hpp"
+#include "rsb/internal/caches/owned_spans.hpp"
 #include "rsb/seat.hpp"
 
 namespace rsb {
-
-// What the caches of a heap share. For any number of threads at once.
-class CacheBudget {
- public:
-  constexpr CacheBudget() noexcept = default;
-
-  // Up to `bytes` of it; returns how much.
-  size_t take(size_t bytes) noexcept {
-    for (;;) {
-      const size_t left = load_relaxed(&left_);
-      const size_t taken = smaller(bytes, left);
-      if (taken == 0 || compare_exchange(&left_, left, left - taken) == left) return taken;
-    }
-  }
-
-  void give(size_t bytes) noexcept {
-    for (;;) {
-      const size_t left = load_relaxed(&left_);
-      if (compare_exchange(&left_, left, left + bytes) == left) return;
-    }
-  }
-
- private:
-  size_t left_ = 0;
-};
 
 // A stack of pointers to slots. What is needed of it again and again, and the rest, which lie
 // apart: so each of several magazines is found by one index.
@@ -133,10 +109,22 @@ class alignas(64) Cache {
   static_assert(options.batch != 0 && options.magazine >= options.batch,
                 "CacheOptions::batch must be from 1 to magazine");
 
+  // A quarter of what a cache may hold is in spans, unless that is too little for the classes that
+  // a program uses at a time.
  public:
+  static constexpr bool owns_spans = options.bytes / 4 >= 8 * Classes::largest;
+
+ private:
+  static constexpr size_t for_spans(size_t bytes) { return owns_spans ? bytes / 4 : 0; }
+  static constexpr size_t for_magazines(size_t bytes) { return bytes - for_spans(bytes); }
+  static constexpr size_t most_bytes = for_magazines(options.most_bytes);
+
+ public:
+  using Spans = OwnedSpans<Classes, for_spans(options.bytes) / 4, for_spans(options.most_bytes)>;
+
   // The most slots of a class that a cache may hold.
   static constexpr size_t most(SizeClass c) {
-    const size_t bytes = smaller(options.magazine_bytes, options.most_bytes);
+    const size_t bytes = smaller(options.magazine_bytes, most_bytes);
     return larger(smaller(options.magazine, bytes / Classes::layout(c).size), 1);
   }
 
@@ -147,14 +135,21 @@ class alignas(64) Cache {
 
   constexpr Cache() noexcept = default;
 
-  // What each cache may hold for certain, of what there is for each on average.
-  static constexpr size_t own_share = options.bytes / 4;
-  static constexpr size_t common_share = options.bytes - own_share;
+  // What each cache may hold for certain in magazines, of what there is for each on average; and
+  // what `count` caches share besides, in magazines and in spans.
+  static constexpr size_t own_share = for_magazines(options.bytes) / 4;
+  static constexpr size_t common_share(size_t count) {
+    return for_magazines(all_bytes(count)) - count * own_share;
+  }
+  static constexpr size_t common_share_of_spans(size_t count) {
+    return for_spans(all_bytes(count)) - count * Spans::own_share;
+  }
 
   // Before the first use; afterwards, forgets all that it holds and has borrowed.
   void begin() noexcept {
     for (SizeClass c = 0; c < Classes::count; c++) magazine(c).begin(&nothing_);
-    granted_ = spare_ = own_share;
+    allowance_.begin();
+    spans.begin();
     has_begun = true;
   }
 
@@ -177,8 +172,10 @@ class alignas(64) Cache {
   }
 
   // What its capacities may be worth, and how much of it is from the common budget.
-  size_t granted() const noexcept { return granted_; }
-  size_t borrowed() const noexcept { return granted_ - own_share; }
+  size_t granted() const noexcept { return allowance_.granted(); }
+  size_t borrowed() const noexcept { return allowance_.borrowed(); }
+
+  bool is_empty() const noexcept { return count() == 0 && spans.count() == 0; }
 
   // Slots in it, and what they are worth.
   size_t count() const noexcept {
@@ -205,6 +202,9 @@ class alignas(64) Cache {
   Seat* taker = nullptr;  // who has taken it away to empty it, without lock
 
  private:
+  static constexpr size_t all_bytes(size_t count) {
+    return larger(options.all_bytes, count * options.bytes);
+  }
   static constexpr size_t size_of(SizeClass c) { return Classes::layout(c).size; }
 
   // Doubles a capacity as far as there is room.
@@ -214,17 +214,13 @@ class alignas(64) Cache {
     const size_t wanted = smaller(most(c), larger(2 * before, batch(c)));
     const size_t needed = (wanted - before) * size_of(c);
     size_t taken = 0;
-    if (needed > spare_) {
-      const size_t more = budget.take(smaller(needed - spare_, options.most_bytes - granted_));
-      granted_ += more;
-      spare_ += more;
-      const bool may_fit = size_of(c) <= granted_;
-      if (needed > spare_ && may_fit) taken = shrink_another(c, out);
-    }
-    const size_t after = smaller(wanted, before + spare_ / size_of(c));
+    allowance_.borrow(needed, budget);
+    const bool may_fit = size_of(c) <= granted();
+    if (needed > allowance_.spare() && may_fit) taken = shrink_another(c, out);
+    const size_t after = smaller(wanted, before + allowance_.spare() / size_of(c));
     // Only now: a cache's memory is not touched before it is used.
     if (before == 0 && after != 0) m.place(slots_ + first_slots.of[c]);
-    spare_ -= (after - before) * size_of(c);
+    allowance_.spend((after - before) * size_of(c));
     m.set_capacity(after);
     return taken;
   }
@@ -239,7 +235,7 @@ class alignas(64) Cache {
       size_t taken = 0;
       if (m.count() > kept) taken = m.take(out, smaller(m.count() - kept, options.batch));
       kept = larger(kept, m.count());
-      spare_ += (m.capacity() - kept) * size_of(victim_);
+      allowance_.earn((m.capacity() - kept) * size_of(victim_));
       m.set_capacity(kept);
       m.rest.was_empty = m.rest.was_full = false;
       return taken;
@@ -263,8 +259,11 @@ class alignas(64) Cache {
   void** limits_[Classes::count] = {};
   MagazineRest rests_[Classes::count];
 
-  size_t granted_ = 0;
-  size_t spare_ = 0;  // of that, bytes that no magazine's capacity stands for
+ public:
+  Spans spans;  // behind what the fast paths need
+
+ private:
+  Allowance<own_share, most_bytes> allowance_;  // what is spare, no magazine's capacity stands for
   SizeClass victim_ = 0;
   void* nothing_ = nullptr;
   void* slots_[first_slots.of[Classes::count]] = {};

@@ -60,19 +60,29 @@ class CacheSet {
 
   bool is_made() const noexcept { return load_acquire(&caches_) != nullptr; }
 
+  // Whether a thread that owns spans can be made to stand still, so that others may look at them.
+  enum class Spans : uint8_t { none, owned };
+
   // Zeroed memory for `count` caches. False: it has some already.
-  bool make(TheCache* caches, unsigned count) noexcept {
+  bool make(TheCache* caches, unsigned count, Spans spans) noexcept {
     LockGuard guard(lock_);
     if (is_made()) return false;
-    budget.give(count * TheCache::common_share);
-    for (unsigned i = count; i != 0; i--) put_back(&caches[i - 1]);
+    budget.give(TheCache::common_share(count));
+    span_budget.give(TheCache::common_share_of_spans(count));
+    for (unsigned i = count; i != 0; i--) {
+      const bool has_number = spans == Spans::owned && i < TheCache::Spans::nobody;
+      caches[i - 1].spans.set_number(has_number ? static_cast<uint8_t>(i)
+                                                : TheCache::Spans::nobody);
+      put_back(&caches[i - 1]);
+    }
     store_release(&caches_, caches);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);  // a handler that forks finds all of them or none
     count_ = count;
     return true;
   }
 
-  CacheBudget budget;
+  CacheBudget budget;       // for magazines
+  CacheBudget span_budget;  // for spans
 
   // ---- Claiming ----
 
@@ -193,6 +203,12 @@ class CacheSet {
     return taken;
   }
 
+  // What the cache, which forgets it then, has of the budgets.
+  void return_borrowed(const TheCache& cache) noexcept {
+    budget.give(cache.borrowed());
+    span_budget.give(cache.spans.borrowed());
+  }
+
   // The caches that take_all() returned are unclaimed from now on.
   void put_back_all(TheCache* caches) noexcept {
     LockGuard guard(lock_);
@@ -308,8 +324,9 @@ class CacheSet {
       if (cache.taker == &own) continue;  // what this handler interrupted will bring it back
       const bool is_whole = are_seized && cache.is_still && cache.taker == nullptr;
       if (cache.has_begun && !is_whole) {
-        budget.give(cache.borrowed());
+        return_borrowed(cache);
         cache.begin();
+        cache.spans.set_number(TheCache::Spans::nobody);  // its spans may be in no order
       }
       cache.taker = nullptr;
       put_back(&cache);
@@ -318,7 +335,7 @@ class CacheSet {
 
   TheCache* give_back_locked(Seat& seat) noexcept {
     TheCache* const before = unclaimed_;
-    const bool is_full = before != nullptr && before->has_begun && before->count() != 0;
+    const bool is_full = before != nullptr && before->has_begun && !before->is_empty();
     if (is_full) {
       unclaimed_ = before->next;
       before->taker = &seat;

@@ -41,6 +41,7 @@ enum class Kind : uint8_t {
   reserve,    // kept for those who cannot wait
   large,      // one block of whole pages
   current,    // a span: slots of one class; the one that its bin serves from
+  owned,      // a span that a cache serves from, or on its way there or back; in no list of a bin
   span,       // a span with free slots, in its bin's list
   full,       // a span without free slot, in no list
   tail,       // a page of a span other than its first
@@ -78,6 +79,8 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   Kind kind = Kind::none;
   SizeClass size_class = 0;
   uint8_t border = border_none;
+  // Kind::owned: the number of the cache; 0 while it is on its way, and for all that is not owned.
+  uint8_t owner = 0;
 
   union {
     uint32_t pages = 0;  // runs that are no spans: their length
@@ -88,7 +91,7 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     SlotOffset end = 0;  // spans: behind the last slot
     uint16_t list;       // free runs: which list of RunLists the run is in
   };
-  // Spans: slots handed out, and one more for the current span of a bin.
+  // Spans: slots handed out, and one more for the current span of a bin, and for one that is owned.
   uint16_t uses = 0;
   // Slots below this may be released quickly, unless it is the last use: those below `fresh`; none
   // of spans that are full or have 4-byte slots, nor of all that is no span.
@@ -103,10 +106,19 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
 
   char* base = nullptr;  // of the run
 
-  // Free runs: neighbours in the list of their size. Spans: neighbours in their bin. Tails and
-  // free_last: the descriptor of the first page.
+  // Free runs: neighbours in the list of their size. Spans: neighbours in their bin; behind an
+  // owned one, the next of the cache. Tails and free_last: the descriptor of the first page.
   Span* next = nullptr;
-  Span* previous = nullptr;
+  // Slots that came back to an owned span by others than its owner: a list of its own.
+  struct Returned {
+    SlotOffset first;
+    SlotOffset last;
+    uint16_t count;
+  };
+  union {
+    Span* previous = nullptr;
+    Returned returned;  // Kind::owned
+  };
 
   // border_begin: the list of acquisitions.
   Span* next_acquisition = nullptr;
@@ -144,7 +156,10 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
 
   static bool is_span(Kind kind) noexcept { return kind >= Kind::current && kind <= Kind::full; }
   bool is_span() const noexcept { return is_span(kind); }
-  size_t live() const noexcept { return size_t{uses} - (kind == Kind::current); }
+  size_t live() const noexcept {
+    if (kind == Kind::owned) return size_t{uses} - 1 - returned.count;
+    return size_t{uses} - (kind == Kind::current);
+  }
   // Whether nothing is in use any more once a slot has been released.
   bool is_last_use() const noexcept { return uses == 1; }
   bool has_free() const noexcept { return slots.first_free < end; }
@@ -283,6 +298,63 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     return true;
   }
 
+  // ---- Spans that caches own: of slots of 8 bytes or more ----
+
+  // What a cache owns, it alone takes slots from and puts slots into, without the heap's lock: as
+  // if it were the current span of a bin. Others put theirs into a list beside, under the lock. The
+  // kind changes under the lock only, and the owner by itself, or while the span is on its way.
+
+  void become_owned() noexcept {
+    set_kind(Kind::owned);
+    take_quickly();
+    returned = {no_slot, no_slot, 0};
+    uses++;
+  }
+
+  void set_owner(uint8_t number) noexcept { store_relaxed(&owner, number); }
+  // For the cache of that number, whose answer nobody else can change.
+  bool is_owned_by(uint8_t number) const noexcept { return load_relaxed(&owner) == number; }
+
+  // Up to `most` slots, marked as slots in caches are: of those that were freed, or else of those
+  // that never were handed out. Returns how many; none if the first one was overwritten, which is
+  // first in the list still.
+  template <Checks checks>
+  size_t take(void** out, size_t most) noexcept {
+    size_t count = 0;
+    const bool anew = !has_free();
+    while (count < most && (anew ? has_fresh() : has_free())) {
+      void* const taken = anew ? carve<checks>() : pop<checks, Least::eight_bytes>();
+      if (taken == nullptr) break;
+      if constexpr (checks != Checks::off) {
+        mark_as_cached<Least::eight_bytes>(taken, bytes_from(base, taken));
+      }
+      out[count++] = taken;
+    }
+    return count;
+  }
+
+  // Bytes of the slots that can be taken and were handed out before.
+  size_t free_bytes() const noexcept {
+    return size_t{slots.fresh} * 4 - (size_t{uses} - 1) * slot_bytes();
+  }
+
+  // With the heap's lock: by others than the owner; and by the owner, who has them all then.
+  template <Checks checks>
+  void push_returned(void* block, size_t offset) noexcept {
+    const SlotOffset at = static_cast<SlotOffset>(offset / 4);
+    write_link<checks, Least::eight_bytes>(block, at, returned.first);
+    if (returned.count++ == 0) returned.last = at;
+    returned.first = at;
+  }
+  template <Checks checks>
+  void take_returned() noexcept {
+    if (returned.count == 0) return;
+    redirect<checks>(slot(returned.last), no_slot, slots.first_free);
+    slots.first_free = returned.first;
+    uses = static_cast<uint16_t>(uses - returned.count);
+    returned = {no_slot, no_slot, 0};
+  }
+
   // How many slots back a double free of a 4-byte slot is recognised.
   static constexpr unsigned recent = 16;
 
@@ -295,15 +367,31 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   template <Checks checks, Least least>
   void link(void* block, size_t offset) noexcept {
     const SlotOffset at = static_cast<SlotOffset>(offset / 4);
+    write_link<checks, least>(block, at, slots.first_free);
+    slots.first_free = at;
+  }
+
+  // Makes the slot, which is at `at`, one before that at `next_slot` in a list.
+  template <Checks checks, Least least>
+  void write_link(void* block, SlotOffset at, SlotOffset next_slot) noexcept {
     if constexpr (checks == Checks::off) {
-      store(block, slots.first_free);
+      store(block, next_slot);
     } else {
       const uint32_t its_mark = mark(at);
-      const SlotOffset next_slot = slots.first_free;
       store_link(block, {next_slot, static_cast<uint16_t>(its_mark ^ next_slot)});
       if (least != Least::four_bytes || slot_units > 1) store(mark_of(block), its_mark);
     }
-    slots.first_free = at;
+  }
+
+  // Changes where a link leads, and nothing of whether it is whole.
+  template <Checks checks>
+  static void redirect(void* block, SlotOffset from, SlotOffset to) noexcept {
+    const Link found = load_link(block);
+    const SlotOffset difference = from ^ to;
+    store(block, static_cast<SlotOffset>(found.next ^ difference));
+    if constexpr (checks != Checks::off) {
+      store(static_cast<char*>(block) + 2, static_cast<uint16_t>(found.tag ^ difference));
+    }
   }
 
   // Whether a slot begins there that has been handed out at least once.

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The spans that a cache owns, a queue for each size class.
+//
+// Theory of operation. A magazine that is empty is filled from the first span of its queue, and
+// what a full one gives up goes back into the spans that the same cache owns. Neither needs the
+// heap's lock, and what one thread allocates and releases stays together. A first span that has no
+// slot any more is the heap's again, and full; the next one is from the queue, or the heap. A full
+// span is adopted by the cache whose thread is the first to give back a slot of it, and goes back
+// when all of its slots are free. So threads that only release pass whole spans on to those that
+// only allocate. What is free in the spans of a cache is limited: where there is no more room, the
+// span that has waited longest goes back, of one class after the other. What others release of a
+// cache's spans goes, under the heap's lock, into a list of the span's own, until the span changes
+// hands. (Free lists for each span, and one beside for what other threads release: Leijen, Zorn,
+// de Moura, "Mimalloc: free list sharding in action", 2019.)
+//
+// Room caches: for CachedHeap alone.
+#pragma once
+
+#include "rsb/internal/pages/span.hpp"
+
+namespace rsb {
+
+// What the caches of a heap share. For any number of threads at once.
+class CacheBudget {
+ public:
+  constexpr CacheBudget() noexcept = default;
+
+  // Up to `bytes` of it; returns how much.
+  size_t take(size_t bytes) noexcept {
+    for (;;) {
+      const size_t left = load_relaxed(&left_);
+      const size_t taken = smaller(bytes, left);
+      if (taken == 0 || compare_exchange(&left_, left, left - taken) == left) return taken;
+    }
+  }
+
+  void give(size_t bytes) noexcept {
+    for (;;) {
+      const size_t left = load_relaxed(&left_);
+      if (compare_exchange(&left_, left, left + bytes) == left) return;
+    }
+  }
+
+ private:
+  size_t left_ = 0;
+};
+
+// What one cache may hold, in bytes: a share of its own, and more from the budget, to `most`.
+template <size_t own_share, size_t most>
+class Allowance {
+ public:
+  void begin() noexcept { granted_ = spare_ = own_share; }
+
+  size_t granted() const noexcept { return granted_; }
+  size_t borrowed() const noexcept { return granted_ - own_share; }
+  size_t spare() const noexcept { return spare_; }
+
+  // Borrows what is lacking of `bytes`, so far as there is some.
+  void borrow(size_t bytes, CacheBudget& budget) noexcept {
+    if (bytes <= spare_) return;
+    const size_t more = budget.take(smaller(bytes - spare_, most - granted_));
+    granted_ += more;
+    spare_ += more;
+  }
+  void spend(size_t bytes) noexcept { spare_ -= bytes; }
+  void earn(size_t bytes) noexcept { spare_ += bytes; }
+
+ private:
+  size_t granted_ = 0;
+  size_t spare_ = 0;
+};
+
+// The share is what each cache may hold for certain.
+template <class Classes, size_t share, size_t most_bytes>
+class OwnedSpans {
+ public:
+  static constexpr size_t own_share = share;
+
+  // How many spans are given up at a time, or adopted.
+  static constexpr size_t batch = 8;
+
+  constexpr OwnedSpans() noexcept = default;
+
+  // Which of the heap's caches it is: from 1, below `nobody`.
+  static constexpr uint8_t nobody = UINT8_MAX;
+  void set_number(uint8_t number) noexcept { number_ = number; }
+
+  // Before the first use; afterwards, forgets all that it holds and has borrowed.
+  void begin() noexcept {
+    for (Queue& queue : queues_) queue = {};
+    allowance_.begin();
+    count_ = 0;
+  }
+
+  size_t count() const noexcept { return count_; }
+  size_t borrowed() const noexcept { return allowance_.borrowed(); }
+
+  // Whether spans of the class may be owned: slots of 4 bytes have no room for a mark.
+  bool may_own(SizeClass c) const noexcept { return number_ != nobody && c != 0; }
+
+  // Up to `most` slots of a class from one span, marked as slots in caches are. Spans that turned
+  // out to have none are in front of `given`. None, though first() has a slot: that one was
+  // overwritten, and is first still.
+  template <Checks checks>
+  size_t take(SizeClass c, void** out, size_t most, Span*& given) noexcept {
+    Queue& queue = queues_[c];
+    for (size_t looks = 0; looks < batch && queue.first != nullptr; looks++) {
+      Span* const from = queue.first;
+      if (from->has_slot()) {
+        const size_t free_before = from->free_bytes();
+        const size_t taken = from->take<checks>(out, most);
+        allowance_.earn(free_before - from->free_bytes());
+        return taken;
+      }
+      give(queue.take_first(), given);
+    }
+    return 0;
+  }
+  const Span* first(SizeClass c) const noexcept { return queues_[c].first; }
+
+  // False: the slot, which bears the mark of one in a cache, is not of a span that it owns; or was
+  // overwritten, and stays where it is. Spans that go back for it are in front of `given`.
+  template <Checks checks>
+  bool put(Span* its_span, void* slot, size_t offset, CacheBudget& budget, Span*& given) noexcept {
+    if (!its_span->is_owned_by(number_)) return false;
+    if (checks != Checks::off && !its_span->may_leave_cache(slot, offset)) return false;
+    const size_t freed = its_span->slot_bytes();
+    make_room(freed, budget, given);
+    // It may have been given up itself.
+    if (allowance_.spare() < freed || !its_span->is_owned_by(number_)) return false;
+    its_span->push<checks>(slot, offset);
+    allowance_.spend(freed);
+    Queue& queue = queues_[its_span->size_class];
+    if (queue.first->live() == 0 && queue.first->next != nullptr) give(queue.take_first(), given);
+    return true;
+  }
+
+  // A span on its way, which is the last of its class then. False: it may not be owned, or there is
+  // no room for it.
+  bool add(Span* added, CacheBudget& budget, Span*& given) noexcept {
+    if (!may_own(added->size_class)) return false;
+    const size_t free_in_it = added->free_bytes();
+    make_room(free_in_it, budget, given);
+    if (allowance_.spare() < free_in_it) return false;
+    allowance_.spend(free_in_it);
+    added->set_owner(number_);
+    queues_[added->size_class].append(added);
+    count_++;
+    return true;
+  }
+
+  // Up to `most` spans in front of `given`, of all classes in turn.
+  void give_up(size_t most, Span*& given) noexcept {
+    for (size_t fruitless = 0; most != 0 && fruitless < Classes::count; fruitless++) {
+      victim_ = static_cast<SizeClass>((victim_ + 1) % Classes::count);
+      Queue& queue = queues_[victim_];
+      if (queue.first == nullptr) continue;
+      give(queue.take_first(), given);
+      most--;
+      fruitless = 0;
+    }
+  }
+
+  // For inspection.
+  bool is_sound() const noexcept {
+    size_t spans = 0;
+    size_t free_in_them = 0;
+    for (size_t c = 0; c < Classes::count; c++) {
+      for (const Span* s = queues_[c].first; s != nullptr; s = s->next) {
+        if (s->kind != Kind::owned || s->size_class != c || !s->is_owned_by(number_)) return false;
+        if (++spans > count_) return false;
+        free_in_them += s->free_bytes();
+      }
+    }
+    return spans == count_ && free_in_them + allowance_.spare() == allowance_.granted();
+  }
+
+ private:
+  struct Queue {
+    Span* first = nullptr;
+    Span* last = nullptr;
+
+    void append(Span* s) noexcept {
+      s->next = nullptr;
+      (first != nullptr ? last->next : first) = s;
+      last = s;
+    }
+    // There must be one.
+    Span* take_first() noexcept {
+      Span* const taken = first;
+      first = taken->next;
+      return taken;
+    }
+  };
+
+  // There is room once a span that has much has been given up, or some that have little.
+  void make_room(size_t freed, CacheBudget& budget, Span*& given) noexcept {
+    allowance_.borrow(freed, budget);
+    for (size_t i = 0; i < batch && allowance_.spare() < freed; i++) give_up(1, given);
+  }
+
+  void give(Span* given_up, Span*& given) noexcept {
+    given_up->set_owner(0);
+    given_up->next = given;
+    given = given_up;
+    allowance_.earn(given_up->free_bytes());
+    count_--;
+  }
+
+  Queue queues_[Classes::count];
+  Allowance<own_share, most_bytes> allowance_;
+  size_t count_ = 0;
+  SizeClass victim_ = 0;
+  uint8_t number_ = nobody;
+};
+
+}  // namespace rsb
