@@ -56,6 +56,21 @@ struct Narrow {
                                             .batch_bytes = 512};
 };
 
+// Small magazines, so that what matters are the spans that caches own, and small spans.
+constexpr rsb::Options of_small_spans() {
+  rsb::Options o = threads::Restless::options;
+  o.span_size = 4 * rsb::KiB;
+  return o;
+}
+struct Owning : Narrow {
+  static constexpr rsb::Options options = of_small_spans();
+  static constexpr rsb::CacheOptions caches{.bytes = 128 * rsb::KiB,
+                                            .most_bytes = 256 * rsb::KiB,
+                                            .magazine = 8,
+                                            .batch = 4,
+                                            .batch_bytes = 512};
+};
+
 // As where no thread can be told of what another one has stored: nobody's cache can be taken.
 struct DeafSeats : rsb::platform::ThreadSeats<DeafSeats> {
   static unsigned caches() noexcept { return 3; }
@@ -138,23 +153,23 @@ class IdleHolders {
 }  // namespace
 
 TEST_CASE_TEMPLATE("blocks of all sizes wander between more threads than there are caches", Heap,
-                   threads::Own<Crowded>, threads::Own<Narrow>, threads::Own<Deaf>,
-                   threads::Own<CachedPool>) {
+                   threads::Own<Crowded>, threads::Own<Narrow>, threads::Own<Owning>,
+                   threads::Own<Deaf>, threads::Own<CachedPool>) {
   threads::let_wander<Heap>(4, 18);
 }
 
 TEST_CASE_TEMPLATE("small blocks wander between more threads than there are caches", Heap,
-                   threads::Own<Crowded>, threads::Own<Narrow>) {
+                   threads::Own<Crowded>, threads::Own<Narrow>, threads::Own<Owning>) {
   threads::let_wander<Heap>(5, 9);
 }
 
 TEST_CASE_TEMPLATE("with caches, one thread allocates what another one frees", Heap,
-                   threads::Own<Crowded>, threads::Own<Narrow>) {
+                   threads::Own<Crowded>, threads::Own<Narrow>, threads::Own<Owning>) {
   threads::pass_on<Heap>();
 }
 
 TEST_CASE_TEMPLATE("with caches, blocks outlive the threads that allocated them", Heap,
-                   threads::Own<Crowded>, threads::Own<Narrow>) {
+                   threads::Own<Crowded>, threads::Own<Narrow>, threads::Own<Owning>) {
   threads::outlive<Heap>();
 }
 

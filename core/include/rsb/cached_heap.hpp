@@ -417,16 +417,16 @@ class CachedHeap : Heap<Config> {
         if (got == 0) overwritten = overwritten_in(cache->spans.first(c));
       }
     }
-    Span* another = nullptr;
-    if (given != nullptr || (got == 0 && overwritten == nullptr)) {
-      another = Base::exchange_spans(given, got == 0 ? c : Classes::none);
-    }
-    if (another != nullptr) {
-      got = another->template take<options.checks>(slots, wanted);
-      if (got == 0) overwritten = overwritten_in(another);
-      another->next = nullptr;
-      own(another);
-      if (got != 0) put(c, slots + 1, got - 1);
+    if (got == 0 && overwritten == nullptr) {
+      got = wanted;
+      if (Span* const another = Base::exchange_spans(given, c, slots, got)) {
+        if (got == 0) overwritten = overwritten_in(another);
+        another->next = nullptr;
+        own(another);
+        if (got > 1) put(c, slots + 1, got - 1);
+      }
+    } else if (given != nullptr) {
+      Base::take_back_spans(given);
     }
     if (overwritten != nullptr) [[unlikely]]
       raise(Fault::overwritten_link, overwritten);
@@ -453,7 +453,7 @@ class CachedHeap : Heap<Config> {
       }
     }
     note_room();
-    if (given != nullptr) Base::exchange_spans(given, Classes::none);
+    if (given != nullptr) Base::take_back_spans(given);
   }
 
   // Puts the slots into those of their spans that the cache owns; returns how many are left in
@@ -504,7 +504,7 @@ class CachedHeap : Heap<Config> {
       }
     }
     note_room();
-    if (given != nullptr) Base::exchange_spans(given, Classes::none);
+    if (given != nullptr) Base::take_back_spans(given);
     give_slots(slots, surplus, adopted);
   }
 
@@ -666,7 +666,7 @@ class CachedHeap : Heap<Config> {
     while (cache.spans.count() != 0) {
       Span* given = nullptr;
       cache.spans.give_up(TheCache::Spans::batch, given);
-      Base::exchange_spans(given, Classes::none);
+      Base::take_back_spans(given);
     }
     Adopted none;
     void* refused = nullptr;

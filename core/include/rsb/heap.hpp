@@ -417,23 +417,37 @@ class Heap {
   }
 
   // Whole spans pass between the heap and caches, too: Kind::owned, one behind the other by `next`.
+  // On their way nothing of them changes but under the lock: others may be looking at the heap.
 
-  // Takes back `given`. Returns a span of class c with a slot, for a cache to own, of the bin or a
-  // new one; null if c is Classes::none, or none can be had without giving up the lock.
-  [[gnu::noinline]] Span* exchange_spans(Span* given, SizeClass c) noexcept {
+  [[gnu::noinline]] void take_back_spans(Span* given) noexcept {
     LockGuard guard(pages_.lock_);
-    for (Span *span = given, *next; span != nullptr; span = next) {
-      next = span->next;
-      take_back(guard, span);
-    }
+    take_back(guard, given);
     if (has_deferred()) [[unlikely]]
       take_over(guard);
-    Span* const taken = c != Classes::none ? span_to_own(c) : nullptr;
+  }
+
+  // The same; and a span of class c for a cache to own, of the bin or a new one; with up to `count`
+  // of its slots, how many then. Null: none can be had without giving up the lock.
+  [[gnu::noinline]] Span* exchange_spans(Span* given, SizeClass c, void** slots,
+                                         size_t& count) noexcept {
+    LockGuard guard(pages_.lock_);
+    take_back(guard, given);
+    if (has_deferred()) [[unlikely]]
+      take_over(guard);
+    Span* const taken = span_to_own(c);
+    count = taken != nullptr ? taken->template take<options.checks>(slots, count) : 0;
     pages_.top_up(guard);
     return taken;
   }
 
-  void take_back(LockGuard& guard, Span* span) noexcept {
+  void take_back(LockGuard& guard, Span* spans) noexcept {
+    for (Span* next; spans != nullptr; spans = next) {
+      next = spans->next;
+      take_back_one(guard, spans);
+    }
+  }
+
+  void take_back_one(LockGuard& guard, Span* span) noexcept {
     span->template take_returned<options.checks>();
     if (span->is_last_use()) return release_span(guard, span);
     span->uses--;

@@ -92,7 +92,8 @@ class CacheSet {
     LockGuard guard(lock_);
     Seat& seat = seats.mine();
     if (seat.cache() != nullptr) return true;  // it was only seized
-    TheCache* const cache = are_withheld_ ? nullptr : take_unclaimed_or_idle();
+    const bool may_claim = !are_withheld_ && takers_of_all_ == 0;
+    TheCache* const cache = may_claim ? take_unclaimed_or_idle() : nullptr;
     if (cache == nullptr) {
       seat.patience = patience;
       return false;
@@ -180,11 +181,12 @@ class CacheSet {
   };
 
   // All caches that there is something in, one behind the other, for the calling thread to do with
-  // as it likes. Who had one is without until it claims another.
+  // as it likes. Who had one is without, and nobody claims any, until put_back_all().
   [[nodiscard]] TheCache* take_all(TheSeats& seats) noexcept {
     LockGuard guard(lock_);
     Seat& own = seats.mine();
     seize(own);
+    takers_of_all_++;
     TheCache* taken = nullptr;
     unclaimed_ = nullptr;
     for (unsigned i = count_; i-- != 0;) {
@@ -212,6 +214,7 @@ class CacheSet {
   // The caches that take_all() returned are unclaimed from now on.
   void put_back_all(TheCache* caches) noexcept {
     LockGuard guard(lock_);
+    if (takers_of_all_ != 0) takers_of_all_--;  // a child begins without
     while (caches != nullptr) {
       TheCache* const cache = caches;
       caches = cache->next;
@@ -302,6 +305,7 @@ class CacheSet {
 
   // What was interrupted may be just at any cache, or wait for its owner, and goes on now.
   void abandon_others(const Seat& own) noexcept {
+    takers_of_all_ = 0;
     for (unsigned i = 0; i < count_; i++) {
       TheCache& cache = caches_[i];
       if (cache.owner == nullptr || cache.owner == &own) continue;
@@ -315,6 +319,7 @@ class CacheSet {
   // those that were not still: what they held is lost.
   void inherit(Seat& own, bool are_seized) noexcept {
     unclaimed_ = nullptr;
+    takers_of_all_ = 0;
     for (unsigned i = 0; i < count_; i++) {
       TheCache& cache = caches_[i];
       if (cache.owner == &own) {
@@ -415,7 +420,8 @@ class CacheSet {
   unsigned cursor_ = 0;
   TheCache* unclaimed_ = nullptr;
   bool are_withheld_ = false;
-  Seat* forking_ = nullptr;  // whose thread forks: the caches of all others are seized
+  unsigned takers_of_all_ = 0;  // between take_all() and put_back_all()
+  Seat* forking_ = nullptr;     // whose thread forks: the caches of all others are seized
 };
 
 }  // namespace rsb

@@ -131,7 +131,7 @@ class OwnedSpans {
     its_span->push<checks>(slot, offset);
     allowance_.spend(freed);
     Queue& queue = queues_[its_span->size_class];
-    if (queue.first->live() == 0 && queue.first->next != nullptr) give(queue.take_first(), given);
+    if (queue.first->is_last_use() && queue.first->next != nullptr) give(queue.take_first(), given);
     return true;
   }
 
