@@ -202,16 +202,32 @@ TEST_CASE("a block that lies in an owned span is refused as a free one, and a wr
   }
 }
 
+TEST_CASE("what a cache has no room for is there for others") {
+  World<Checked> w;
+  void* blocks[32 * slots_of_span];
+  void* others[16 * (slots_of_span - 1)];
+  allocate(w, blocks);
+  for (size_t i = 0; i < length(blocks); i++) {
+    if (i % slots_of_span != 0) w.heap.deallocate(blocks[i]);
+  }
+  const Stats before = w.stats();
+  on(1, [&] { allocate(w, others); });
+  CHECK(w.stats().used_bytes <= before.used_bytes + 2 * Checked::options.span_size);
+  release(w, others);
+  for (size_t i = 0; i < length(blocks); i += slots_of_span) w.heap.deallocate(blocks[i]);
+  CHECK_SOUND(w);
+}
+
 TEST_CASE("caches that cannot be seized own no spans") {
   World<Deaf> w;
-  void* blocks[4 * slots_of_span];
-  for (int round = 0; round < 3; round++) {
-    allocate(w, blocks);
-    on(1, [&] { release(w, blocks); });
+  void* blocks[8 * slots_of_span];
+  allocate(w, blocks);
+  for (size_t i = 0; i < length(blocks); i++) {
+    if (i % slots_of_span != 0) w.heap.deallocate(blocks[i]);
   }
-  on(1, [&] { w.heap.give_back_cache(); });
-  w.heap.give_back_cache();
-  CHECK(w.stats().cached_bytes <= Deaf::caches.batch_bytes * 4);
+  CHECK(w.stats().cached_blocks <= Deaf::caches.magazine);
+  CHECK(w.stats().cached_blocks != 0);
+  for (size_t i = 0; i < length(blocks); i += slots_of_span) w.heap.deallocate(blocks[i]);
   CHECK(w.stats().live_blocks == 0);
 }
 
