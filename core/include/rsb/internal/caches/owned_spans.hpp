@@ -70,9 +70,11 @@ class Allowance {
   size_t spare_ = 0;
 };
 
-// The share is what each cache may hold for certain.
+// The share is what each cache may hold for certain; 0: caches own no spans, and take no room.
 template <class Classes, size_t share, size_t most_bytes>
 class OwnedSpans {
+  static constexpr size_t classes = share != 0 ? Classes::count : 1;
+
  public:
   static constexpr size_t own_share = share;
 
@@ -151,8 +153,8 @@ class OwnedSpans {
 
   // Up to `most` spans in front of `given`, of all classes in turn.
   void give_up(size_t most, Span*& given) noexcept {
-    for (size_t fruitless = 0; most != 0 && fruitless < Classes::count; fruitless++) {
-      victim_ = static_cast<SizeClass>((victim_ + 1) % Classes::count);
+    for (size_t fruitless = 0; most != 0 && fruitless < classes; fruitless++) {
+      victim_ = static_cast<SizeClass>((victim_ + 1) % classes);
       Queue& queue = queues_[victim_];
       if (queue.first == nullptr) continue;
       give(queue.take_first(), given);
@@ -165,7 +167,7 @@ class OwnedSpans {
   bool is_sound() const noexcept {
     size_t spans = 0;
     size_t free_in_them = 0;
-    for (size_t c = 0; c < Classes::count; c++) {
+    for (size_t c = 0; c < classes; c++) {
       for (const Span* s = queues_[c].first; s != nullptr; s = s->next) {
         if (s->kind != Kind::owned || s->size_class != c || !s->is_owned_by(number_)) return false;
         if (++spans > count_) return false;
@@ -207,7 +209,7 @@ class OwnedSpans {
     count_--;
   }
 
-  Queue queues_[Classes::count];
+  Queue queues_[classes];
   Allowance<own_share, most_bytes> allowance_;
   size_t count_ = 0;
   SizeClass victim_ = 0;
