@@ -98,3 +98,24 @@ TEST_CASE("a heap's page map is sparse memory") {
   CHECK(KnowsSparse::refused_bytes >= (16 * MiB / platform::options.page_size) * sizeof(Span));
   heap.deallocate(block);
 }
+
+TEST_CASE(
+    "a large program has huge pages for small blocks at most, not for those that fill a span") {
+  static constinit Heap<OverPlatform> heap;
+  constexpr size_t span = OverPlatform::options.span_size;
+  constexpr size_t bytes = 256 * MiB;  // twice what makes a program large
+  char* last = nullptr;
+  for (size_t taken = 0; taken < bytes; taken += span) {
+    char* const block = static_cast<char*>(heap.allocate(span / 2 + 1));
+    REQUIRE(block != nullptr);
+    last = block;
+  }
+  CHECK(advice_on(last) == Advice::refused);
+  for (size_t taken = 0; taken < 2 * OverPlatform::options.acquire_size; taken += span / 4) {
+    char* const block = static_cast<char*>(heap.allocate(span / 4));
+    REQUIRE(block != nullptr);
+    last = block;
+  }
+  const Advice advice = advice_on(last);
+  CHECK((advice == Advice::wanted || advice == Advice::none));  // a platform may leave it open
+}

@@ -354,7 +354,7 @@ class Heap {
       }
       Span* const run = by_all_means(
           guard, options.span_size, insist,
-          [&] { return pages_.take(guard, options.span_pages()); },
+          [&] { return pages_.take(guard, options.span_pages(), texture_of(c)); },
           [&] { return bins_.has_any(c); });
       if (run == nullptr) {
         if (!bins_.has_any(c)) return nullptr;
@@ -533,6 +533,14 @@ class Heap {
     span->next = adopted.spans;
     adopted.spans = span;
     adopted.room--;
+  }
+
+  // Of a slot of more than a quarter of its span whole system pages may stay untouched, and often
+  // all but the first do.
+  static auto texture_of(size_t c) noexcept {
+    using Texture = typename PageAllocator<Config>::Texture;
+    constexpr SizeClass last_dense = Classes::of(options.span_size / 4);
+    return c > last_dense ? Texture::sparse : Texture::dense;
   }
 
   void make_span(Span* span, SizeClass c) noexcept {

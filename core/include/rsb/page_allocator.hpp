@@ -178,16 +178,22 @@ class PageAllocator : ValidOptions<Config::options> {
 
   // The lock may be given up in between by all functions that take the guard from here on.
 
-  Span* take(LockGuard& guard, size_t pages) noexcept {
+  // How much of what is acquired ahead, for more requests like the one that asks, is touched in the
+  // end: all of it, or perhaps no more than where blocks begin.
+  enum class Texture : uint8_t { dense, sparse };
+
+  Span* take(LockGuard& guard, size_t pages, Texture texture) noexcept {
     if (Span* const run = runs_.take(pages)) [[likely]]
       return run;
-    return grow_and_take(guard, pages, page);
+    return grow_and_take(guard, pages, page, texture);
   }
 
   Span* take(LockGuard& guard, size_t pages, size_t alignment) noexcept {
     if (Span* const run = runs_.take(pages, alignment)) [[likely]]
       return run;
-    return grow_and_take(guard, pages, alignment);
+    // Blocks of some spans are often touched at their beginning only, and such pieces full of them.
+    const bool is_block = pages > options.span_pages() && pages < options.acquire_alignment / page;
+    return grow_and_take(guard, pages, alignment, is_block ? Texture::sparse : Texture::dense);
   }
 
   [[gnu::noinline]] void give(LockGuard& guard, Span* run, size_t dirty) noexcept {
@@ -215,7 +221,7 @@ class PageAllocator : ValidOptions<Config::options> {
   void top_up(LockGuard& guard) noexcept {
     if (!lacks_reserve()) [[likely]]
       return;
-    renew_reserve(take(guard, options.reserve_pages));
+    renew_reserve(take(guard, options.reserve_pages, Texture::dense));
   }
 
   // A whole run for what is left of the old one; or null.
@@ -347,10 +353,15 @@ class PageAllocator : ValidOptions<Config::options> {
 
   // ---- Growing ---------------------------------------------------------------------------------
 
+  Span* grow_and_take(LockGuard& guard, size_t pages, size_t alignment,
+                      [[maybe_unused]] Texture texture) noexcept {
+    if constexpr (SparseSource<Pages>) store_relaxed(&texture_, texture);
+    return grow_and_take(guard, pages, alignment);
+  }
+
   [[gnu::noinline]] Span* grow_and_take(LockGuard& guard, size_t pages, size_t alignment) noexcept {
-    size_t need;
-    if (__builtin_mul_overflow(pages, page, &need) || need > max_object_bytes) return nullptr;
-    if (pages > options.most_run_pages()) return nullptr;
+    if (pages > smaller(options.most_run_pages(), max_object_bytes / page)) return nullptr;
+    const size_t need = pages * page;
     if constexpr (RegionSource<Pages>) {
       if (Span* const run = take_from_region(guard, pages, alignment)) return run;
     }
@@ -401,9 +412,12 @@ class PageAllocator : ValidOptions<Config::options> {
     if constexpr (SparingSource<Pages>) {
       if (is_ahead && share == Share::great && !source_.has_to_spare(bytes)) return nullptr;
     }
-    // Blocks of some spans are often touched at their beginning only, and such pieces full of them.
-    const bool is_for_blocks = pages > options.span_pages() && pages * page < alignment;
-    if (is_ahead && is_for_blocks) return acquire_sparse(source_, bytes, alignment);
+    if constexpr (SparseSource<Pages>) {
+      // Should another thread have asked meanwhile, for something else, then so be it.
+      if (is_ahead && load_relaxed(&texture_) == Texture::sparse) {
+        return source_.acquire_sparse(bytes, alignment);
+      }
+    }
     return source_.acquire(bytes, alignment);
   }
 
@@ -763,7 +777,8 @@ class PageAllocator : ValidOptions<Config::options> {
   size_t releases_ = 0;
   size_t failures_ = 0;
   [[no_unique_address]] Settled<DiscardingSource<Pages>> settled_;
-  uint8_t halvings_ = 0;  // of Options::acquire_size
+  uint8_t halvings_ = 0;              // of Options::acquire_size
+  Texture texture_ = Texture::dense;  // of what was last asked for and not there
 };
 
 }  // namespace rsb
