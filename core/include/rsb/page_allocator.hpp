@@ -192,7 +192,7 @@ class PageAllocator : ValidOptions<Config::options> {
     if (Span* const run = runs_.take(pages, alignment)) [[likely]]
       return run;
     // Blocks of some spans are often touched at their beginning only, and such pieces full of them.
-    const bool is_block = pages > options.span_pages() && pages < options.acquire_alignment / page;
+    const bool is_block = pages > options.span_pages() && pages * page < options.acquire_alignment;
     return grow_and_take(guard, pages, alignment, is_block ? Texture::sparse : Texture::dense);
   }
 
