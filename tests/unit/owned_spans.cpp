@@ -218,6 +218,21 @@ TEST_CASE("what a cache has no room for is there for others") {
   CHECK_SOUND(w);
 }
 
+TEST_CASE("an idle cache keeps few spans from those who release all else of them") {
+  World<Checked> w;
+  void* blocks[128 * slots_of_span];
+  allocate(w, blocks);
+  on(1, [&] {
+    for (size_t i = 0; i < length(blocks); i += slots_of_span) w.heap.deallocate(blocks[i]);
+  });
+  for (size_t i = 0; i < length(blocks); i++) {
+    if (i % slots_of_span != 0) w.heap.deallocate(blocks[i]);
+  }
+  CHECK(w.stats().live_blocks == 0);
+  CHECK(w.stats().used_bytes <= 2 * Checked::caches.most_bytes);
+  CHECK_SOUND(w);
+}
+
 TEST_CASE("caches that cannot be seized own no spans") {
   World<Deaf> w;
   void* blocks[8 * slots_of_span];

@@ -228,10 +228,17 @@ class HeapInspector {
     return true;
   }
 
-  // The number of free slots; SIZE_MAX if the list is broken.
+  // The number of free slots; SIZE_MAX if a list is broken.
   static size_t collect_free(const Span* span, FreeSlots& free) noexcept {
+    const size_t count = collect_free_from(span, span->slots.first_free, free);
+    if (count == SIZE_MAX || span->kind != Kind::owned) return count;
+    const size_t returned = collect_free_from(span, span->returned.first, free);
+    return returned == span->returned.count ? count + returned : SIZE_MAX;
+  }
+
+  static size_t collect_free_from(const Span* span, SlotOffset first, FreeSlots& free) noexcept {
     size_t count = 0;
-    for (SlotOffset at = span->slots.first_free; at < span->end; at = span->next_free(at)) {
+    for (SlotOffset at = first; at < span->end; at = span->next_free(at)) {
       if (at >= span->slots.fresh || at % span->slot_units != 0 || free.contains(at))
         return SIZE_MAX;
       if (TheHeap::checked && !span->has_right_link(at)) return SIZE_MAX;
@@ -308,8 +315,7 @@ class HeapInspector {
     if (!require(free_slots != SIZE_MAX, "a span's free list leads from slot to free slot")) return;
     require(span->size_class < Classes::count, "a span has a size class");
     require(span->slots.fresh <= span->end, "no slot lies beyond the span");
-    const size_t returned = span->kind == Kind::owned ? span->returned.count : 0;
-    require(span->live() + returned + free_slots == span->slots.fresh / span->slot_units,
+    require(span->live() + free_slots == span->slots.fresh / span->slot_units,
             "used slots are counted");
     const bool is_quick = span->kind != Kind::full && span->slot_units > 1;
     require(span->quick_below == (is_quick ? span->slots.fresh : 0),

@@ -81,6 +81,10 @@ class OwnedSpans {
   // How many spans are given up at a time, or adopted.
   static constexpr size_t batch = 8;
 
+  // How many it owns at most, however little is free in them: what others release of them is there
+  // for nobody while the owner is idle.
+  static constexpr size_t most_spans = 4 * most_bytes / Classes::largest;
+
   constexpr OwnedSpans() noexcept = default;
 
   // Which of the heap's caches it is: from 1, below `nobody`.
@@ -142,6 +146,7 @@ class OwnedSpans {
   bool add(Span* added, CacheBudget& budget, Span*& given) noexcept {
     if (!may_own(added->size_class)) return false;
     const size_t free_in_it = added->free_bytes();
+    if (count_ >= most_spans) give_up(1, given);
     make_room(free_in_it, budget, given);
     if (allowance_.spare() < free_in_it) return false;
     allowance_.spend(free_in_it);
