@@ -26,12 +26,12 @@ class CachedHeapInspector {
     Seizure all(heap_.set_, heap_.seats_);
     Stats s = inspect(base()).stats();
     all.for_each([&](const TheCache& the_cache) {
-      const size_t slots = the_cache.count();
-      const size_t bytes = the_cache.bytes();
-      s.live_blocks -= slots;
-      s.live_bytes -= bytes;
-      s.cached_blocks += slots;
-      s.cached_bytes += bytes;
+      const size_t cached_slots = the_cache.count();
+      const size_t cached_bytes = the_cache.bytes();
+      s.live_blocks -= cached_slots;
+      s.live_bytes -= cached_bytes;
+      s.cached_blocks += cached_slots;
+      s.cached_bytes += cached_bytes;
       return true;
     });
     return s;
