@@ -973,7 +973,7 @@ class Heap {
     size_t bytes = pages_.runs_.free_pages() * page;
     for (SizeClass c = 0; c < Classes::count; c++) {
       const Span* const span = bins_.current(c);
-      if (span != nullptr && span->live() == 0) bytes += options.span_size;
+      if (span != nullptr && span->is_last_use()) bytes += options.span_size;
     }
     return bytes;
   }
@@ -989,7 +989,7 @@ class Heap {
   [[gnu::cold]] bool reclaim_empty_span(LockGuard& guard) noexcept {
     for (SizeClass c = 0; c < Classes::count; c++) {
       Span* const span = bins_.current(c);
-      if (span == nullptr || span->live() != 0) continue;
+      if (span == nullptr || !span->is_last_use()) continue;
       release_span(guard, bins_.drop_current(c));
       Unlocked unlocked(guard);
       return true;
