@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // rsb/internal/caches/owned_spans.hpp, through the heap: what one thread and another one do with
 // the spans that caches own. One thread plays two cores.
+#include "support/bytes.hpp"
 #include "support/test.hpp"
 #include "support/worlds.hpp"
 
@@ -29,6 +30,19 @@ using Unchecked = TwoCores<Checks::off>;
 struct Deaf : Checked {
   struct Seats : SeatsOfCores {
     static bool heavy_barrier() noexcept { return false; }
+  };
+};
+
+// As threads that move from core to core, between any two steps that are not pinned.
+struct Moving : Checked {
+  struct Seats : SeatsOfCores {
+    static void pin() noexcept { depth++; }
+    static void unpin() noexcept {
+      if (--depth == 0 && moves != 0 && ++steps % moves == 0) Core::number ^= 1;
+    }
+    static inline unsigned depth = 0;
+    static inline unsigned moves = 0;  // each time that so many steps have been made; 0: never
+    static inline unsigned steps = 0;
   };
 };
 
@@ -230,6 +244,26 @@ TEST_CASE("an idle cache keeps few spans from those who release all else of them
   }
   CHECK(w.stats().live_blocks == 0);
   CHECK(w.stats().used_bytes <= 2 * Checked::caches.most_bytes);
+  CHECK_SOUND(w);
+}
+
+TEST_CASE("a thread that moves to another core in the middle loses no slot") {
+  World<Moving> w;
+  void* blocks[64] = {};
+  support::Random random(1);
+  for (int i = 0; i < 20'000; i++) {
+    void*& block = blocks[random.below(length(blocks))];
+    if (block != nullptr) {
+      w.heap.deallocate(block);
+      block = nullptr;
+    } else {
+      block = w.heap.allocate(random.below(2) == 0 ? size : 4 * size);
+    }
+    Moving::Seats::moves = random.below(3);
+  }
+  Moving::Seats::moves = 0;
+  for (void* const block : blocks) w.heap.deallocate(block);
+  CHECK(w.stats().live_blocks == 0);
   CHECK_SOUND(w);
 }
 

@@ -415,8 +415,11 @@ class CachedHeap : Heap<Config> {
     {
       const Visit visit(seats_);
       if (TheCache* const cache = visit.cache()) {
-        got = cache->spans.template take<options.checks>(c, slots, wanted, given);
-        if (got > 1) got = 1 + cache->magazine(c).put(slots + 1, got - 1);
+        // Perhaps another one than when `wanted` was found out: see PinnedSeats.
+        const Magazine m = cache->magazine(c);
+        const size_t most = smaller(wanted, m.capacity() - m.count() + 1);
+        got = cache->spans.template take<options.checks>(c, slots, most, given);
+        if (got > 1) m.put(slots + 1, got - 1);
         if (got == 0) overwritten = overwritten_in(cache->spans.first(c));
       }
     }
@@ -509,6 +512,7 @@ class CachedHeap : Heap<Config> {
     note_room();
     if (given != nullptr) Base::take_back_spans(given);
     give_slots(slots, surplus, adopted);
+    if (surplus != 0) Base::take_over_some();
   }
 
   // Whoever gives a magazine room says so: those of emptied caches have none, and what is put where

@@ -422,8 +422,6 @@ class Heap {
   [[gnu::noinline]] void take_back_spans(Span* given) noexcept {
     LockGuard guard(pages_.lock_);
     take_back(guard, given);
-    if (has_deferred()) [[unlikely]]
-      take_over(guard);
   }
 
   // The same; and a span of class c for a cache to own, of the bin or a new one; with up to `count`
@@ -518,10 +516,16 @@ class Heap {
     for (Span* span = adopted.spans; span != nullptr; span = span->next) {
       span->template take_returned<options.checks>();
     }
-    // A fault there must not find spans on their way.
-    if (has_deferred() && adopted.spans == nullptr) [[unlikely]]
-      take_over(guard);
     return count;
+  }
+
+  // What deallocate_nowait() was given: as the last step of who calls these, since there may be a
+  // fault in it, whose hook jumps out.
+  void take_over_some() noexcept {
+    if (!has_deferred()) [[likely]]
+      return;
+    LockGuard guard(pages_.lock_);
+    take_over(guard);
   }
 
   // Spans of few slots are soon empty: no gain.

@@ -228,8 +228,15 @@ class HeapInspector {
     return true;
   }
 
+  // Whether it is a cache's that could not be seized: its owner may be at work on it, or was when
+  // the process forked. All of its slots count as live.
+  static bool is_unseized(const Span* span) noexcept {
+    return span->kind == Kind::owned && !span->is_owned_by(0);
+  }
+
   // The number of free slots; SIZE_MAX if a list is broken.
   static size_t collect_free(const Span* span, FreeSlots& free) noexcept {
+    if (is_unseized(span)) return 0;
     const size_t count = collect_free_from(span, span->slots.first_free, free);
     if (count == SIZE_MAX || span->kind != Kind::owned) return count;
     const size_t returned = collect_free_from(span, span->returned.first, free);
@@ -310,6 +317,7 @@ class HeapInspector {
   }
 
   [[gnu::cold]] void check_span(const Span* span, Totals& seen) noexcept {
+    if (is_unseized(span)) return;
     FreeSlots free;
     const size_t free_slots = collect_free(span, free);
     if (!require(free_slots != SIZE_MAX, "a span's free list leads from slot to free slot")) return;
