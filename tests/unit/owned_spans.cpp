@@ -41,8 +41,8 @@ struct Moving : Checked {
       if (--depth == 0 && moves != 0 && ++steps % moves == 0) Core::number ^= 1;
     }
     static inline unsigned depth = 0;
-    static inline unsigned moves = 0;  // each time that so many steps have been made; 0: never
-    static inline unsigned steps = 0;
+    static inline size_t moves = 0;  // each time that so many steps have been made; 0: never
+    static inline size_t steps = 0;
   };
 };
 
