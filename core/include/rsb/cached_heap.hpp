@@ -14,12 +14,11 @@
 // those it releases there, whoever has allocated them. No lock, no atomic read-modify-write. An
 // empty or full magazine is filled or emptied in part: from and into spans that the cache owns
 // (owned_spans.hpp), or by a batch or a span for which the heap's lock is taken once. Blocks above
-// the span size, whole pages, and threads that have no cache
-// (cache_set.hpp) go to the heap itself. An allocation returns null only when all caches have been
-// emptied, unless even all that the heap has would not be enough. When a thread ends and at most
-// one other has a cache, free pages keep about as much memory as there is behind those in use, or
-// as the threads that ended last have used: the rest is discarded, where the source can, as far as
-// 512 runs go.
+// the span size, whole pages, and threads that have no cache (cache_set.hpp) go to the heap itself.
+// An allocation returns null only when all caches have been emptied, unless even all that the heap
+// has would not be enough. When a thread ends and at most one other has a cache, free pages keep
+// about as much memory as there is behind those in use, or as the threads that ended last have
+// used: the rest is discarded, where the source can, as far as 512 runs go.
 //
 // Cost. Some 25 instructions for an allocation and 40 for a release (with checks, on x86-64) while
 // a magazine serves, and what it takes to find the seat. A batch costs what as many calls of the
@@ -34,9 +33,9 @@
 // Shortcomings. Slots in a cache count as used where spans are concerned: caches keep up to
 // CacheOptions::bytes each, on average, from being given back, or all_bytes together. In the list
 // of an owned span may lie what others have released of it, until its owner has used it up, gives
-// it back or loses it. What is cached is counted in no
-// statistics but used_bytes and cached_*. What deallocate_nowait() was given is taken over by what
-// goes to the heap, not while magazines serve: how much memory that may cost, heap.hpp says.
+// it back or loses it. What is cached is counted in no statistics but used_bytes and cached_*. What
+// deallocate_nowait() was given is taken over by what goes to the heap, not while magazines serve:
+// how much memory that may cost, heap.hpp says.
 //
 // Whose calls: any thread's, and handlers' only of functions named _nowait, as for Heap. (Those
 // know nothing of caches.) The lock is the heap's for batches, and one of its type for the set,

@@ -405,12 +405,10 @@ class Heap {
         if (!advance(c)) break;
         continue;
       }
-      void* const slot = span->has_free() ? span->template pop<options.checks>()
-                                          : span->template carve<options.checks>();
-      if (slot == nullptr) [[unlikely]]
+      const size_t taken = span->template take<options.checks>(slots + count, most - count);
+      if (taken == 0) [[unlikely]]
         break;  // overwritten: a fault of who asks for this slot alone
-      mark_as_cached(span, slot);
-      slots[count++] = slot;
+      count += taken;
     }
     pages_.top_up(guard);
     return count;

@@ -255,7 +255,7 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     return is_link(static_cast<SlotOffset>(offset / 4), load_link(block));
   }
 
-  // ---- Slots that lie in caches: no lock needed but for may_leave_cache() ----
+  // ---- Slots that lie in caches: no lock needed but for take() and may_leave_cache() ----
 
   // Gives a slot that lies `offset` bytes into the span its mark; one of 4 bytes a link.
   template <Least least = Least::four_bytes>
@@ -275,6 +275,22 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     if (slot_units > 1) return has_mark(block, offset) && load<uint32_t>(block) == ~mark(at);
     const Link found = load_link(block);
     return found.next == no_slot && is_link(at, found);
+  }
+
+  // Up to `most` slots, marked so: of those that were freed, or else of those that never were
+  // handed out. Returns how many; none if the first one was overwritten, which is first in the list
+  // still. For who takes slots from the span.
+  template <Checks checks>
+  size_t take(void** out, size_t most) noexcept {
+    size_t count = 0;
+    const bool anew = !has_free();
+    while (count < most && (anew ? has_fresh() : has_free())) {
+      void* const taken = anew ? carve<checks>() : pop<checks>();
+      if (taken == nullptr) break;
+      if constexpr (checks != Checks::off) mark_as_cached(taken, bytes_from(base, taken));
+      out[count++] = taken;
+    }
+    return count;
   }
 
   // Whether the heap may take it back. Not if it was never handed out, or has been written to since
@@ -314,24 +330,6 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   void set_owner(uint8_t number) noexcept { store_relaxed(&owner, number); }
   // For the cache of that number, whose answer nobody else can change.
   bool is_owned_by(uint8_t number) const noexcept { return load_relaxed(&owner) == number; }
-
-  // Up to `most` slots, marked as slots in caches are: of those that were freed, or else of those
-  // that never were handed out. Returns how many; none if the first one was overwritten, which is
-  // first in the list still.
-  template <Checks checks>
-  size_t take(void** out, size_t most) noexcept {
-    size_t count = 0;
-    const bool anew = !has_free();
-    while (count < most && (anew ? has_fresh() : has_free())) {
-      void* const taken = anew ? carve<checks>() : pop<checks, Least::eight_bytes>();
-      if (taken == nullptr) break;
-      if constexpr (checks != Checks::off) {
-        mark_as_cached<Least::eight_bytes>(taken, bytes_from(base, taken));
-      }
-      out[count++] = taken;
-    }
-    return count;
-  }
 
   // Bytes of the slots that can be taken and were handed out before.
   size_t free_bytes() const noexcept {
