@@ -15,8 +15,11 @@ struct Instance : BareMetal {
     static unsigned core() noexcept { return port::this_core(); }
   };
   using Seats = CoreSeats<port::most_cores, ThisCore>;
-  static constexpr CacheOptions caches{
-      .bytes = 64 * KiB, .most_bytes = 256 * KiB, .magazine = 1024, .batch = 32};
+  static constexpr CacheOptions caches{.bytes = 64 * KiB,
+                                       .most_bytes = 256 * KiB,
+                                       .run_bytes = 128 * KiB,
+                                       .magazine = 1024,
+                                       .batch = 32};
 };
 
 }  // namespace rsb

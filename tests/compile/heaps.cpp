@@ -33,8 +33,10 @@ struct Config {
                                         .acquire_alignment = 64 * rsb::KiB,
                                         .reserve_pages = 4,
                                         .map = map};
-  static constexpr rsb::CacheOptions caches{
-      .bytes = 4 * rsb::KiB, .most_bytes = 4 * rsb::KiB, .magazine = 64};
+  static constexpr rsb::CacheOptions caches{.bytes = 4 * rsb::KiB,
+                                            .most_bytes = 4 * rsb::KiB,
+                                            .run_bytes = 64 * rsb::KiB,
+                                            .magazine = 64};
   static void exhausted() noexcept {}
 };
 

@@ -51,6 +51,7 @@ struct Narrow {
   static constexpr rsb::Options options = threads::Restless::options;
   static constexpr rsb::CacheOptions caches{.bytes = 4 * rsb::KiB,
                                             .most_bytes = 8 * rsb::KiB,
+                                            .run_bytes = 48 * rsb::KiB,
                                             .magazine = 16,
                                             .batch = 4,
                                             .batch_bytes = 512};

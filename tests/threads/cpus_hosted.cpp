@@ -76,6 +76,7 @@ struct Kernel {
   static constexpr rsb::Options options = threads::Restless::options;
   static constexpr rsb::CacheOptions caches{.bytes = 16 * rsb::KiB,
                                             .most_bytes = 32 * rsb::KiB,
+                                            .run_bytes = 48 * rsb::KiB,
                                             .magazine = 32,
                                             .batch = 8,
                                             .batch_bytes = 1 * rsb::KiB};

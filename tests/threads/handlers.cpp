@@ -65,8 +65,11 @@ struct MaskingCpus {
 struct Masking : threads::Pool {
   using Lock = rsb::InterruptSpinLock<rsb::CoreInterrupts>;
   using Seats = rsb::CpuSeats<most_cores, MaskingCpus>;
-  static constexpr rsb::CacheOptions caches{
-      .bytes = 16 * rsb::KiB, .most_bytes = 32 * rsb::KiB, .magazine = 64, .batch = 8};
+  static constexpr rsb::CacheOptions caches{.bytes = 16 * rsb::KiB,
+                                            .most_bytes = 32 * rsb::KiB,
+                                            .run_bytes = 48 * rsb::KiB,
+                                            .magazine = 64,
+                                            .batch = 8};
 };
 using Everything = threads::Own<Masking>;
 

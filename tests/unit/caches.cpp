@@ -169,7 +169,7 @@ TEST_CASE("other classes give up their room for the one that is in use") {
 
 TEST_CASE("each cache has a share of its own, whatever others have borrowed") {
   using Classes = SizeClasses<support::small_radix>;
-  using C = Cache<Classes, support::SmallRadix::caches>;
+  using C = Cache<Classes, support::SmallRadix::caches, support::SmallRadix::options.page_size>;
   constexpr SizeClass c = Classes::of(64);
   static C cache;
   static void* out[8];

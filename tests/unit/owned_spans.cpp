@@ -3,24 +3,19 @@
 // the spans that caches own. One thread plays two cores.
 #include "support/bytes.hpp"
 #include "support/test.hpp"
-#include "support/worlds.hpp"
+#include "support/two_cores.hpp"
 
 using namespace rsb;
+using support::locks_of;
 using support::of;
+using support::on;
 using support::World;
 
 namespace {
 
-struct Core {
-  static unsigned core() noexcept { return number; }
-  static inline unsigned number = 0;
-};
-struct SeatsOfCores : CoreSeats<2, Core> {
-  using SetLock = NoLock;
-};
 template <Checks checks>
 struct TwoCores : support::Configuration<support::with_checks(support::three_levels, checks)> {
-  using Seats = SeatsOfCores;
+  using Seats = support::SeatsOfCores;
   static constexpr CacheOptions caches = support::with_spans;
 };
 using Checked = TwoCores<Checks::basic>;
@@ -28,23 +23,12 @@ using Unchecked = TwoCores<Checks::off>;
 
 // As a cache whose thread cannot be made to stand still.
 struct Deaf : Checked {
-  struct Seats : SeatsOfCores {
+  struct Seats : support::SeatsOfCores {
     static bool heavy_barrier() noexcept { return false; }
   };
 };
 
-// As threads that move from core to core, between any two steps that are not pinned.
-struct Moving : Checked {
-  struct Seats : SeatsOfCores {
-    static void pin() noexcept { depth++; }
-    static void unpin() noexcept {
-      if (--depth == 0 && moves != 0 && ++steps % moves == 0) Core::number ^= 1;
-    }
-    static inline unsigned depth = 0;
-    static inline size_t moves = 0;  // each time that so many steps have been made; 0: never
-    static inline size_t steps = 0;
-  };
-};
+using Moving = support::Moving<Checked>;
 
 constexpr size_t size = 64;
 constexpr size_t slots_of_span = Checked::options.span_size / size;
@@ -54,16 +38,6 @@ constexpr size_t length(void* (&)[count]) {
   return count;
 }
 
-// On a core.
-template <class F>
-auto on(unsigned core, F f) {
-  Core::number = core;
-  struct Back {
-    ~Back() { Core::number = 0; }
-  } const back;
-  return f();
-}
-
 template <class W, size_t count>
 void allocate(W& w, void* (&blocks)[count]) {
   for (void*& block : blocks) block = w.heap.allocate(size);
@@ -71,13 +45,6 @@ void allocate(W& w, void* (&blocks)[count]) {
 template <class W, size_t count>
 void release(W& w, void* (&blocks)[count]) {
   for (void* const block : blocks) w.heap.deallocate(block);
-}
-
-template <class F>
-unsigned locks_of(F f) {
-  const unsigned before = support::WatchedLock::times_taken();
-  f();
-  return support::WatchedLock::times_taken() - before;
 }
 
 size_t number_of_span(const void* block) {

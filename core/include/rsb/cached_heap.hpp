@@ -13,8 +13,10 @@
 // Theory of operation. A thread takes slots from the magazines of its cache (cache.hpp), and puts
 // those it releases there, whoever has allocated them. No lock, no atomic read-modify-write. An
 // empty or full magazine is filled or emptied in part: from and into spans that the cache owns
-// (owned_spans.hpp), or by a batch or a span for which the heap's lock is taken once. Blocks above
-// the span size, whole pages, and threads that have no cache (cache_set.hpp) go to the heap itself.
+// (owned_spans.hpp), or by a batch or a span for which the heap's lock is taken once. Of blocks
+// above the span size it keeps those that its thread releases, up to a length
+// (cached_runs.hpp). Longer ones, whole pages, and threads that have no cache (cache_set.hpp) go to
+// the heap itself.
 // An allocation returns null only when all caches have been emptied, unless even all that the heap
 // has would not be enough. When a thread ends and at most one other has a cache, free pages keep
 // about as much memory as there is behind those in use, or as the threads that ended last have
@@ -180,7 +182,7 @@ class CachedHeap : Heap<Config> {
 
   // The calling thread's cache is as good as unclaimed from now on, until it allocates or releases
   // again: for a thread that will not for long. As at the end of a thread, memory behind free pages
-  // may be discarded. Linear in the number of caches.
+  // may be discarded.
   [[gnu::cold]] void give_back_cache() noexcept { settle(set_.give_back_own(seats_)); }
 
   // The same for a CPU, below CpuSeats' number of them, which has gone offline; by whoever takes it
@@ -221,13 +223,14 @@ class CachedHeap : Heap<Config> {
   template <HeapConfig>
   friend class CachedHeapInspector;
 
-  using TheCache = Cache<Classes, cache_options>;
+  using TheCache = Cache<Classes, cache_options, page>;
   using Set =
       CacheSet<TheCache, TheSeats, typename SetLockOf<TheSeats, typename Config::Lock>::Type>;
   using Seizure = typename Set::Seizure;
   using Adopted = typename Base::Adopted;
 
   static constexpr bool owns_spans = TheCache::owns_spans;
+  static constexpr bool keeps_runs = TheCache::keeps_runs;
 
   using Others = typename PageAllocator<Config>::Others;
   using LockGuard = typename Base::LockGuard;
@@ -305,7 +308,7 @@ class CachedHeap : Heap<Config> {
   // Heap's slow paths, with the block first.
   [[gnu::noinline]] static void deallocate_doubtful(void* block, CachedHeap& heap) noexcept {
     Span* const span = heap.span_of_slot(block);
-    if (span == nullptr) return heap.Base::deallocate(block);
+    if (span == nullptr) return heap.deallocate_no_slot(block);
     heap.refuse_if_recent(span, block);
     Base::mark_as_cached(span, block);
     deallocate_slowly(block, span->size_class, heap);
@@ -400,6 +403,95 @@ class CachedHeap : Heap<Config> {
     if (got == 0) return allocate_alone(c);
     put(c, slots + 1, got - 1);
     return unmarked(slots[0], c);
+  }
+
+  // ---- Runs of pages ----
+
+  // While one thread alone has a cache, nobody waits for the lock, and runs that lie side by side
+  // are worth more in the heap.
+  bool may_keep_runs() noexcept { return keeps_runs && has_cache() && set_.has_many_owners(); }
+
+  void deallocate_no_slot(void* block) noexcept {
+    Span* const run = live_run(block);
+    if (run == nullptr || run->pages > TheCache::Runs::longest || !may_keep_runs()) {
+      return Base::deallocate(block);
+    }
+    if (!run->become_cached() && checked) raise(Fault::double_free, block);
+    run->dirty = run->pages;
+    Span* given = nullptr;
+    bool is_kept = false;
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) {
+        is_kept = cache->runs.put_released(run, set_.run_budget, given);
+      }
+    }
+    note_room();
+    if (!is_kept) {
+      run->next = given;
+      given = run;
+    }
+    if (given == nullptr) return;
+    Base::take_back_runs(given);
+    Base::take_over_some();
+  }
+
+  // Of a block that is one; or null.
+  Span* live_run(const void* block) noexcept {
+    Span* const run = this->pages_.map().find(block);
+    return run != nullptr && Base::is_live_large(run, block) ? run : nullptr;
+  }
+
+  // For a block of so many pages, or a few more; null: to be had neither from the cache nor at once
+  // from the heap.
+  Span* take_run(size_t least) noexcept {
+    const size_t length = rounded_run(least);
+    Span* run = nullptr;
+    size_t wanted = 0;
+    {
+      const Visit visit(seats_);
+      if (TheCache* const cache = visit.cache()) {
+        run = cache->runs.take(length);
+        if (run == nullptr) wanted = cache->runs.wanted(length);
+      }
+    }
+    if (wanted != 0) {
+      run = Base::take_runs(length, wanted);
+      if (run != nullptr && run->next != nullptr) keep_runs(run->next);
+    }
+    if (run != nullptr) run->become_live();
+    return run;
+  }
+
+  // Runs on their way are the thread's cache's now, if there is room; if not, the heap's.
+  void keep_runs(Span* runs) noexcept {
+    Span* given = nullptr;
+    {
+      const Visit visit(seats_);
+      TheCache* const cache = visit.cache();
+      for (Span* next; runs != nullptr; runs = next) {
+        next = runs->next;
+        if (cache != nullptr && cache->runs.put(runs, set_.run_budget, given)) continue;
+        runs->next = given;
+        given = runs;
+      }
+    }
+    note_room();
+    if (given != nullptr) Base::take_back_runs(given);
+  }
+
+  // Null: not to be had so, or not at once.
+  void* allocate_run([[maybe_unused]] size_t size, [[maybe_unused]] size_t alignment,
+                     [[maybe_unused]] Fill fill) noexcept {
+    if constexpr (keeps_runs) {
+      if (size > TheCache::Runs::longest * page || alignment > page) return nullptr;
+      if (!may_keep_runs()) return nullptr;
+      if (Span* const run = take_run(Base::pages_for(size))) {
+        const bool is_zero = ZeroingSource<Pages> && run->dirty == 0;
+        return Base::filled(run->base, is_zero ? 0 : run->pages * page, fill);
+      }
+    }
+    return nullptr;
   }
 
   // ---- The cache's own spans ----
@@ -530,6 +622,7 @@ class CachedHeap : Heap<Config> {
 
   [[gnu::noinline]] void* allocate_pages(size_t size, size_t alignment, Fill fill) noexcept {
     if (size > max_object_bytes) return Base::allocate_large(size, alignment, fill);
+    if (void* const block = allocate_run(size, alignment, fill)) return block;
     return by_all_means(size,
                         [&] { return Base::allocate_large(size, alignment, fill, Insist::no); });
   }
@@ -571,6 +664,10 @@ class CachedHeap : Heap<Config> {
     if (const Span* const span = span_of_slot(block)) {
       refuse_if_recent(span, block);
       if (c != Classes::none) return move_to(block, span->size_class, size, alignment, c);
+    }
+    if constexpr (keeps_runs) {
+      const Span* const run = c == Classes::none && alignment <= page ? live_run(block) : nullptr;
+      if (run != nullptr && Base::has_length(run, Base::pages_for(size))) return block;
     }
     if (size > max_object_bytes) return Base::reallocate_to(block, size, alignment, c);
     const size_t bytes = c == Classes::none ? size : options.span_size;
@@ -674,6 +771,11 @@ class CachedHeap : Heap<Config> {
       cache.spans.give_up(TheCache::Spans::batch, given);
       Base::take_back_spans(given);
     }
+    while (cache.runs.count() != 0) {
+      Span* given = nullptr;
+      cache.runs.give_up(TheCache::Runs::batch, given);
+      Base::take_back_runs(given);
+    }
     Adopted none;
     void* refused = nullptr;
     for (SizeClass c = 0; c < Classes::count; c++) {
@@ -695,7 +797,7 @@ class CachedHeap : Heap<Config> {
       refused = empty(*unwanted);
       set_.put_below(unwanted);
     }
-    const bool is_quiet = set_.is_quiet();
+    const bool is_quiet = !set_.has_many_owners();
     {
       LockGuard guard(this->pages_.lock_);
       this->pages_.settle(guard, is_quiet ? Others::idle : Others::at_work);

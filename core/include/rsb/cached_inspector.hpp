@@ -68,7 +68,8 @@ class CachedHeapInspector {
   }
 
   [[gnu::cold]] const char* check() noexcept {
-    if (!are_caches_sound()) return "a cache holds whole free slots of its classes, not too many";
+    if (!are_caches_sound())
+      return "a cache holds whole free slots of its classes, and free runs, not too many";
     const Emptied emptied(heap_);
     if (emptied.refused() != nullptr) return "no slot is free twice";
     return inspect(base()).check();
@@ -92,7 +93,7 @@ class CachedHeapInspector {
         if (!heap_.belongs_in_cache(slot, c)) return false;
       }
     }
-    return bytes <= cache.granted() && cache.spans.is_sound();
+    return bytes <= cache.granted() && cache.spans.is_sound() && cache.runs.is_sound();
   }
 
   TheHeap& heap_;

@@ -174,8 +174,7 @@ class Heap {
     const size_t offset = offset_in_span(span, block);
     const Room room = room_in(span);
     if constexpr (checked) {
-      if (Span::is_span(kind) ? !span->is_in_use(block, offset)
-                              : kind != Kind::large || span->base != block) {
+      if (Span::is_span(kind) ? !span->is_in_use(block, offset) : !is_live_large(span, block)) {
         raise(Span::is_span(kind) ? fault_of_slot(span, block) : fault_of_run(span, block), block);
       }
       if constexpr (options.map == Map::flat && sizeof(void*) > 4) {
@@ -289,6 +288,12 @@ class Heap {
 
   static constexpr bool spans_have_tails = options.span_pages() > 1;
   static constexpr bool spans_may_be_owned = requires { typename Config::Seats; };
+
+  // Pages of the longest run that caches keep; 0: they keep none.
+  static constexpr size_t longest_cached_run = [] {
+    if constexpr (requires { Config::caches; }) return Config::caches.run_bytes / page;
+    return size_t{0};
+  }();
 
   // Where pointers have 4 bytes, so have the least blocks of malloc().
   static constexpr Span::Least least_of_malloc = Classes::layout(Classes::of(0)).units == 1
@@ -677,7 +682,15 @@ class Heap {
     if (is_slot || span->is_span()) {
       deallocate_slot(guard, span, block);
     } else {
+      claim(span, block);
       pages_.give(guard, span, span->pages);
+    }
+  }
+
+  // A large block is the caller's alone from now on: it is being released.
+  void claim(Span* span, const void* block) noexcept {
+    if constexpr (longest_cached_run != 0) {
+      if (!span->become_cached() && checked) pages_.fail(Fault::double_free, block);
     }
   }
 
@@ -721,10 +734,20 @@ class Heap {
     return fault;
   }
 
+  // Asked without the lock, too.
+  static bool is_live_large(const Span* span, const void* block) noexcept {
+    return span->kind_without_lock() == Kind::large && span->base == block && !is_cached(span);
+  }
+  // Of Kind::large.
+  static bool is_cached(const Span* span) noexcept {
+    if constexpr (longest_cached_run == 0) return false;
+    return span->is_cached();
+  }
+
   // Faults if `block` is not the start of a live block.
   void refuse_unless_live(Span* span, const void* block) noexcept {
     if constexpr (!checked) return;
-    if (span->kind == Kind::large && span->base == block) return;
+    if (is_live_large(span, block)) return;
     if (span->is_span()) {
       if (span->is_in_use(block, offset_in_span(span, block))) return;
       refuse_slot(span, block);
@@ -745,7 +768,7 @@ class Heap {
     if (!is_aligned(block, 4)) {
       fault = Fault::misaligned_pointer;
     } else if (span->kind == Kind::large) {
-      fault = Fault::interior_pointer;
+      fault = is_cached(span) ? Fault::double_free : Fault::interior_pointer;
     } else if (span->kind == Kind::free || span->kind == Kind::free_last) {
       fault = Fault::double_free;
     }
@@ -789,6 +812,7 @@ class Heap {
       if (span->is_span()) {
         deallocate_slot<giving>(guard, span, block);
       } else {
+        claim(span, block);
         give_pages<giving>(guard, span, span->pages);
       }
     }
@@ -881,7 +905,13 @@ class Heap {
   }
 
   bool has_size(const Span* span, size_t size, SizeClass c) const noexcept {
-    return span->size_class == c && (c != Classes::none || pages_for(size) == span->pages);
+    return span->size_class == c && (c != Classes::none || has_length(span, pages_for(size)));
+  }
+  // Or one that a cache would give for it.
+  static bool has_length(const Span* span, size_t pages) noexcept {
+    if (span->pages == pages) return true;
+    if (pages > span->pages || span->pages > longest_cached_run) return false;
+    return run_length_class(rounded_run(pages)) == run_length_class(span->pages);
   }
 
   // A pointer that is wrong in itself is named so; else it is the size.
@@ -929,8 +959,38 @@ class Heap {
   }
 
   static void become_large(Span* run) noexcept {
-    run->kind = Kind::large;
+    if constexpr (longest_cached_run != 0) run->become_live();
+    run->set_kind(Kind::large);
     run->size_class = Classes::none;
+  }
+
+  // ---- Runs on their way to caches and back: one behind the other by `next`, see Span::is_cached
+
+  // Up to `most`, of those that are to be had without giving up the lock; null: none.
+  [[gnu::noinline]] Span* take_runs(size_t pages, size_t most) noexcept {
+    LockGuard guard(pages_.lock_);
+    if (has_deferred()) [[unlikely]]
+      take_over(guard);
+    Span* taken = nullptr;
+    for (; most != 0 && !runs_ahead(pages); most--) {
+      Span* const run = pages_.runs_.take(pages);
+      if (run == nullptr) break;
+      become_large(run);
+      (void)run->become_cached();
+      if (!ZeroingSource<Pages> || PageRuns<options>::is_given(run)) run->dirty = run->pages;
+      run->next = taken;
+      taken = run;
+    }
+    pages_.top_up(guard);
+    return taken;
+  }
+
+  [[gnu::noinline]] void take_back_runs(Span* given) noexcept {
+    LockGuard guard(pages_.lock_);
+    for (Span* next; given != nullptr; given = next) {
+      next = given->next;
+      pages_.give(guard, given, given->dirty);
+    }
   }
 
   static void* filled(void* block, size_t bytes, Fill fill) noexcept {

@@ -31,7 +31,7 @@ struct Run {
   size_t bytes;      // whole pages
   Use use;
   size_t bin;   // Use::slots: which one, as for bin_stats(); else 0
-  size_t live;  // blocks handed out: of a span's slots, or 1 of a large block's
+  size_t live;  // blocks handed out: of a span's slots, or 1 of a large block's; 0 in caches
 };
 
 template <HeapConfig Config>
@@ -66,8 +66,9 @@ class HeapInspector {
           s.largest_block_bytes = larger(s.largest_block_bytes, the_run->slot_bytes());
         }
       } else if (the_run->kind == Kind::large) {
-        s.large_blocks++;
-        s.large_bytes += the_run->pages * page;
+        const bool is_cached = TheHeap::is_cached(the_run);
+        (is_cached ? s.cached_blocks : s.large_blocks)++;
+        (is_cached ? s.cached_bytes : s.large_bytes) += the_run->pages * page;
       }
       return true;
     });
@@ -101,7 +102,7 @@ class HeapInspector {
          run = runs.next_run(run)) {
       const size_t length = runs.length(run) * page;
       if (run->is_span()) s.live_blocks += run->live();
-      s.live_blocks += run->kind == Kind::large;
+      s.live_blocks += is_live_large(run);
       if (run->kind == Kind::free) {
         s.free_bytes += length;
         s.longest_run_bytes = larger(s.longest_run_bytes, length);
@@ -137,7 +138,7 @@ class HeapInspector {
     LockGuard guard(heap_.pages_.lock_);
     heap_.take_over_all(guard);
     return for_each_run([&](const Span* the_run) {
-      if (the_run->kind == Kind::large) {
+      if (is_live_large(the_run)) {
         return visit(static_cast<void*>(the_run->base), the_run->pages * page);
       }
       return !the_run->is_span() || walk_span(the_run, visit);
@@ -153,7 +154,7 @@ class HeapInspector {
     return for_each_run([&](const Span* the_run) {
       const bool is_span = the_run->is_span();
       const Use use = use_of(the_run);
-      const size_t live_here = is_span ? the_run->live() : use == Use::large;
+      const size_t live_here = is_span ? the_run->live() : is_live_large(the_run);
       const size_t its_bin = is_span ? the_run->size_class : 0;
       return visit(Run{the_run->base, Runs::length(the_run) * page, use, its_bin, live_here});
     });
@@ -188,6 +189,10 @@ class HeapInspector {
       }
     }
     return true;
+  }
+
+  static bool is_live_large(const Span* run) noexcept {
+    return TheHeap::is_live_large(run, run->base);
   }
 
   static Use use_of(const Span* run) noexcept {

@@ -94,6 +94,10 @@ struct CacheOptions {
   size_t all_bytes = 0;
   // What the slots of one cache are worth, at most.
   size_t most_bytes = 4 * MiB;
+  // Runs of pages, for blocks above the span size: what those in all caches are worth, at most,
+  // divided by the number of caches; or all_bytes together, if that is more. One cache keeps four
+  // times as much at most, and none that alone is worth more than this. 0: caches keep none.
+  size_t run_bytes = 0;
   // The most slots of one magazine, and what they are worth, at most. For each there is a pointer
   // in the cache, whether used or not.
   unsigned magazine = 16384;

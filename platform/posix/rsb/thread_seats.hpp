@@ -46,7 +46,7 @@ struct Barriers {
 #endif
 
 // The built instance's. Of a cache's memory only what has been in use counts.
-inline constexpr CacheOptions caches{.all_bytes = 32 * MiB};
+inline constexpr CacheOptions caches{.all_bytes = 32 * MiB, .run_bytes = 1 * MiB};
 
 // Satisfies rsb::Seats. Tag: any type that belongs to one heap object, since a thread has one seat
 // for each Tag.

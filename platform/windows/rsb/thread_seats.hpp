@@ -136,7 +136,7 @@ class Process {
 // The built instance's. A cache is 0.6 MB with them: its pointers, a place for each slot that might
 // be in it. With those of elsewhere it is 1.4 MB, which here counts as used from the start. Four
 // for each processor would commit more than they may ever hold.
-inline constexpr CacheOptions caches{.magazine = 4096};
+inline constexpr CacheOptions caches{.run_bytes = 1 * MiB, .magazine = 4096};
 
 // Satisfies rsb::Seats. Tag: any type that belongs to one heap object, since a thread has one seat
 // for each Tag.

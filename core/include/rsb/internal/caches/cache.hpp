@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// A cache: a magazine for each size class, and how large each of them may be; and spans.
+// A cache: a magazine for each size class, and how large each of them may be; spans; and runs.
 //
 // Theory of operation. A magazine is a stack of pointers to free slots. What fills and empties it
 // in batches is CachedHeap; here is decided how many slots a magazine may hold: its capacity. A
@@ -14,6 +14,7 @@
 #pragma once
 
 #include "rsb/internal/blocks/size_class.hpp"
+#include "rsb/internal/caches/cached_runs.hpp"
 #include "rsb/internal/caches/owned_spans.hpp"
 #include "rsb/seat.hpp"
 
@@ -102,7 +103,7 @@ class Magazine {
   void**& limit_;
 };
 
-template <class Classes, CacheOptions options>
+template <class Classes, CacheOptions options, size_t page>
 class alignas(64) Cache {
   static_assert(options.most_bytes >= options.bytes / 4,
                 "CacheOptions::most_bytes must be at least a quarter of bytes");
@@ -121,6 +122,8 @@ class alignas(64) Cache {
 
  public:
   using Spans = OwnedSpans<Classes, for_spans(options.bytes) / 4, for_spans(options.most_bytes)>;
+  using Runs = CachedRuns<page, options.run_bytes>;
+  static constexpr bool keeps_runs = Runs::longest != 0;
 
   // The most slots of a class that a cache may hold.
   static constexpr size_t most(SizeClass c) {
@@ -136,13 +139,16 @@ class alignas(64) Cache {
   constexpr Cache() noexcept = default;
 
   // What each cache may hold for certain in magazines, of what there is for each on average; and
-  // what `count` caches share besides, in magazines and in spans.
+  // what `count` caches share besides, in magazines, in spans and in runs.
   static constexpr size_t own_share = for_magazines(options.bytes) / 4;
   static constexpr size_t common_share(size_t count) {
-    return for_magazines(all_bytes(count)) - count * own_share;
+    return for_magazines(all_bytes(count, options.bytes)) - count * own_share;
   }
   static constexpr size_t common_share_of_spans(size_t count) {
-    return for_spans(all_bytes(count)) - count * Spans::own_share;
+    return for_spans(all_bytes(count, options.bytes)) - count * Spans::own_share;
+  }
+  static constexpr size_t common_share_of_runs(size_t count) {
+    return keeps_runs ? all_bytes(count, options.run_bytes) - count * Runs::own_share : 0;
   }
 
   // Before the first use; afterwards, forgets all that it holds and has borrowed.
@@ -150,6 +156,7 @@ class alignas(64) Cache {
     for (SizeClass c = 0; c < Classes::count; c++) magazine(c).begin(&nothing_);
     allowance_.begin();
     spans.begin();
+    runs.begin();
     has_begun = true;
   }
 
@@ -175,9 +182,9 @@ class alignas(64) Cache {
   size_t granted() const noexcept { return allowance_.granted(); }
   size_t borrowed() const noexcept { return allowance_.borrowed(); }
 
-  bool is_empty() const noexcept { return count() == 0 && spans.count() == 0; }
+  bool is_empty() const noexcept { return count() == 0 && spans.count() == 0 && runs.count() == 0; }
 
-  // Slots in it, and what they are worth.
+  // Slots in magazines, and what they are worth.
   size_t count() const noexcept {
     size_t slots = 0;
     for (SizeClass c = 0; c < Classes::count; c++) slots += magazine(c).count();
@@ -202,8 +209,8 @@ class alignas(64) Cache {
   Seat* taker = nullptr;  // who has taken it away to empty it, without lock
 
  private:
-  static constexpr size_t all_bytes(size_t count) {
-    return larger(options.all_bytes, count * options.bytes);
+  static constexpr size_t all_bytes(size_t count, size_t bytes) {
+    return larger(options.all_bytes, count * bytes);
   }
   static constexpr size_t size_of(SizeClass c) { return Classes::layout(c).size; }
 
@@ -261,6 +268,7 @@ class alignas(64) Cache {
 
  public:
   Spans spans;  // behind what the fast paths need
+  Runs runs;
 
  private:
   Allowance<own_share, most_bytes> allowance_;  // what is spare, no magazine's capacity stands for

@@ -69,6 +69,7 @@ class CacheSet {
     if (is_made()) return false;
     budget.give(TheCache::common_share(count));
     span_budget.give(TheCache::common_share_of_spans(count));
+    run_budget.give(TheCache::common_share_of_runs(count));
     for (unsigned i = count; i != 0; i--) {
       const bool has_number = spans == Spans::owned && i < TheCache::Spans::nobody;
       caches[i - 1].spans.set_number(has_number ? static_cast<uint8_t>(i)
@@ -83,6 +84,7 @@ class CacheSet {
 
   CacheBudget budget;       // for magazines
   CacheBudget span_budget;  // for spans
+  CacheBudget run_budget;   // for runs
 
   // ---- Claiming ----
 
@@ -99,7 +101,7 @@ class CacheSet {
       return false;
     }
     if (!cache->has_begun) cache->begin();
-    cache->owner = &seat;
+    set_owner(*cache, &seat);
     seat.set_cache(cache);
     return true;
   }
@@ -126,15 +128,8 @@ class CacheSet {
     last->next = cache;
   }
 
-  // Whether one thread has a cache, or none. Linear in the number of caches.
-  bool is_quiet() noexcept {
-    LockGuard guard(lock_);
-    unsigned owners = 0;
-    for (unsigned i = 0; i < count_; i++) {
-      if (caches_[i].owner != nullptr && ++owners > 1) return false;
-    }
-    return true;
-  }
+  // Whether two threads have caches, or more. Asked without the lock: there may be another now.
+  bool has_many_owners() const noexcept { return load_relaxed(&owners_) > 1; }
 
   // As give_back(), for another one's, which is waited for if it is just at work; it may claim
   // another.
@@ -196,7 +191,7 @@ class CacheSet {
         put_back(cache);
         continue;
       }
-      cache->owner = nullptr;
+      set_owner(*cache, nullptr);
       cache->taker = &own;
       cache->next = taken;
       taken = cache;
@@ -209,6 +204,7 @@ class CacheSet {
   void return_borrowed(const TheCache& cache) noexcept {
     budget.give(cache.borrowed());
     span_budget.give(cache.spans.borrowed());
+    run_budget.give(cache.runs.borrowed());
   }
 
   // The caches that take_all() returned are unclaimed from now on.
@@ -293,6 +289,11 @@ class CacheSet {
     return static_cast<TheCache*>(seat.cache());
   }
 
+  void set_owner(TheCache& cache, Seat* owner) noexcept {
+    store_relaxed(&owners_, owners_ + (owner != nullptr) - (cache.owner != nullptr));
+    cache.owner = owner;
+  }
+
   static bool begin_fork(Seat& own, Seat::ForkMode mode) noexcept {
     own.begin_fork(mode);
     return true;
@@ -311,7 +312,7 @@ class CacheSet {
       if (cache.owner == nullptr || cache.owner == &own) continue;
       cache.owner->lose_thread();
       cache.taker = cache.owner;  // who will not bring it back
-      cache.owner = nullptr;
+      set_owner(cache, nullptr);
     }
   }
 
@@ -353,7 +354,7 @@ class CacheSet {
   }
 
   void put_back(TheCache* cache) noexcept {
-    cache->owner = nullptr;
+    set_owner(*cache, nullptr);
     cache->next = unclaimed_;
     unclaimed_ = cache;
   }
@@ -417,6 +418,7 @@ class CacheSet {
   TheLock lock_;
   TheCache* caches_ = nullptr;
   unsigned count_ = 0;
+  unsigned owners_ = 0;  // how many of them are somebody's
   unsigned cursor_ = 0;
   TheCache* unclaimed_ = nullptr;
   bool are_withheld_ = false;

@@ -13,11 +13,25 @@
 
 namespace rsb {
 
-// Lengths below 16 have a list each; above, every doubling is divided into 8 lists. Not
-// synchronised.
+// Lengths below 16 pages are a class each; above, every doubling is divided into 8.
+inline constexpr unsigned run_step_bits = 3;
+
+constexpr unsigned run_length_class(size_t pages) noexcept {
+  const unsigned shift = floor_log2(pages | size_t{1} << run_step_bits) - run_step_bits;
+  return (shift << run_step_bits) + static_cast<unsigned>(pages >> shift);
+}
+
+// The shortest length of which all of its class are enough for `pages`.
+constexpr size_t rounded_run(size_t pages) noexcept {
+  const unsigned shift = floor_log2(pages | size_t{1} << run_step_bits) - run_step_bits;
+  const size_t step = size_t{1} << shift;
+  return (pages + step - 1) & ~(step - 1);
+}
+
+// A list for each class of lengths. Not synchronised.
 template <unsigned page_number_bits>
 class RunLists {
-  static constexpr unsigned step_bits = 3;
+  static constexpr unsigned step_bits = run_step_bits;
   static constexpr unsigned length_bits = page_number_bits < 32 ? page_number_bits : 32;
   static constexpr unsigned word_bits = sizeof(uintptr_t) * CHAR_BIT;
 
@@ -33,7 +47,7 @@ class RunLists {
   constexpr RunLists() noexcept = default;
 
   void insert(Span* run) noexcept {
-    const unsigned list = list_of(run->pages) + (run->dirty != 0 ? first_dirty : 0);
+    const unsigned list = run_length_class(run->pages) + (run->dirty != 0 ? first_dirty : 0);
     Span* const head = heads_[list];
     run->list = static_cast<uint16_t>(list);
     run->next = head;
@@ -67,7 +81,7 @@ class RunLists {
   // constant time, only one in the middle of the list of lengths in which `pages` itself lies).
   Span* find(size_t pages) const noexcept {
     if (pages >> (length_bits - 1) > 1) return nullptr;  // more than there are addresses
-    const unsigned list = list_of(pages);
+    const unsigned list = run_length_class(pages);
     if (used_words_ >> words != 0) {
       if (Span* const run = find_from(first_dirty + list, pages, used_words_)) return run;
     }
@@ -94,18 +108,13 @@ class RunLists {
 
   // Whether `run` is in the list where it belongs. Linear in the length of that list.
   bool contains(const Span* run) const noexcept {
-    const Span* s = heads_[list_of(run->pages) + (run->dirty != 0 ? first_dirty : 0)];
+    const Span* s = heads_[run_length_class(run->pages) + (run->dirty != 0 ? first_dirty : 0)];
     while (s != nullptr && s != run) s = s->next;
     return s == run;
   }
 
  private:
   static constexpr uintptr_t bit(unsigned i) { return uintptr_t{1} << i; }
-
-  static unsigned list_of(size_t pages) noexcept {
-    const unsigned shift = floor_log2(pages | bit(step_bits)) - step_bits;
-    return (shift << step_bits) + integer_cast<unsigned>(pages >> shift);
-  }
 
   // `words_to_search` has no bit for words behind the set that the list belongs to.
   Span* find_from(unsigned list, size_t pages, uintptr_t words_to_search) const noexcept {

@@ -116,8 +116,8 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     uint16_t count;
   };
   union {
-    Span* previous = nullptr;
-    Returned returned;  // Kind::owned
+    Span* previous = nullptr;  // Kind::large: not null while a cache keeps it, see is_cached()
+    Returned returned;         // Kind::owned
   };
 
   // border_begin: the list of acquisitions.
@@ -142,6 +142,16 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     quick_below = 0;
     reciprocal = 0;
   }
+
+  // Kind::large: whether a cache keeps the run, or it is on its way there or back. Then it is free,
+  // although its neighbours, who know nothing but its kind, are not merged with it. May change
+  // without the lock. Not touched where heaps have no caches.
+  bool is_cached() const noexcept { return load_relaxed(&previous) != nullptr; }
+  // False: it is already. So of two threads that release the same block one does.
+  bool become_cached() noexcept {
+    return compare_exchange(&previous, static_cast<Span*>(nullptr), this) == nullptr;
+  }
+  void become_live() noexcept { store_relaxed(&previous, static_cast<Span*>(nullptr)); }
 
   // Who holds the heap's lock may read `kind` as it is; see kind_without_lock().
   void set_kind(Kind k) noexcept { store_relaxed(&kind, k); }
