@@ -81,10 +81,11 @@ inline constexpr Options three_levels{
     .radix_inner_bits = 5,
 };
 
-// As in a kernel: spans of four pages.
+// As in a kernel: spans of four pages, and no bin whose slots have a span each.
 inline constexpr Options multi_page_spans{
     .page_size = 4 * KiB,
     .span_size = 16 * KiB,
+    .largest_bin = 8 * KiB,
     .acquire_size = 32 * KiB,
     .acquire_alignment = 4 * KiB,
     .keep_free = 64 * KiB,

@@ -41,6 +41,17 @@ size_t malloc_alignment(size_t size) {
 
 }  // namespace
 
+TEST_CASE("above the largest bin a block takes whole pages, not a span") {
+  World<support::MultiPageSpans> w;
+  void* const block = w.heap.allocate(10 * KiB);
+  CHECK(w.heap.usable_size(block) == 12 * KiB);
+  CHECK(is_aligned(block, 4 * KiB));
+  CHECK(w.stats().large_blocks == 1);
+  CHECK(w.heap.usable_size(w.heap.reallocate(block, 8 * KiB)) == 8 * KiB);
+  CHECK(w.stats().large_blocks == 0);
+  CHECK_SOUND(w);
+}
+
 TEST_CASE("a heap needs no initialisation") {
   static constinit Heap<support::SmallRadix> heap;
   CHECK(heap.allocate(1) == nullptr);  // and no memory: its source has none yet

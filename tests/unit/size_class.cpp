@@ -29,6 +29,18 @@ bool aligns(size_t c, size_t alignment) {
          alignment <= S::page;
 }
 
+template <class F>
+void for_each_limit(F f) {
+  f.template operator()<16>();
+  f.template operator()<100>();
+  f.template operator()<128>();
+  f.template operator()<1000>();
+  f.template operator()<8 * KiB - 1>();
+  f.template operator()<8 * KiB>();
+  f.template operator()<16 * KiB - 1>();
+  f.template operator()<16 * KiB>();
+}
+
 }  // namespace
 
 TEST_CASE_TEMPLATE("classes begin 4, 8, 16, go on in steps of 16, and end with the span", S,
@@ -41,6 +53,23 @@ TEST_CASE_TEMPLATE("classes begin 4, 8, 16, go on in steps of 16, and end with t
   }
   CHECK(Classes::layout(Classes::count - 1).size == S::span);
   CHECK(Classes::largest == S::span);
+}
+
+TEST_CASE("with a largest bin there are the same classes up to it, and whole pages above") {
+  for_each_limit([]<size_t limit>() {
+    using All = SizeClasses<Options{.page_size = 4 * KiB}>;
+    using Some = SizeClasses<Options{.page_size = 4 * KiB, .largest_bin = limit}>;
+    CAPTURE(limit);
+    CHECK(Some::largest <= limit);
+    CHECK((Some::count == All::count || All::layout(Some::count).size > limit));
+    for (SizeClass c = 0; c < Some::count; c++) CHECK(Some::layout(c).size == All::layout(c).size);
+    size_t wrong = 0;
+    for (size_t size = 1; size <= All::span; size++) {
+      wrong += size <= Some::largest && Some::of(size) != All::of(size);
+      wrong += Some::of(size, 1) != (size <= Some::largest ? All::of(size, 1) : Some::none);
+    }
+    CHECK(wrong == 0);
+  });
 }
 
 TEST_CASE_TEMPLATE("a class knows how many of its slots fit into a span", S, SPANS) {

@@ -24,8 +24,14 @@ struct Options {
   // The unit of the page source and of the page allocator: a power of two, from 64.
   size_t page_size = 16 * KiB;
 
-  // What a bin takes at a time, and the largest bin: a power-of-two number of pages, to 64 KiB.
+  // What a bin takes at a time: a power-of-two number of pages, to 64 KiB.
   size_t span_size = 16 * KiB;
+
+  // Requests above this take whole pages; 0: above span_size. The bin of more than half a span has
+  // one slot in each, so that 10 KiB cost 16. Where pages are smaller than spans, half of span_size
+  // here saves up to a half of that: 10 KiB cost 12 then, with pages of 4. Such blocks are in no
+  // magazine of a CachedHeap: see CacheOptions::run_bytes.
+  size_t largest_bin = 0;
 
   // How much to ask of the page source at a time, and at what alignment. A request above half of
   // acquire_size is acquired on its own, in just its size.
@@ -118,6 +124,8 @@ struct ValidOptions {
                 "Options::span_size must be a power of two and at least one page");
   static_assert(o.span_size >= 256 && o.span_size <= 64 * KiB,
                 "Options::span_size must be from 256 bytes to 64 KiB: slot links are 16-bit");
+  static_assert(o.largest_bin == 0 || (o.largest_bin >= 16 && o.largest_bin <= o.span_size),
+                "Options::largest_bin must be from 16 bytes to span_size, or 0");
   static_assert(o.span_pages() <= 16, "Options::span_size must be at most 16 pages");
   static_assert(o.acquire_size >= o.span_size && o.acquire_size % o.page_size == 0,
                 "Options::acquire_size must be whole pages and at least one span");

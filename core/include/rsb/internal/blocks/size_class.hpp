@@ -2,7 +2,8 @@
 // Size classes: which slot sizes there are, and which one serves a request. All of it is computed
 // at compile time from the options.
 //
-// 4, 8, 16, steps of 16 up to 128, then four steps a doubling up to the span. Above 128 a class is
+// 4, 8, 16, steps of 16 up to 128, then four steps a doubling up to the span, or to
+// Options::largest_bin. Above 128 a class is
 // the largest multiple of 16 of which as many fit into the span as of the step, so little or
 // nothing is lost at the end of a span: a 16 KiB span holds five slots of 3,264, not of 3,072.
 //
@@ -31,7 +32,11 @@ struct SlotLayout {
 
 template <Options options>
 class SizeClasses {
+ public:
   static constexpr size_t span = options.span_size;
+
+ private:
+  static constexpr size_t most_bytes = options.largest_bin != 0 ? options.largest_bin : span;
   static constexpr size_t most = 48;
 
   static_assert(span <= 64 * KiB, "the divisibility test needs offset * size to fit 32 bits");
@@ -41,7 +46,7 @@ class SizeClasses {
     size_t count = 0;
 
     constexpr void add(size_t size) {
-      if (count != 0 && layout[count - 1].size == size) return;
+      if (size > most_bytes || (count != 0 && layout[count - 1].size == size)) return;
       SlotLayout& l = layout[count++];
       l.size = integer_cast<uint32_t>(size);
       l.units = static_cast<uint16_t>(size / 4);
@@ -98,13 +103,13 @@ class SizeClasses {
   static constexpr size_t granule = sizeof(void*);
 
   struct Lookup {
-    SizeClass at[span / granule + 1] = {};
+    SizeClass at[largest / granule + 1] = {};
   };
 
   static constexpr Lookup make_lookup() {
     Lookup l;
     SizeClass c = 0;
-    for (size_t i = 0; i <= span / granule; i++) {
+    for (size_t i = 0; i <= largest / granule; i++) {
       const size_t size = larger(i * granule, granule);
       while (layout(c).size < size) c++;
       l.at[i] = c;
@@ -129,7 +134,7 @@ class SizeClasses {
   static_assert(count < most, "Options::span_size makes too many size classes");
   static_assert(classes_hold(),
                 "size classes ascend, are multiples of 16 from 16 and fill the span");
-  static_assert(largest == span, "the largest bin is the span");
+  static_assert(options.largest_bin != 0 || largest == span, "the largest bin is the span");
 };
 
 }  // namespace rsb

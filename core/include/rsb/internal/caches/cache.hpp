@@ -113,7 +113,7 @@ class alignas(64) Cache {
   // A quarter of what a cache may hold is in spans, unless that is too little for the classes that
   // a program uses at a time.
  public:
-  static constexpr bool owns_spans = options.bytes / 4 >= 8 * Classes::largest;
+  static constexpr bool owns_spans = options.bytes / 4 >= 8 * Classes::span;
 
  private:
   static constexpr size_t for_spans(size_t bytes) { return owns_spans ? bytes / 4 : 0; }

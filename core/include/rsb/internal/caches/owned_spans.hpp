@@ -34,7 +34,7 @@ class OwnedSpans {
 
   // How many it owns at most, however little is free in them: what others release of them is there
   // for nobody while the owner is idle.
-  static constexpr size_t most_spans = 4 * most_bytes / Classes::largest;
+  static constexpr size_t most_spans = 4 * most_bytes / Classes::span;
 
   constexpr OwnedSpans() noexcept = default;
 

@@ -18,7 +18,7 @@ inline constexpr unsigned run_step_bits = 3;
 
 constexpr unsigned run_length_class(size_t pages) noexcept {
   const unsigned shift = floor_log2(pages | size_t{1} << run_step_bits) - run_step_bits;
-  return (shift << run_step_bits) + static_cast<unsigned>(pages >> shift);
+  return (shift << run_step_bits) + integer_cast<unsigned>(pages >> shift);
 }
 
 // The shortest length of which all of its class are enough for `pages`.
