@@ -42,29 +42,13 @@ struct Nowait {
   static void deallocate(void* block) { rsb_free_nowait(block); }
 };
 
-// Interrupts are masked where others turn off preemption.
-struct MaskingCpus {
-  static unsigned current_cpu() noexcept { return this_core(); }
-  static void disable_preemption() noexcept {
-    const rsb::CoreInterrupts::State before = rsb::CoreInterrupts::mask();
-    Masked& masked = cores[this_core()];
-    if (masked.depth++ == 0) masked.before = before;
-  }
-  static void enable_preemption() noexcept {
-    Masked& masked = cores[this_core()];
-    if (--masked.depth == 0) rsb::CoreInterrupts::restore(masked.before);
-  }
-
- private:
-  struct alignas(64) Masked {
-    unsigned depth;
-    rsb::CoreInterrupts::State before;
-  };
-  static inline constinit Masked cores[most_cores] = {};
+struct ThisCore {
+  static unsigned core() noexcept { return this_core(); }
 };
 struct Masking : threads::Pool {
   using Lock = rsb::InterruptSpinLock<rsb::CoreInterrupts>;
-  using Seats = rsb::CpuSeats<most_cores, MaskingCpus>;
+  using Seats =
+      rsb::CpuSeats<most_cores, rsb::MaskingCpus<most_cores, rsb::CoreInterrupts, ThisCore>>;
   static constexpr rsb::CacheOptions caches{.bytes = 16 * rsb::KiB,
                                             .most_bytes = 32 * rsb::KiB,
                                             .run_bytes = 48 * rsb::KiB,

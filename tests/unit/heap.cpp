@@ -41,6 +41,35 @@ size_t malloc_alignment(size_t size) {
 
 }  // namespace
 
+struct AlignedTo32 : support::Configuration<[] {
+  Options o = support::three_levels;
+  o.least_alignment = 32;
+  return o;
+}()> {};
+
+TEST_CASE("blocks of which nobody states an alignment have the least, wherever they come from") {
+  World<AlignedTo32> w;
+  for (const size_t size : {0, 1, 8, 16, 24, 40, 100, 600, 1000, 3000}) {
+    CAPTURE(size);
+    void* const blocks[] = {w.heap.allocate(size), w.heap.allocate_zeroed(size),
+                            w.heap.allocate_nowait(size),
+                            w.heap.reallocate(w.heap.allocate(4, 4), size),
+                            w.heap.reallocate(w.heap.allocate(2000), size)};
+    for (void* const block : blocks) {
+      REQUIRE(block != nullptr);
+      CHECK(is_aligned(block, 32));
+    }
+    w.heap.deallocate(blocks[0], size);
+    for (void* const block : blocks) {
+      if (block != blocks[0]) w.heap.deallocate(block);
+    }
+  }
+  void* const small = w.heap.allocate(4, 4);
+  CHECK(w.heap.usable_size(small) == 4);
+  w.heap.deallocate(small, 4, 4);
+  CHECK_SOUND(w);
+}
+
 TEST_CASE("above the largest bin a block takes whole pages, not a span") {
   World<support::MultiPageSpans> w;
   void* const block = w.heap.allocate(10 * KiB);

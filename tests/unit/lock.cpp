@@ -118,6 +118,59 @@ TEST_CASE("an interrupt comes when the interrupt lock is given back, not before"
   asm volatile("isb" ::: "memory");
   CHECK(interrupts_taken == 2);
 }
+
+#if defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__)
+TEST_CASE("BASEPRI masks what is not more urgent than its level, and a level within a level") {
+  *reinterpret_cast<volatile uint8_t*>(0xe000'ed22) = 0x80;  // PendSV's priority
+  const unsigned before = interrupts_taken;
+  {
+    InterruptLock<BasepriInterrupts<0xc0>> lock;
+    lock.lock();
+    request_interrupt();
+    CHECK(interrupts_taken == before + 1);
+    lock.unlock();
+  }
+  InterruptLock<BasepriInterrupts<0x40>> lock;
+  lock.lock();
+  InterruptLock<BasepriInterrupts<0xc0>> inner;
+  inner.lock();
+  request_interrupt();
+  CHECK(interrupts_taken == before + 1);
+  inner.unlock();
+  asm volatile("isb" ::: "memory");
+  CHECK(interrupts_taken == before + 1);
+  lock.unlock();
+  asm volatile("isb" ::: "memory");
+  CHECK(interrupts_taken == before + 2);
+  *reinterpret_cast<volatile uint8_t*>(0xe000'ed22) = 0;
+}
+#endif
+#endif
+
+#if defined(__riscv) && !defined(__linux__)
+namespace {
+unsigned long supervisor_enable() {
+  unsigned long status;
+  asm volatile(".option push\n .option arch, +zicsr\n csrr %0, sstatus\n .option pop"
+               : "=r"(status));
+  return status & 2;
+}
+}  // namespace
+
+TEST_CASE("a supervisor's interrupts are masked, and not unmasked if they were") {
+  asm volatile(".option push\n .option arch, +zicsr\n csrsi sstatus, 2\n .option pop");
+  InterruptLock<SupervisorInterrupts> outer;
+  InterruptLock<SupervisorInterrupts> inner;
+  CHECK(supervisor_enable() != 0);
+  outer.lock();
+  CHECK(supervisor_enable() == 0);
+  inner.lock();
+  inner.unlock();
+  CHECK(supervisor_enable() == 0);
+  outer.unlock();
+  CHECK(supervisor_enable() != 0);
+  asm volatile(".option push\n .option arch, +zicsr\n csrci sstatus, 2\n .option pop");
+}
 #endif
 
 TEST_CASE("a guard holds the lock for its scope") {

@@ -156,6 +156,46 @@ TEST_CASE("a window tells a pool where its source lives") {
   CHECK(heap.pages().source().complaint() == nullptr);
 }
 
+TEST_CASE("a machine's memory map becomes windows, and holes in it none") {
+  using TheHeap = Heap<support::Firmware>;
+  char* const base = align_up(support::arena, 256);
+  const Region ram[] = {
+      {base, 1000},           // shares a page with the next one
+      {base + 1000, 24},      //
+      {base + 1024, 4096},    // and that one's end is this one's beginning
+      {base + 6 * KiB, 0},    // nothing
+      {base + 8 * KiB, 257},  // two pages
+      {base + 16 * KiB, 16 * KiB},
+  };
+  constexpr size_t pages = 5120 / 256 + 2 + 16 * KiB / 256;
+  constexpr size_t of_windows = 3 * align_up(sizeof(Window), alignof(Span));
+  constexpr size_t bytes = of_windows + pages * sizeof(Span);
+  CHECK(PageAllocator<support::Firmware>::bytes_for_windows(ram, 6) == bytes);
+  alignas(64) static char memory[bytes + 64];
+  __builtin_memset(memory, 0, bytes);
+  __builtin_memset(memory + bytes, 0x5a, 64);
+
+  TheHeap heap;
+  heap.pages().add_windows(ram, 6, memory);
+  CHECK(support::holds_only(memory + bytes, 64, 0x5a));
+  for (const Region& region : ram) {
+    for (size_t i = 0; i < region.bytes; i++) {
+      REQUIRE(heap.may_own(static_cast<char*>(region.base) + i));
+    }
+  }
+  CHECK_FALSE(heap.may_own(base + 5120));
+  CHECK_FALSE(heap.may_own(base + 8 * KiB - 1));
+  CHECK_FALSE(heap.may_own(base + 8 * KiB + 512));
+  CHECK_FALSE(heap.may_own(base + 32 * KiB));
+
+  heap.pages().source().serve_from(base + 16 * KiB, 16 * KiB);
+  size_t blocks = 0;
+  while (heap.allocate(1 * KiB) != nullptr) blocks++;
+  CHECK(blocks == 16);
+  CHECK(inspect(heap).check() == nullptr);
+  CHECK(heap.pages().source().complaint() == nullptr);
+}
+
 TEST_CASE("pages from outside the windows go back to the source") {
   Heap<support::Firmware> heap;
   heap.pages().source().serve_from(support::arena, 64 * KiB);

@@ -55,6 +55,33 @@ TEST_CASE_TEMPLATE("classes begin 4, 8, 16, go on in steps of 16, and end with t
   CHECK(Classes::largest == S::span);
 }
 
+TEST_CASE("where no alignment is stated, it is the least; where one is, nothing more is paid") {
+  const auto check = []<size_t least>() {
+    using All = SizeClasses<Options{}>;
+    using Aligned = SizeClasses<Options{.least_alignment = least}>;
+    CAPTURE(least);
+    size_t wrong = 0;
+    for (size_t size = 0; size <= All::span; size++) {
+      const SlotLayout& l = Aligned::layout(Aligned::of(size));
+      wrong += l.size < size || l.alignment < least;
+      // The smallest class that is.
+      for (SizeClass c = 0; c < Aligned::of(size); c++) {
+        const SlotLayout& smaller_one = Aligned::layout(c);
+        wrong += smaller_one.size >= larger(size, sizeof(void*)) && smaller_one.alignment >= least;
+      }
+      wrong += Aligned::alignment_of(size) < least;
+      for (const size_t stated : {0, 1, 4, 8, 16, 64}) {
+        wrong += Aligned::of(size, stated) != All::of(size, stated);
+      }
+    }
+    CHECK(wrong == 0);
+  };
+  check.template operator()<1>();
+  check.template operator()<16>();
+  check.template operator()<32>();
+  check.template operator()<64>();
+}
+
 TEST_CASE("with a largest bin there are the same classes up to it, and whole pages above") {
   for_each_limit([]<size_t limit>() {
     using All = SizeClasses<Options{.page_size = 4 * KiB}>;

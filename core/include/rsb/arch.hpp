@@ -74,6 +74,32 @@ struct CoreInterrupts {
     asm volatile("msr primask, %0" ::"r"(before) : "memory");
   }
 };
+
+#if defined(__ARM_ARCH_7M__) || defined(__ARM_ARCH_7EM__) || defined(__ARM_ARCH_8M_MAIN__) || \
+    defined(__ARM_ARCH_8_1M_MAIN__)
+// Those of a priority value of `level` and above, by BASEPRI (Armv7-M, B1.4.3): more urgent ones
+// come at any time, and must not call the heap. `level` as the register has it, in its upper bits;
+// 0 would mask none. What is masked already stays so. Privileged. (A Cortex-M7 r0p1 may take an
+// interrupt after all, erratum 837070: mask by CoreInterrupts there.)
+template <uint8_t level>
+struct BasepriInterrupts {
+  static_assert(level != 0, "BASEPRI of 0 masks no interrupt");
+
+  using State = uint32_t;
+
+  static State mask() noexcept {
+    State before;
+    asm volatile("mrs %0, basepri\n msr basepri_max, %1\n isb"
+                 : "=&r"(before)
+                 : "r"(uint32_t{level})
+                 : "memory");
+    return before;
+  }
+  static void restore(State before) noexcept {
+    asm volatile("msr basepri, %0" ::"r"(before) : "memory");
+  }
+};
+#endif
 #elif defined(__aarch64__)
 // IRQ and FIQ, by DAIF (Armv8-A, C5.2.2). EL1 and above: EL0 traps. SError stays as it is.
 struct CoreInterrupts {
@@ -89,7 +115,8 @@ struct CoreInterrupts {
   }
 };
 #elif defined(__riscv)
-// All but NMI, by mstatus.MIE (Privileged Architecture, 3.1.6.1). Machine mode: others trap.
+// All but NMI, by mstatus.MIE (Privileged Architecture, 3.1.6.1). Machine mode: others trap. For
+// kernels there is SupervisorInterrupts.
 struct CoreInterrupts {
   using State = unsigned long;
 
@@ -102,6 +129,24 @@ struct CoreInterrupts {
   static void restore(State before) noexcept {
     asm volatile(
         ".option push\n .option arch, +zicsr\n csrs mstatus, %0\n .option pop" ::"r"(before)
+        : "memory");
+  }
+};
+
+// Those of supervisor mode, by sstatus.SIE (Privileged Architecture, 4.1.1), for kernels that run
+// in it. Machine mode may, too, and masks none of its own; user mode traps.
+struct SupervisorInterrupts {
+  using State = unsigned long;
+
+  static State mask() noexcept {
+    State before;
+    asm volatile(".option push\n .option arch, +zicsr\n csrrci %0, sstatus, 2\n .option pop"
+                 : "=r"(before)::"memory");
+    return before & 2;
+  }
+  static void restore(State before) noexcept {
+    asm volatile(
+        ".option push\n .option arch, +zicsr\n csrs sstatus, %0\n .option pop" ::"r"(before)
         : "memory");
   }
 };

@@ -131,7 +131,7 @@ class CachedHeap : Heap<Config> {
   [[nodiscard]] void* reallocate(void* block, size_t size) noexcept {
     if (block == nullptr) return allocate(size);
     const SizeClass c = size <= Classes::largest ? Classes::of(size) : Classes::none;
-    return reallocate_to(block, size, size < 16 ? sizeof(void*) : 16, c);
+    return reallocate_to(block, size, Classes::alignment_of(size), c);
   }
 
   [[nodiscard]] void* reallocate(void* block, size_t size, size_t alignment) noexcept {

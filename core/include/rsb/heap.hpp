@@ -73,7 +73,8 @@ class Heap {
 
   // Null: there is no memory, or size exceeds PTRDIFF_MAX.
 
-  // Aligned as malloc's: to a pointer, and to 16 from 16 bytes up. size may be 0.
+  // Aligned as malloc's: to a pointer, and to 16 from 16 bytes up; and to Options::least_alignment.
+  // size may be 0.
   [[nodiscard, gnu::always_inline]] void* allocate(size_t size) noexcept {
     if (size > Classes::largest) [[unlikely]]
       return allocate_large(size, page, Fill::none);
@@ -149,7 +150,7 @@ class Heap {
 
   // Malloc's alignment.
   [[nodiscard]] void* allocate_nowait(size_t size) noexcept {
-    return allocate_nowait(size, size < 16 ? sizeof(void*) : 16);
+    return allocate_nowait(size, Classes::alignment_of(size));
   }
 
   // Releases a block of any kind without the lock, in some 110 instructions (x86-64; see
@@ -197,7 +198,7 @@ class Heap {
   [[nodiscard]] void* reallocate(void* block, size_t size) noexcept {
     if (block == nullptr) return allocate(size);
     const SizeClass c = size <= Classes::largest ? Classes::of(size) : Classes::none;
-    return reallocate_to(block, size, size < 16 ? sizeof(void*) : 16, c);
+    return reallocate_to(block, size, Classes::alignment_of(size), c);
   }
 
   [[nodiscard]] void* reallocate(void* block, size_t size, size_t alignment) noexcept {

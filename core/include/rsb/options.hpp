@@ -33,6 +33,10 @@ struct Options {
   // magazine of a CachedHeap: see CacheOptions::run_bytes.
   size_t largest_bin = 0;
 
+  // Of blocks whose alignment nobody states, as malloc's: at least this, a power of two up to 64
+  // bytes. 0: that of a pointer, and 16 from 16 bytes up. allocate(4, 4) still costs four.
+  size_t least_alignment = 0;
+
   // How much to ask of the page source at a time, and at what alignment. A request above half of
   // acquire_size is acquired on its own, in just its size.
   size_t acquire_size = 32 * MiB;
@@ -126,6 +130,9 @@ struct ValidOptions {
                 "Options::span_size must be from 256 bytes to 64 KiB: slot links are 16-bit");
   static_assert(o.largest_bin == 0 || (o.largest_bin >= 16 && o.largest_bin <= o.span_size),
                 "Options::largest_bin must be from 16 bytes to span_size, or 0");
+  static_assert(o.least_alignment == 0 ||
+                    (is_power_of_two(o.least_alignment) && o.least_alignment <= 64),
+                "Options::least_alignment must be a power of two up to 64 bytes, or 0");
   static_assert(o.span_pages() <= 16, "Options::span_size must be at most 16 pages");
   static_assert(o.acquire_size >= o.span_size && o.acquire_size % o.page_size == 0,
                 "Options::acquire_size must be whole pages and at least one span");

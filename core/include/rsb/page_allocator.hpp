@@ -131,6 +131,32 @@ class PageAllocator : ValidOptions<Config::options> {
     map().add_window(&window);
   }
 
+  // Map::flat only: windows over a machine's memory map, `count` regions by ascending address, each
+  // of which lies in one then. `memory`, zeroed and at a multiple of 64 bytes, has room for them
+  // and their descriptors, bytes_for_windows() of it, and is theirs for good. Regions that share a
+  // page, or lie side by side, share a window; more than a few windows make every lookup slower.
+  // Linear in `count`.
+  void add_windows(const Region* ram, size_t count, void* memory) noexcept
+      requires(options.map == Map::flat) {
+    char* at = static_cast<char*>(memory);
+    LockGuard guard(lock_);
+    for_each_window(ram, count, [&](char* base, size_t pages) {
+      Window* const window = reinterpret_cast<Window*>(at);
+      at += bytes_of_window;
+      window->base = base;
+      window->pages = pages;
+      window->descriptors = reinterpret_cast<Span*>(at);
+      at += pages * sizeof(Span);
+      map().add_window(window);
+    });
+  }
+  static size_t bytes_for_windows(const Region* ram, size_t count) noexcept {
+    size_t bytes = 0;
+    for_each_window(ram, count,
+                    [&](char*, size_t pages) { bytes += bytes_of_window + pages * sizeof(Span); });
+    return bytes;
+  }
+
   // Gives back all that is free: whole acquisitions are released, other free runs discarded where
   // the source can. Returns the number of bytes. Linear in the number of acquisitions and free
   // runs.
@@ -153,6 +179,22 @@ class PageAllocator : ValidOptions<Config::options> {
 
   PageMap<options>& map() noexcept { return runs_.map(); }
   const PageMap<options>& map() const noexcept { return runs_.map(); }
+
+  static constexpr size_t bytes_of_window = align_up(sizeof(Window), alignof(Span));
+
+  // Calls f(base, pages) for each, of whole pages.
+  template <class F>
+  static void for_each_window(const Region* ram, size_t count, F&& f) noexcept {
+    for (size_t i = 0; i < count;) {
+      char* const base = static_cast<char*>(ram[i].base) - bytes_into(ram[i].base, page);
+      size_t pages = 0;
+      for (; i < count && bytes_from(base, ram[i].base) <= pages * page; i++) {
+        if (ram[i].bytes == 0) continue;
+        pages = larger(pages, (bytes_from(base, ram[i].base) + ram[i].bytes - 1) / page + 1);
+      }
+      if (pages != 0) f(base, pages);
+    }
+  }
 
   // Called with the lock held; the fault is raised without, so that the hook may do what it likes.
   [[noreturn, gnu::cold, gnu::noinline]] void fail(Fault fault, const void* p) noexcept {

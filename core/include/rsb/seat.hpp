@@ -263,6 +263,33 @@ class CpuSeats : public CoreSeats<cpus, CurrentCpu<Kernel>> {
   }
 };
 
+// For CpuSeats, in a kernel that counts no preemption, or whose handlers are to call all functions:
+// masks this CPU's interrupts instead, nested. Cpu::core(): the number of the CPU that runs this,
+// below `cpus`; called with interrupts masked.
+//   using Seats = rsb::CpuSeats<4, rsb::MaskingCpus<4, rsb::CoreInterrupts, ThisCpu>>;
+template <unsigned cpus, Interrupts TheInterrupts, class Cpu>
+class MaskingCpus {
+ public:
+  static unsigned current_cpu() noexcept { return Cpu::core(); }
+
+  static void disable_preemption() noexcept {
+    const typename TheInterrupts::State before = TheInterrupts::mask();
+    Nesting& own = nesting_[Cpu::core()];
+    if (own.depth++ == 0) own.before = before;
+  }
+  static void enable_preemption() noexcept {
+    Nesting& own = nesting_[Cpu::core()];
+    if (--own.depth == 0) TheInterrupts::restore(own.before);
+  }
+
+ private:
+  struct Nesting {
+    unsigned depth = 0;
+    typename TheInterrupts::State before{};
+  };
+  static inline constinit Nesting nesting_[cpus] = {};
+};
+
 // One thread on one core.
 class OneSeat {
  public:

@@ -79,9 +79,20 @@ class SizeClasses {
 
   static constexpr const SlotLayout& layout(SizeClass c) { return table.layout[c]; }
 
-  // The class that serves malloc(size): aligned to a pointer, and to 16 from 16 bytes up. size must
-  // be at most `largest`. One load.
-  static constexpr SizeClass of(size_t size) { return lookup.at[(size + granule - 1) / granule]; }
+  // The alignment of malloc(size).
+  static constexpr size_t alignment_of(size_t size) {
+    return larger(size < 16 ? sizeof(void*) : 16, options.least_alignment);
+  }
+
+  // The class that serves malloc(size). size must be at most `largest`. One load.
+  static constexpr SizeClass of(size_t size) {
+    const size_t i = (size + granule - 1) / granule;
+    if constexpr (options.least_alignment == 0) {
+      return stated.at[i];
+    } else {
+      return unstated.at[i];
+    }
+  }
 
   // The class that serves a request whose alignment (a power of two, or 0) is known; `none` if
   // only whole pages do. At most seven steps, and none for alignments up to 16.
@@ -89,7 +100,7 @@ class SizeClasses {
     if (size <= 4 && alignment <= 4) return 0;
     size = larger(size, alignment);
     if (size > largest) return none;
-    SizeClass c = of(size);
+    SizeClass c = stated.at[(size + granule - 1) / granule];
     while (layout(c).alignment < alignment) {
       if (++c == count) return none;
     }
@@ -106,18 +117,22 @@ class SizeClasses {
     SizeClass at[largest / granule + 1] = {};
   };
 
-  static constexpr Lookup make_lookup() {
+  static constexpr Lookup make_lookup(size_t least_alignment) {
     Lookup l;
-    SizeClass c = 0;
+    SizeClass fits = 0;
     for (size_t i = 0; i <= largest / granule; i++) {
       const size_t size = larger(i * granule, granule);
-      while (layout(c).size < size) c++;
+      while (layout(fits).size < size) fits++;
+      SizeClass c = fits;
+      while (layout(c).alignment < least_alignment && c + 1u < count) c++;
       l.at[i] = c;
     }
     return l;
   }
 
-  static constexpr Lookup lookup = make_lookup();
+  // For requests that state an alignment, and for those that do not.
+  static constexpr Lookup stated = make_lookup(0);
+  static constexpr Lookup unstated = make_lookup(options.least_alignment);
 
   static constexpr bool classes_hold() {
     for (size_t c = 0; c < count; c++) {
@@ -131,6 +146,8 @@ class SizeClasses {
     return true;
   }
 
+  static_assert(layout(count - 1).alignment >= options.least_alignment,
+                "Options::least_alignment must be that of the largest bin, or less");
   static_assert(count < most, "Options::span_size makes too many size classes");
   static_assert(classes_hold(),
                 "size classes ascend, are multiples of 16 from 16 and fill the span");
