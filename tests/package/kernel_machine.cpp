@@ -16,11 +16,12 @@ using TheKernel = Kernel;
 extern constinit rsb::HeapOf<TheKernel> kernel_heap;
 
 void heap_begin(void* boot_memory, size_t bytes);
-void heap_know_memory(char* direct_map, size_t pages, void* descriptors);
+size_t heap_bytes_to_know(const rsb::Region* ram, size_t regions);
+void heap_know_memory(const rsb::Region* ram, size_t regions, void* descriptors);
 void heap_use_buddy();
 bool heap_leave_boot_memory(void* boot_memory, size_t bytes);
-void* kmalloc(size_t bytes);
-void kfree(void* block);
+void* heap_allocate(size_t bytes);
+void heap_free(void* block);
 
 extern "C" void rsb_fault(rsb_fault_kind kind, const void*) {
   printf("fault: %s\n", rsb::fault_name(static_cast<rsb::Fault>(kind)));
@@ -32,8 +33,8 @@ namespace {
 constexpr size_t page = KernelBuddy::page_size;
 constexpr size_t pages = 4096;
 constexpr size_t boot_bytes = 1 * rsb::MiB;
-constexpr size_t descriptor_bytes = pages * sizeof(rsb::Span);
 alignas(page << KernelBuddy::max_order) char memory[pages * page];
+const rsb::Region ram[] = {{memory, sizeof memory}};
 
 constinit support::Buddy<page, KernelBuddy::max_order, pages> buddy;
 unsigned long masked = 0;
@@ -58,17 +59,17 @@ void use_small_blocks() {
     void*& block = blocks[(i * 97) % 256];
     if (block != nullptr) {
       require(*static_cast<void**>(block) == &block, "a block is one owner's");
-      kfree(block);
+      heap_free(block);
       block = nullptr;
       continue;
     }
-    block = kmalloc(8 + i % 1'500);
+    block = heap_allocate(8 + i % 1'500);
     if (require(block != nullptr, "there is memory for small blocks")) {
       *static_cast<void**>(block) = &block;
     }
   }
   for (void*& block : blocks) {
-    kfree(block);
+    heap_free(block);
     block = nullptr;
   }
 }
@@ -135,12 +136,13 @@ void kernel_restore_interrupts(unsigned long before) noexcept {
 int main() {
   // All memory: that of the boot, the descriptors, and the buddy's.
   char* const descriptors = memory + boot_bytes;
+  const size_t descriptor_bytes = rsb::align_up(heap_bytes_to_know(ram, 1), page);
   char* const rest = descriptors + descriptor_bytes;
   heap_begin(memory, boot_bytes);
   void* const early = kernel_heap.allocate(100);
   require(early != nullptr, "there is memory before the buddy is up");
   require(kernel_heap.allocate(2 * boot_bytes) == nullptr, "and no more than that");
-  heap_know_memory(memory, pages, descriptors);
+  heap_know_memory(ram, 1, descriptors);
   buddy.begin_at(memory);
   buddy.add(rest, sizeof memory - boot_bytes - descriptor_bytes);
   heap_use_buddy();
