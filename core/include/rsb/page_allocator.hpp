@@ -140,20 +140,21 @@ class PageAllocator : ValidOptions<Config::options> {
       requires(options.map == Map::flat) {
     char* at = static_cast<char*>(memory);
     LockGuard guard(lock_);
-    for_each_window(ram, count, [&](char* base, size_t pages) {
+    for_each_window(ram, count, [&](char* base, size_t length) {
       Window* const window = reinterpret_cast<Window*>(at);
       at += bytes_of_window;
       window->base = base;
-      window->pages = pages;
+      window->pages = length;
       window->descriptors = reinterpret_cast<Span*>(at);
-      at += pages * sizeof(Span);
+      at += length * sizeof(Span);
       map().add_window(window);
     });
   }
   static size_t bytes_for_windows(const Region* ram, size_t count) noexcept {
     size_t bytes = 0;
-    for_each_window(ram, count,
-                    [&](char*, size_t pages) { bytes += bytes_of_window + pages * sizeof(Span); });
+    for_each_window(ram, count, [&](char*, size_t length) {
+      bytes += bytes_of_window + length * sizeof(Span);
+    });
     return bytes;
   }
 
