@@ -116,6 +116,8 @@ struct Linux {
 
 constinit rsb::HeapOf<Linux> heap;
 
+using Inspector = decltype(inspect(heap));
+
 constexpr size_t page = Linux::options.page_size;
 constexpr size_t span_size = Linux::options.span_size;
 
@@ -220,7 +222,7 @@ void rsb_heap_stats(rsb_heap_numbers* stats) noexcept {
 }
 
 size_t rsb_heap_bins() noexcept {
-  return inspect(heap).bins;
+  return rsb_linux::Inspector::bins;
 }
 
 void rsb_heap_bin(size_t bin, size_t* slot_bytes, size_t* spans, size_t* slots,
@@ -233,8 +235,8 @@ void rsb_heap_bin(size_t bin, size_t* slot_bytes, size_t* spans, size_t* slots,
 }
 
 void rsb_heap_walk_runs(rsb_heap_visit visit, void* context) noexcept {
-  size_t slot_bytes[decltype(inspect(heap))::bins];
-  for (size_t bin = 0; bin < inspect(heap).bins; bin++) {
+  size_t slot_bytes[rsb_linux::Inspector::bins];
+  for (size_t bin = 0; bin < rsb_linux::Inspector::bins; bin++) {
     slot_bytes[bin] = inspect(heap).bin_stats(bin).slot_bytes;
   }
   inspect(heap).walk_runs([&](const rsb::Run& run) {
