@@ -11,6 +11,7 @@
 // mode=exhaust: allocates until there is no memory, and frees all.
 // mode=bench: instructions (of an emulator that counts them as time) of a pair of allocation and
 //   release, and memory for 100,000 blocks, each beside the kernel's own allocator.
+// mode=leak: allocates a block, and that is all.
 // mode=double_free, foreign, interior, overwritten: a thread does that, and must die of it.
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -102,10 +103,16 @@ static int misuse(void) {
   return status;
 }
 
+// A block that nobody frees.
+static int leak(void) {
+  return rsb_kmalloc(100, GFP_KERNEL) ? 0 : -ENOMEM;
+}
+
 static int __init begin(void) {
   if (strcmp(mode, "stress") == 0) return rsb_test_stress(seconds);
   if (strcmp(mode, "exhaust") == 0) return rsb_test_exhaust();
   if (strcmp(mode, "bench") == 0) return rsb_test_bench();
+  if (strcmp(mode, "leak") == 0) return leak();
   return misuse();
 }
 

@@ -66,13 +66,24 @@ static struct block* obtain(struct worker* worker, gfp_t flags) {
   // Most of them small.
   const u32 most = random % 64 == 0 ? worker->most_bytes : random % 4 == 0 ? 2048 : 256;
   const u32 bytes = 16 + next_random(&worker->random) % (most - 15);
-  struct block* const block = rsb_kmalloc(bytes, flags);
+  const u32 how = next_random(&worker->random) % 16;
+  u32 alignment = 16;
+  struct block* block;
 
+  if (how == 0) {
+    alignment = 16u << next_random(&worker->random) % 9;
+    block = rsb_kmalloc_aligned(bytes, alignment, flags);
+  } else if (how == 1) {
+    block = rsb_kzalloc(bytes, flags);
+    if (block && memchr_inv(block, 0, bytes)) find_fault("a block is not zero", block);
+  } else {
+    block = rsb_kmalloc(bytes, flags);
+  }
   if (!block) {
     worker->refused++;
     return NULL;
   }
-  if ((unsigned long)block % 16 != 0) find_fault("a block is not aligned", block);
+  if ((unsigned long)block % alignment != 0) find_fault("a block is not aligned", block);
   worker->allocated++;
   block->bytes = bytes;
   block->fill = (u8)(random >> 24);

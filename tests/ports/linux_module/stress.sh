@@ -42,8 +42,12 @@ echo ==== end of misuse
 grep -q '^all is well$' $heap/check
 rmmod rsbmalloc
 
-insmod rsbmalloc.ko
 echo ==== misuse
+insmod rsbmalloc.ko
+insmod rsbmalloc_test.ko mode=leak
+rmmod rsbmalloc_test
+rmmod rsbmalloc
+insmod rsbmalloc.ko
 insmod rsbmalloc_test.ko mode=overwritten
 END
 # Debian's kernel preempts no thread inside it unless told.
@@ -61,6 +65,7 @@ for fault in 'double free' 'freed pointer is not from this heap' \
   test "$(grep -c "rsbmalloc: $fault: " "$log")" = 1
 done
 test "$(grep -c 'kernel BUG at' "$log")" = 4
+test "$(grep -c 'rsbmalloc: 1 blocks of 112 bytes were never freed; their pages are lost' "$log")" = 1
 
 set -- $(sed -n 's/.*rsbmalloc: unloaded: \([0-9]*\) pages acquired, \([0-9]*\) released/\1 \2/p' "$log")
 test $# = 2
