@@ -273,8 +273,11 @@ static int send_nmis(void* data) {
     cpus_read_lock();
     cpu = cpumask_next(cpu, cpu_online_mask);
     if (cpu >= nr_cpu_ids) cpu = cpumask_first(cpu_online_mask);
-    per_cpu(nmi_is_sent, cpu) = true;
-    apic->send_IPI(cpu, NMI_VECTOR);
+    // Of two at once the second would be nobody's, of which the kernel has much to say.
+    if (!READ_ONCE(per_cpu(nmi_is_sent, cpu))) {
+      WRITE_ONCE(per_cpu(nmi_is_sent, cpu), true);
+      apic->send_IPI(cpu, NMI_VECTOR);
+    }
     cpus_read_unlock();
     usleep_range(100, 200);
   }
