@@ -4,9 +4,9 @@
  * loaded.
  *
  * Sizes are bytes. Null means: there is no memory, or the size exceeds 4 MiB. A block is aligned to
- * 8 bytes, to 16 from 16 bytes up, and from 16 KiB up to a page: not, as kmalloc()'s, to its size if
- * that is a power of two. It lies in the direct map, so that virt_to_phys() serves. What lies in it
- * is whatever lay there before. A request for 0 bytes gets a block of 8.
+ * 8 bytes, to 16 from 16 bytes up, and from 16 KiB up to a page: not, as kmalloc()'s, to its size
+ * if that is a power of two. It lies in the direct map, so that virt_to_phys() serves. What lies in
+ * it is whatever lay there before. A request for 0 bytes gets a block of 8.
  *
  * Whose calls. rsb_kmalloc(), rsb_kmalloc_aligned(), rsb_kzalloc(), rsb_kmalloc_now() and
  * rsb_kfree() may be called where kmalloc(size, flags) may, with the flags that are right there;

@@ -9,8 +9,8 @@ set -eu
 
 port=$1 folder=$2
 case $folder in
-  caches) most_of_pair=110 ;;
-  no_caches) most_of_pair=140 ;;
+  caches) most_of_pair=60 ;;
+  no_caches) most_of_pair=90 ;;
 esac
 cat > "$folder/costs.commands" << 'END'
 insmod rsbmalloc.ko
@@ -29,4 +29,4 @@ ratio() {
 }
 test "$(ratio 'pair of 64 bytes')" -le $most_of_pair
 test "$(ratio 'pair of 8 to 2048 bytes')" -le $most_of_pair
-test "$(ratio 'memory of 100000 blocks')" -le 125
+test "$(ratio 'memory of 100000 blocks')" -le 95
