@@ -43,6 +43,10 @@ GROUPS = {
     "aarch64-16k": (built("static-pool", "ports/aarch64-16k/bare_metal_config.hpp", *AARCH64), [
         "ports/aarch64-16k/exception.cpp", "ports/aarch64-16k/interrupts.cpp"]),
 }
+for config in ("plain", "everything", "regions"):
+    GROUPS[f"freertos-{config}"] = (
+        [*FREESTANDING, "-U__unix__", f"-Itests/ports/freertos/{config}", "-Itests/ports/freertos/kernel"],
+        ["ports/freertos/heap_rsb.cpp"])
 # For C libraries whose headers are not this machine's.
 ELSEWHERE = ["ports/aarch64-16k/cores.cpp", "platform/libc/newlib.cpp", "platform/libc/picolibc.cpp"]
 
