@@ -94,17 +94,26 @@ struct Interrupts {
 // whether it has memory, is done under the same turn.
 class Masked {
  public:
-  Masked() noexcept : before_(Interrupts::mask()) { in_call = before_; }
-  ~Masked() { Interrupts::restore(before_); }
+  Masked() noexcept {
+    const Interrupts::State before = Interrupts::mask();
+    // A handler of a priority that the kernel does not mask, or one where nothing masks.
+    if (is_inside) rsb::raise(rsb::Fault::call_inside_call, nullptr);
+    is_inside = true;
+    before_ = before;
+  }
+  ~Masked() { leave(); }
   Masked(const Masked&) = delete;
   Masked& operator=(const Masked&) = delete;
 
-  // Where a fault leaves the call.
-  static void leave() noexcept { Interrupts::restore(in_call); }
+  // Also where a fault ends the call.
+  static void leave() noexcept {
+    is_inside = false;
+    Interrupts::restore(before_);
+  }
 
  private:
-  static inline constinit Interrupts::State in_call{};
-  const Interrupts::State before_;
+  static inline constinit bool is_inside = false;
+  static inline constinit Interrupts::State before_{};
 };
 
 struct Config {
@@ -240,9 +249,8 @@ void release(Pool& pool, void* block) noexcept {
 
 extern "C" {
 
-// Whoever defines one himself has that.
-[[gnu::weak]] void rsb_fault([[maybe_unused]] rsb_fault_kind kind,
-                             [[maybe_unused]] const void* address) {
+// Called by the heap, and never returns. (Weak, since core declares it so.)
+void rsb_fault([[maybe_unused]] rsb_fault_kind kind, [[maybe_unused]] const void* address) {
   Masked::leave();
   configHEAP_RSB_FAULT(kind, address);
   __builtin_trap();

@@ -9,7 +9,7 @@
 
 #include "../../../ports/firmware/blocks.hpp"
 #include "FreeRTOS.h"
-#include "rsb/rsb.h"
+#include "rsb/fault.hpp"
 #include "task.h"
 
 using firmware::Block;
@@ -193,8 +193,8 @@ BaseType_t xTaskResumeAll() {
   return 0;
 }
 
-void test_assert_failed() {
-  fail("an assertion of the heap");
+void test_heap_fault(int kind) {
+  fail(rsb::fault_name(static_cast<rsb::Fault>(kind)));
 }
 
 }  // extern "C"
@@ -294,6 +294,9 @@ void handle_above() {
   uint32_t mask;
   asm volatile("mrs %0, basepri" : "=r"(mask));
   if (mask != 0) above_a_mask = above_a_mask + 1;
+#endif
+#if defined(TEST_ABOVE_ALLOCATES)
+  vPortFree(pvPortMalloc(8));
 #endif
 }
 

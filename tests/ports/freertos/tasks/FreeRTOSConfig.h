@@ -12,7 +12,7 @@
 extern "C"
 #endif
     void
-    test_assert_failed(void);
-#define configASSERT(x) \
-  if ((x) == 0) test_assert_failed()
+    test_heap_fault(int kind);
+#define configHEAP_RSB_FAULT(xKind, pvAddress) test_heap_fault(xKind)
+
 #endif

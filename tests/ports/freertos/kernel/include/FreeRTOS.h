@@ -21,6 +21,9 @@
 #ifndef configSUPPORT_DYNAMIC_ALLOCATION
 #define configSUPPORT_DYNAMIC_ALLOCATION 1
 #endif
+#ifndef portBYTE_ALIGNMENT
+#define portBYTE_ALIGNMENT 8
+#endif
 #ifndef configUSE_MALLOC_FAILED_HOOK
 #define configUSE_MALLOC_FAILED_HOOK 0
 #endif
