@@ -436,7 +436,9 @@ TEST_CASE("a heap that is reset has all its memory, and has counted nothing") {
   Fresh fresh;
   const HeapStats_t before = stats();
   for (int i = 0; i < 10; i++) support::drop(pvPortMalloc(100));
+  if (settings.stack_bytes != 0) CHECK(allocate_stack(6 * 1024) != nullptr);
   vPortHeapResetState();
+  if (settings.stack_bytes != 0) CHECK(allocate_stack(6 * 1024) != nullptr);
   if (settings.heap_bytes == 0) define_regions(regions);
   vPortInitialiseBlocks();
   const HeapStats_t after = stats();
