@@ -90,6 +90,9 @@ struct Interrupts {
 };
 #endif
 
+PRIVILEGED_DATA constinit bool is_inside = false;  // a call
+PRIVILEGED_DATA constinit Interrupts::State before_call{};
+
 // The one lock of all that is below. The heap itself needs none: what it does not know, a count or
 // whether it has memory, is done under the same turn.
 class Masked {
@@ -99,7 +102,7 @@ class Masked {
     // A handler of a priority that the kernel does not mask, or one where nothing masks.
     if (is_inside) rsb::raise(rsb::Fault::call_inside_call, nullptr);
     is_inside = true;
-    before_ = before;
+    before_call = before;
   }
   ~Masked() { leave(); }
   Masked(const Masked&) = delete;
@@ -108,12 +111,8 @@ class Masked {
   // Also where a fault ends the call.
   static void leave() noexcept {
     is_inside = false;
-    Interrupts::restore(before_);
+    Interrupts::restore(before_call);
   }
-
- private:
-  static inline constinit bool is_inside = false;
-  static inline constinit Interrupts::State before_{};
 };
 
 struct Config {
@@ -140,13 +139,17 @@ PRIVILEGED_DATA constinit Pool objects;
 // More than a heap takes in one piece is several, side by side.
 constexpr size_t most_at_once = 8 * rsb::MiB;
 
-void add_memory(Pool& pool, uint8_t* base, size_t bytes) noexcept {
+// Returns how many bytes blocks can be had from; 0: it is too small.
+size_t add_memory(Pool& pool, uint8_t* base, size_t bytes) noexcept {
+  size_t added = 0;
   do {
     const size_t piece = bytes < most_at_once ? bytes : most_at_once;
-    pool.heap.add_region(base, piece);
+    added += pool.heap.add_region(base, piece);
     base += piece;
     bytes -= piece;
   } while (bytes != 0);
+  pool.heap.reset_least_free_bytes();
+  return added;
 }
 
 // What a heap begins with, when it is first asked for something.
@@ -330,6 +333,13 @@ void vPortGetHeapStats(HeapStats_t* pxHeapStats) {
 }
 
 #if configHEAP_RSB_REGIONS == 1
+static void add_defined(const HeapRegion_t& region) {
+  [[maybe_unused]] const size_t added =
+      add_memory(objects, region.pucStartAddress, region.xSizeInBytes);
+  configASSERT(added != 0);
+}
+
+// Before the scheduler runs, and before anything is allocated, as the kernel says.
 void vPortDefineHeapRegions(const HeapRegion_t* const pxHeapRegions) {
   configASSERT(!objects.has_memory);
   objects.has_memory = true;
@@ -338,9 +348,9 @@ void vPortDefineHeapRegions(const HeapRegion_t* const pxHeapRegions) {
   for (const HeapRegion_t* r = pxHeapRegions; r->xSizeInBytes != 0; r++) {
     if (r->xSizeInBytes > largest->xSizeInBytes) largest = r;
   }
-  add_memory(objects, largest->pucStartAddress, largest->xSizeInBytes);
+  add_defined(*largest);
   for (const HeapRegion_t* r = pxHeapRegions; r->xSizeInBytes != 0; r++) {
-    if (r != largest) add_memory(objects, r->pucStartAddress, r->xSizeInBytes);
+    if (r != largest) add_defined(*r);
   }
 }
 #endif

@@ -328,6 +328,12 @@ TEST_CASE("regions are used together, the largest for the largest block, and are
   if (settings.heap_bytes != 0) return;
   Fresh fresh;
   CHECK(is_refused([] { define_regions(regions); }));
+  vPortHeapResetState();
+  const HeapRegion_t with_a_tiny_one[] = {
+      {large_region, sizeof large_region}, {last_region, 24}, {nullptr, 0}};
+  CHECK(is_refused([&] { define_regions(with_a_tiny_one); }));
+  vPortHeapResetState();
+  define_regions(regions);
   void* const large = pvPortMalloc(16 * 1024);
   REQUIRE(large != nullptr);
   CHECK(lies_in(large, 16 * 1024, large_region, sizeof large_region));
