@@ -55,7 +55,7 @@ namespace {
 // ---- What keeps others out ----
 
 #if defined(__unix__) || defined(__APPLE__) || defined(_WIN32)
-// A simulator, whose "interrupts" are signals: there the macros for handlers mask nothing.
+// A simulator, whose interrupts are signals: there the kernel's macros for handlers mask nothing.
 #define RSB_MASKS_FOR_TASKS_ALONE 1
 #elif defined(portHAS_NESTED_INTERRUPTS) && portHAS_NESTED_INTERRUPTS == 0
 // The kernel has none for this processor, where handlers do not interrupt each other.
@@ -90,7 +90,7 @@ struct Interrupts {
 };
 #endif
 
-PRIVILEGED_DATA constinit bool is_inside = false;  // a call
+PRIVILEGED_DATA constinit volatile bool is_inside = false;  // a call: for who interrupts it
 PRIVILEGED_DATA constinit Interrupts::State before_call{};
 
 // The one lock of all that is below. The heap itself needs none: what it does not know, a count or
