@@ -44,6 +44,10 @@ GROUPS = {
         "ports/aarch64-16k/exception.cpp", "ports/aarch64-16k/interrupts.cpp"]),
     "linux-module": ([*FREESTANDING, "-DRSB_LINUX_CACHES", "-DRSB_LINUX_CPUS=4"], ["ports/linux-module/heap.cpp"]),
 }
+for config in ("plain", "everything", "regions"):
+    GROUPS[f"freertos-{config}"] = (
+        [*FREESTANDING, "-U__unix__", f"-isystemtests/ports/freertos/{config}", "-isystemtests/ports/freertos/kernel/include"],
+        ["ports/freertos/heap_rsb.cpp"])
 # For C libraries whose headers are not this machine's.
 ELSEWHERE = ["ports/aarch64-16k/cores.cpp", "platform/libc/newlib.cpp", "platform/libc/picolibc.cpp"]
 

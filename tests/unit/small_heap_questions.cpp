@@ -95,6 +95,19 @@ TEST_CASE_TEMPLATE("whatever happens, the answers are those of a look at every b
       return true;
     });
     REQUIRE(heap.free_blocks() == s.free_blocks + has_top);
+    size_t seen = 0;
+    size_t seen_bytes = 0;
+    unsigned turn = 0;
+    do {
+      const unsigned next = heap.visit_free_blocks(turn, [&](size_t bytes) {
+        seen++;
+        seen_bytes += bytes;
+      });
+      REQUIRE((next > turn || next == 0));
+      turn = next;
+    } while (turn != 0);
+    REQUIRE(seen == s.free_blocks + has_top);
+    REQUIRE(seen_bytes == s.free_bytes);
     REQUIRE(Told::blocks == s.live_blocks);
     REQUIRE(Told::bytes == s.live_bytes);
     // What a step takes for a moment counts, too.

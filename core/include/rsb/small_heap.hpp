@@ -311,12 +311,22 @@ class SmallHeap {
   // How many blocks are free, the top, if there is any, counted as one. Linear in that.
   size_t free_blocks() noexcept {
     Guard guard(lock_);
-    size_t count = top_bytes_ != 0;
-    lists_.for_each([&](auto*) {
-      count++;
-      return true;
-    });
+    size_t count = 0;
+    unsigned turn = 0;
+    do {
+      turn = visit_list(turn, [&](size_t) { count++; });
+    } while (turn != 0);
     return count;
+  }
+
+  // Calls visit(bytes) for each free block of one list, with the lock held, so it must not call the
+  // heap; in the first turn, 0, also for the top, if there is any. Returns the next turn; 0: that
+  // was the last one. What becomes free or used between turns may be missed, or seen twice. Linear
+  // in the number of the list's blocks, which are of nearly the same size.
+  template <class Visit>
+  unsigned visit_free_blocks(unsigned turn, Visit&& visit) noexcept {
+    Guard guard(lock_);
+    return visit_list(turn, visit);
   }
 
   // Bytes of free blocks and the top, in constant time; and the least that it ever was, since the
@@ -704,6 +714,22 @@ class SmallHeap {
     }
     if (!is_aligned(p, granule) || !Marks::seems_live(*region, p)) raise(fault_of(*region, p), p);
     if (deferred_.frees.is_pushed(deferred_.region, p)) raise(Fault::double_free, p);
+  }
+
+  // ---- Questions ----
+
+  template <class Visit>
+  unsigned visit_list(unsigned turn, Visit&& visit) noexcept {
+    if (!has_region()) return 0;
+    if (turn == 0 && top_bytes_ != 0) visit(top_bytes_);
+    const unsigned list = lists_.next(turn);
+    Block* block = *lists_.head(list);
+    if (block == nullptr) return 0;  // the list that stays empty
+    do {
+      visit(Marks::free_bytes(block));
+      block = block->next;
+    } while (block != nullptr);
+    return list + 1;
   }
 
   // ---- Giving back ----

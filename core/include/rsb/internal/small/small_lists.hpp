@@ -181,16 +181,15 @@ class SmallLists {
     return 0;
   }
 
-  // Until f(block) returns false; returns false in that case.
-  template <class F>
-  bool for_each(F&& f) const noexcept {
-    for (unsigned list = first_list; list < end_list; list++) {
-      if (!has(list)) continue;
-      for (Block* block = *head(list); block != nullptr; block = block->next) {
-        if (!f(block)) return false;
-      }
+  // The first list from this one on that is not empty, or the last one. Looks at the bitmap.
+  unsigned next(unsigned list) const noexcept {
+    unsigned i = list / 32;
+    uint32_t bits = bitmap_[i] << (list % 32);
+    while (bits == 0) {
+      bits = bitmap_[++i];
+      list = 32 * i;
     }
-    return true;
+    return list + integer_cast<unsigned>(leading_zeros(bits));
   }
 
   bool has(unsigned list) const noexcept { return (bitmap_[list / 32] & bit_of(list)) != 0; }
