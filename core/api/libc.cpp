@@ -8,6 +8,32 @@
 #include "realloc_to_zero.hpp"
 #include "rsb/rsb.h"
 
+namespace {
+
+// Whether blocks are zero when they are handed out, as picolibc's are: RSB_MALLOC_CLEARS. All that
+// may be used of them, and what realloc() adds.
+#ifdef RSB_MALLOC_CLEARS
+constexpr bool clears = true;
+#else
+constexpr bool clears = false;
+#endif
+
+void* cleared(void* block) noexcept {
+  if (clears && block != nullptr) __builtin_memset(block, 0, rsb_malloc_usable_size(block));
+  return block;
+}
+
+[[maybe_unused]] void* reallocate_cleared(void* block, size_t size) noexcept {
+  const size_t kept = rsb::smaller(rsb_malloc_usable_size(block), size);
+  char* const resized = static_cast<char*>(rsb_realloc(block, size));
+  if (resized != nullptr) {
+    __builtin_memset(resized + kept, 0, rsb_malloc_usable_size(resized) - kept);
+  }
+  return resized;
+}
+
+}  // namespace
+
 #pragma GCC visibility push(default)
 extern "C" {
 
@@ -15,6 +41,7 @@ extern "C" {
 extern const char rsb_replaces_libc = 1;
 
 void* malloc(size_t size) noexcept {
+  if constexpr (clears) return rsb_calloc(1, size);
   return rsb::allocate(size);
 }
 
@@ -31,6 +58,7 @@ void* calloc(size_t count, size_t size) noexcept {
     rsb::deallocate(block);
     return nullptr;
   }
+  if constexpr (clears) return reallocate_cleared(block, size);
   return rsb_realloc(block, size);
 }
 
@@ -43,19 +71,21 @@ void* reallocarray(void* block, size_t count, size_t size) noexcept {
 }
 
 void* aligned_alloc(size_t alignment, size_t size) noexcept {
-  return rsb_aligned_alloc(alignment, size);
+  return cleared(rsb_aligned_alloc(alignment, size));
 }
 
 [[gnu::noinline]] void* memalign(size_t alignment, size_t size) noexcept {
-  return rsb_memalign(alignment, size);
+  return cleared(rsb_memalign(alignment, size));
 }
 
 int posix_memalign(void** block, size_t alignment, size_t size) noexcept {
-  return rsb_posix_memalign(block, alignment, size);
+  const int error = rsb_posix_memalign(block, alignment, size);
+  if (error == 0) cleared(*block);
+  return error;
 }
 
 void* valloc(size_t size) noexcept {
-  return rsb_valloc(size);
+  return cleared(rsb_valloc(size));
 }
 
 void* pvalloc(size_t size) noexcept {
