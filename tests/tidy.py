@@ -42,6 +42,7 @@ GROUPS = {
         "platform/windows/msvcrt.cpp", "platform/windows/process.cpp"]),
     "aarch64-16k": (built("static-pool", "ports/aarch64-16k/bare_metal_config.hpp", *AARCH64), [
         "ports/aarch64-16k/exception.cpp", "ports/aarch64-16k/interrupts.cpp"]),
+    "u-boot": (FREESTANDING, ["ports/u-boot/heap.cpp"]),
 }
 # For C libraries whose headers are not this machine's.
 ELSEWHERE = ["ports/aarch64-16k/cores.cpp", "platform/libc/newlib.cpp", "platform/libc/picolibc.cpp"]

@@ -3,8 +3,9 @@
 //
 // Until board_init_r() all memory comes from the pool of common/malloc_simple.c, as it does with
 // dlmalloc: the heap's own variables cannot be written then.
-#include <asm/global_data.h>
 #include <common.h>
+
+#include <asm/global_data.h>
 #include <log.h>
 #include <malloc.h>
 #include <vsprintf.h>

@@ -2,9 +2,10 @@
 /* A command for U-Boot that says what its malloc.h promises, and misuses it: */
 /*   rsbtest            checks all functions */
 /*   rsbtest KIND       double, foreign, interior: does so */
+#include <common.h>
+
 #include <asm/global_data.h>
 #include <command.h>
-#include <common.h>
 #include <malloc.h>
 
 DECLARE_GLOBAL_DATA_PTR;
@@ -40,7 +41,8 @@ static size_t opaque(size_t n) {
 }
 
 static void check_sizes(void) {
-  static const size_t sizes[] = {0, 1, 8, 16, 24, 100, 1000, 4096, 5000, 65536, 1000000, 6000000};
+  static const size_t sizes[] = {0,    1,    8,    16,    24,      100,
+                                 1000, 4096, 5000, 65536, 1000000, CONFIG_SYS_MALLOC_LEN / 3};
   unsigned char* blocks[ARRAY_SIZE(sizes)];
   int i;
 
@@ -95,7 +97,7 @@ static void check_zeroes(void) {
 }
 
 static void check_resizing(void) {
-  static const size_t sizes[] = {10, 30, 500, 5000, 300000, 5000000, 4000, 40, 0};
+  static const size_t sizes[] = {10, 30, 500, 5000, 300000, CONFIG_SYS_MALLOC_LEN / 4, 4000, 40, 0};
   unsigned char* block = realloc(NULL, 5);
   size_t filled = 5;
   int i;
