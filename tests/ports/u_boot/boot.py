@@ -190,6 +190,7 @@ def commands(image):
     with Machine(image, *options) as machine:  # what was written is there
         machine.run(f"fatload virtio 0 {RAM:x} /saved; env import -t {RAM:x} ${{filesize}}")
         machine.expect("printenv v399", f"v399={'x' * (399 % 97)}399")
+        machine.expect("rsbtest more", "rsbtest: 0 failures")
 
 
 def misuse(image):

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /* A command for U-Boot that says what its malloc.h promises, and misuses it: */
 /*   rsbtest            checks all functions */
+/*   rsbtest more       adds a second arena */
 /*   rsbtest KIND       double, foreign, interior: does so */
 #include <common.h>
 
 #include <asm/global_data.h>
 #include <command.h>
+#include <linux/sizes.h>
 #include <malloc.h>
 
 DECLARE_GLOBAL_DATA_PTR;
@@ -135,6 +137,29 @@ static void check_failures(void) {
   free(second);
 }
 
+/* All memory can be had, and comes back. Returns how much it was. */
+static ulong all_memory(void) {
+  const size_t bytes = 7 * 4096;
+  void** last = NULL;
+  ulong had = 0;
+
+  for (;;) {
+    void** const next = malloc(bytes);
+
+    if (!next) break;
+    *next = last;
+    last = next;
+    had += bytes;
+  }
+  while (last) {
+    void** const next = *last;
+
+    free(last);
+    last = next;
+  }
+  return had;
+}
+
 static void check_arena(void) {
   char* const block = malloc(100);
 
@@ -149,26 +174,10 @@ static void check_arena(void) {
   free((void*)gd->malloc_base + 16);
   free((void*)gd->malloc_base);
 
-  /* All memory can be had, and comes back. */
-  void** last = NULL;
-  ulong had = 0;
+  const ulong had = all_memory();
 
-  for (;;) {
-    void** const next = malloc(30000);
-
-    if (!next) break;
-    *next = last;
-    last = next;
-    had += 30000;
-  }
   printf("rsbtest: %lu of %d bytes\n", had, CONFIG_SYS_MALLOC_LEN);
   CHECK(had > CONFIG_SYS_MALLOC_LEN / 8 * 7);
-  while (last) {
-    void** const next = *last;
-
-    free(last);
-    last = next;
-  }
 }
 
 static void check_accounts(void) {
@@ -186,11 +195,33 @@ static void check_accounts(void) {
   malloc_stats();
 }
 
+/* A second arena is added to the first. */
+static int check_second_arena(void) {
+  const ulong start = mem_malloc_start;
+  const ulong end = mem_malloc_end;
+  const ulong brk = mem_malloc_brk;
+  const ulong before = all_memory();
+  void* const block = malloc(100);
+
+  mem_malloc_init(gd->ram_base + SZ_64M, SZ_1M);
+  CHECK(mem_malloc_start == gd->ram_base + SZ_64M);
+  mem_malloc_start = start;
+  mem_malloc_end = end;
+  mem_malloc_brk = brk;
+  free(block);
+  CHECK(all_memory() > before + SZ_1M / 8 * 7);
+  printf("rsbtest: %d failures\n", failures);
+  return failures != 0;
+}
+
 static int do_rsbtest(struct cmd_tbl* cmdtp, int flag, int argc, char* const argv[]) {
   char* const block = malloc(100);
 
   if (argc > 1) {
-    if (!strcmp(argv[1], "double")) {
+    if (!strcmp(argv[1], "more")) {
+      free(block);
+      return check_second_arena();
+    } else if (!strcmp(argv[1], "double")) {
       free(block);
       free(block);
     } else if (!strcmp(argv[1], "foreign")) {
@@ -217,4 +248,4 @@ static int do_rsbtest(struct cmd_tbl* cmdtp, int flag, int argc, char* const arg
   return failures != 0;
 }
 
-U_BOOT_CMD(rsbtest, 2, 0, do_rsbtest, "checks malloc.h", "[double|foreign|interior]");
+U_BOOT_CMD(rsbtest, 2, 0, do_rsbtest, "checks malloc.h", "[more|double|foreign|interior]");
