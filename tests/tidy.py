@@ -43,6 +43,7 @@ GROUPS = {
     "aarch64-16k": (built("static-pool", "ports/aarch64-16k/bare_metal_config.hpp", *AARCH64), [
         "ports/aarch64-16k/exception.cpp", "ports/aarch64-16k/interrupts.cpp"]),
     "linux-module": ([*FREESTANDING, "-DRSB_LINUX_CACHES", "-DRSB_LINUX_CPUS=4"], ["ports/linux-module/heap.cpp"]),
+    "u-boot": (FREESTANDING, ["ports/u-boot/heap.cpp"]),
 }
 for config in ("plain", "everything", "regions"):
     GROUPS[f"freertos-{config}"] = (
