@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""compile.py headers|calls|links PROJECT: what compilers say of the headers, for many processors.
+"""compile.py headers|calls|links|hosts PROJECT: what compilers say of the headers, for many processors.
 
 headers: all of them, and what they define instantiated, with warnings as errors; no code is made.
 calls:   on processors without atomic instructions no function of a library takes their place.
+hosts:   ports to kernels of others, against what they include of those, as the folders here have it.
 links:   a program without rsb_fault() and rsb_errno() links, however far from address 0 it lies.
 """
 
@@ -60,6 +61,14 @@ FAR = ["clang++-19 --target=riscv64", "clang++-14 --target=riscv64",
        "riscv64-unknown-elf-g++ -march=rv64imac -mabi=lp64"]
 
 
+# Port, compilers and options.
+HOSTS = [
+    ("lk", ["aarch64-linux-gnu-g++", "clang++-19 --target=aarch64", "clang++-19 --target=armv7a-none-eabi",
+            "riscv64-unknown-elf-g++ -march=rv64imac -mabi=lp64", "g++"], ["", "-DLK_HEAP_CACHES=1"]),
+    ("xv6", ["riscv64-unknown-elf-g++ -march=rv64imac -mabi=lp64 -mcmodel=medany", "clang++-19 --target=riscv64"], [""]),
+]
+
+
 class Compiler:
     def __init__(self, include):
         self.include = f"-I{include}"
@@ -107,6 +116,14 @@ def calls(compiler):
                                   if not MAY_CALL.fullmatch(name)]
 
 
+def hosts(compiler):
+    for port, commands, variants in HOSTS:
+        for command in commands:
+            for variant in variants:
+                compiler.compile(command, f"../../ports/{port}/heap.cpp", "NoLock", *WARNINGS, *variant.split(),
+                                 f"-I{HERE / port}", "-fsyntax-only")
+
+
 def links(compiler):
     with tempfile.TemporaryDirectory() as folder:
         made = pathlib.Path(folder) / "made.o"
@@ -120,7 +137,7 @@ def links(compiler):
 
 def main():
     compiler = Compiler(pathlib.Path(sys.argv[2]) / "core/include")
-    {"headers": headers, "calls": calls, "links": links}[sys.argv[1]](compiler)
+    {"headers": headers, "calls": calls, "links": links, "hosts": hosts}[sys.argv[1]](compiler)
     sys.exit("\n".join(compiler.problems) or 0)
 
 
