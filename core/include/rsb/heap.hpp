@@ -546,7 +546,7 @@ class Heap {
   // all but the first do.
   static auto texture_of(size_t c) noexcept {
     using Texture = typename PageAllocator<Config>::Texture;
-    constexpr SizeClass last_dense = Classes::of(options.span_size / 4);
+    constexpr SizeClass last_dense = Classes::of(smaller(options.span_size / 4, Classes::largest));
     return c > last_dense ? Texture::sparse : Texture::dense;
   }
 
