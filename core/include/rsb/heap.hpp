@@ -291,7 +291,9 @@ class Heap {
 
   // Pages of the longest run that caches keep; 0: they keep none.
   static constexpr size_t longest_cached_run = [] {
-    if constexpr (requires { Config::caches; }) return Config::caches.run_bytes / page;
+    if constexpr (requires { Config::caches; }) {
+      return rounded_down_run(Config::caches.run_bytes / page);
+    }
     return size_t{0};
   }();
 

@@ -24,8 +24,9 @@ class CachedRuns {
   static constexpr size_t own_share = bytes / 4;
   static constexpr size_t most_bytes = 4 * bytes;
 
-  // Pages. Longer runs are not kept.
-  static constexpr size_t longest = bytes / page;
+  // Pages, a rounded length: that of a request for no more is no more, either. Longer runs are not
+  // kept.
+  static constexpr size_t longest = rounded_down_run(bytes / page);
 
   // How many runs pass between a cache and the heap under one turn of the lock, and what they are
   // worth, at most, unless one alone is worth more.
