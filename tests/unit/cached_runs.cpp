@@ -180,6 +180,27 @@ TEST_CASE("a block in a cache is no live one, to anybody") {
   }
 }
 
+TEST_CASE("of two threads that release the same block one does, though it is gone by then") {
+  static Shared<Interrupted>* world;
+  static void* block;
+  Shared<Interrupted> w;
+  world = &w;
+  void* const keeps_span = w.heap.allocate(64);
+  block = w.heap.allocate(4 * page);
+  Interrupted::Seats::meanwhile = [] {
+    on(1, [] { world->heap.deallocate(block); });
+    support::drop(world->heap.trim());
+    world->share();
+  };
+  // By now it has been seen to be a live one.
+  CHECK(support::fault_of([] { world->heap.deallocate(block); }) == of(Fault::double_free));
+  CHECK((Interrupted::Seats::meanwhile == nullptr));
+  CHECK(w.cached_bytes() == 0);
+  w.heap.deallocate(keeps_span);
+  CHECK_SOUND(w);
+  CHECK(w.stats().live_blocks == 0);
+}
+
 TEST_CASE("where a live block begins, and nowhere else, it is released") {
   Shared<Checked> w;
   char* const block = static_cast<char*>(w.heap.allocate(4 * page));

@@ -962,6 +962,10 @@ class Heap {
 
   static void become_large(Span* run) noexcept {
     if constexpr (longest_cached_run != 0) run->become_live();
+    become_cached_large(run);
+  }
+  // As runs are that come from the heap: not live.
+  static void become_cached_large(Span* run) noexcept {
     run->set_kind(Kind::large);
     run->size_class = Classes::none;
   }
@@ -977,8 +981,7 @@ class Heap {
     for (; most != 0 && !runs_ahead(pages); most--) {
       Span* const run = pages_.runs_.take(pages);
       if (run == nullptr) break;
-      become_large(run);
-      (void)run->become_cached();
+      become_cached_large(run);
       if (!ZeroingSource<Pages> || PageRuns<options>::is_given(run)) run->dirty = run->pages;
       run->next = taken;
       taken = run;
@@ -1161,7 +1164,6 @@ class Heap {
         pages_.give(guard, target, target->dirty);
         return nullptr;
       }
-      become_large(target);
     }
     const Move moved = pages_.source_.move(from, pages * page, target->base);
     LockGuard guard(pages_.lock_);
@@ -1170,6 +1172,8 @@ class Heap {
       pages_.give(guard, target, target->dirty);
       return nullptr;
     }
+    claim(span, from);
+    become_large(target);
     char* const to = target->base;
     pages_.give(guard, span, 0);
     return to;
@@ -1177,7 +1181,6 @@ class Heap {
 
   // The first pages of a target count as used for good; and no more is put at risk.
   [[gnu::cold]] void* lose_target(LockGuard& guard, Span* target, size_t pages) noexcept {
-    target->kind = Kind::pages;
     store_relaxed(&moving_fails_, true);
     (void)pages_.resize(guard, target, pages);
     return nullptr;

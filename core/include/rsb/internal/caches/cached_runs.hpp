@@ -128,8 +128,7 @@ class CachedRuns {
   // The most runs of a class.
   static constexpr size_t most = 512;
 
-  // Of each run the one that was put behind it is `previous`; of the newest it is itself, for that
-  // is never null.
+  // Of each run the one that was put behind it is `previous`; of the newest it is what it was.
   struct Stack {
     Span* newest = nullptr;
     Span* oldest = nullptr;
@@ -152,11 +151,7 @@ class CachedRuns {
       Span* const taken = newest;
       if (taken == nullptr) return nullptr;
       newest = taken->next;
-      if (newest != nullptr) {
-        store_relaxed(&newest->previous, newest);
-      } else {
-        oldest = nullptr;
-      }
+      if (newest == nullptr) oldest = nullptr;
       count--;
       return taken;
     }
