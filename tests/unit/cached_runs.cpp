@@ -30,6 +30,28 @@ using Checked = TwoCores<Checks::basic>;
 using Unchecked = TwoCores<Checks::off, support::ZeroedPages>;
 using Moving = support::Moving<Checked>;
 
+// Where the limit is no length of a whole class: between 32 and 36 pages.
+struct OddLimit : Checked {
+  static constexpr CacheOptions caches = [] {
+    CacheOptions o = with_runs;
+    o.run_bytes = 35 * KiB;
+    return o;
+  }();
+};
+
+// Something else happens when a thread next stays on its core for a while.
+struct Interrupted : Checked {
+  struct Seats : support::SeatsOfCores {
+    static void pin() noexcept {
+      auto* const f = meanwhile;
+      meanwhile = nullptr;
+      if (f != nullptr) f();
+    }
+    static void unpin() noexcept {}
+    static inline void (*meanwhile)() = nullptr;
+  };
+};
+
 constexpr size_t page = Checked::options.page_size;
 constexpr size_t longest = with_runs.run_bytes;
 
@@ -114,6 +136,22 @@ TEST_CASE("none is kept for a thread that alone has a cache, nor what is too lon
   CHECK_SOUND(shared);
 }
 
+TEST_CASE("a limit may be any number of bytes") {
+  Shared<OddLimit> w;
+  for (size_t pages = 30; pages < 40; pages++) {
+    CAPTURE(pages);
+    for (int i = 0; i < 3; i++) {
+      void* const block = w.heap.allocate(pages * page);
+      REQUIRE(block != nullptr);
+      CHECK(w.heap.usable_size(block) <= larger(pages, 32) * page);
+      w.heap.deallocate(block, pages * page);
+    }
+    CHECK((w.cached_bytes() != 0) == (pages <= 32));
+    CHECK_SOUND(w);
+    w.share();
+  }
+}
+
 TEST_CASE("a block in a cache is no live one, to anybody") {
   for (const unsigned core : {0u, 1u}) {
     CAPTURE(core);
@@ -140,6 +178,27 @@ TEST_CASE("a block in a cache is no live one, to anybody") {
     CHECK(support::fault_of([&] { w.heap.deallocate(block); }) == of(Fault::double_free));
     CHECK_SOUND(w);
   }
+}
+
+TEST_CASE("of two threads that release the same block one does, though it is gone by then") {
+  static Shared<Interrupted>* world;
+  static void* block;
+  Shared<Interrupted> w;
+  world = &w;
+  void* const keeps_span = w.heap.allocate(64);
+  block = w.heap.allocate(4 * page);
+  Interrupted::Seats::meanwhile = [] {
+    on(1, [] { world->heap.deallocate(block); });
+    support::drop(world->heap.trim());
+    world->share();
+  };
+  // By now it has been seen to be a live one.
+  CHECK(support::fault_of([] { world->heap.deallocate(block); }) == of(Fault::double_free));
+  CHECK((Interrupted::Seats::meanwhile == nullptr));
+  CHECK(w.cached_bytes() == 0);
+  w.heap.deallocate(keeps_span);
+  CHECK_SOUND(w);
+  CHECK(w.stats().live_blocks == 0);
 }
 
 TEST_CASE("where a live block begins, and nowhere else, it is released") {

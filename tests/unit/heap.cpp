@@ -34,6 +34,13 @@ struct Full {
 template <class C>
 constexpr size_t span_of = C::options.span_size;
 
+constexpr Options with_largest_bin(Options o, size_t bytes) {
+  o.largest_bin = bytes;
+  return o;
+}
+struct SmallBins : support::Configuration<with_largest_bin(support::multi_page_spans, 16),
+                                          support::ZeroedPages> {};
+
 // malloc's promise.
 size_t malloc_alignment(size_t size) {
   return size >= 16 ? 16 : sizeof(void*);
@@ -78,6 +85,18 @@ TEST_CASE("above the largest bin a block takes whole pages, not a span") {
   CHECK(w.stats().large_blocks == 1);
   CHECK(w.heap.usable_size(w.heap.reallocate(block, 8 * KiB)) == 8 * KiB);
   CHECK(w.stats().large_blocks == 0);
+  CHECK_SOUND(w);
+}
+
+TEST_CASE("the largest bin may be a small one") {
+  World<SmallBins> w;
+  for (const size_t bytes : {1u, 16u, 17u, 1000u, 5000u, 20000u}) {
+    CAPTURE(bytes);
+    void* const block = w.heap.allocate(bytes);
+    REQUIRE(block != nullptr);
+    CHECK(w.stats().large_blocks == (bytes > 16));
+    w.heap.deallocate(block, bytes);
+  }
   CHECK_SOUND(w);
 }
 

@@ -292,7 +292,9 @@ class Heap {
 
   // Pages of the longest run that caches keep; 0: they keep none.
   static constexpr size_t longest_cached_run = [] {
-    if constexpr (requires { Config::caches; }) return Config::caches.run_bytes / page;
+    if constexpr (requires { Config::caches; }) {
+      return rounded_down_run(Config::caches.run_bytes / page);
+    }
     return size_t{0};
   }();
 
@@ -547,7 +549,7 @@ class Heap {
   // all but the first do.
   static auto texture_of(size_t c) noexcept {
     using Texture = typename PageAllocator<Config>::Texture;
-    constexpr SizeClass last_dense = Classes::of(options.span_size / 4);
+    constexpr SizeClass last_dense = Classes::of(smaller(options.span_size / 4, Classes::largest));
     return c > last_dense ? Texture::sparse : Texture::dense;
   }
 
@@ -961,6 +963,10 @@ class Heap {
 
   static void become_large(Span* run) noexcept {
     if constexpr (longest_cached_run != 0) run->become_live();
+    become_cached_large(run);
+  }
+  // As runs are that come from the heap: not live.
+  static void become_cached_large(Span* run) noexcept {
     run->set_kind(Kind::large);
     run->size_class = Classes::none;
   }
@@ -976,8 +982,7 @@ class Heap {
     for (; most != 0 && !runs_ahead(pages); most--) {
       Span* const run = pages_.runs_.take(pages);
       if (run == nullptr) break;
-      become_large(run);
-      (void)run->become_cached();
+      become_cached_large(run);
       if (!ZeroingSource<Pages> || PageRuns<options>::is_given(run)) run->dirty = run->pages;
       run->next = taken;
       taken = run;
@@ -1160,7 +1165,6 @@ class Heap {
         pages_.give(guard, target, target->dirty);
         return nullptr;
       }
-      become_large(target);
     }
     const Move moved = pages_.source_.move(from, pages * page, target->base);
     LockGuard guard(pages_.lock_);
@@ -1169,6 +1173,8 @@ class Heap {
       pages_.give(guard, target, target->dirty);
       return nullptr;
     }
+    claim(span, from);
+    become_large(target);
     char* const to = target->base;
     pages_.give(guard, span, 0);
     return to;
@@ -1176,7 +1182,6 @@ class Heap {
 
   // The first pages of a target count as used for good; and no more is put at risk.
   [[gnu::cold]] void* lose_target(LockGuard& guard, Span* target, size_t pages) noexcept {
-    target->kind = Kind::pages;
     store_relaxed(&moving_fails_, true);
     (void)pages_.resize(guard, target, pages);
     return nullptr;

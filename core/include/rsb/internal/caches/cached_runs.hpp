@@ -24,8 +24,9 @@ class CachedRuns {
   static constexpr size_t own_share = bytes / 4;
   static constexpr size_t most_bytes = 4 * bytes;
 
-  // Pages. Longer runs are not kept.
-  static constexpr size_t longest = bytes / page;
+  // Pages, a rounded length: that of a request for no more is no more, either. Longer runs are not
+  // kept.
+  static constexpr size_t longest = rounded_down_run(bytes / page);
 
   // How many runs pass between a cache and the heap under one turn of the lock, and what they are
   // worth, at most, unless one alone is worth more.
@@ -127,8 +128,7 @@ class CachedRuns {
   // The most runs of a class.
   static constexpr size_t most = 512;
 
-  // Of each run the one that was put behind it is `previous`; of the newest it is itself, for that
-  // is never null.
+  // Of each run the one that was put behind it is `previous`; of the newest it is what it was.
   struct Stack {
     Span* newest = nullptr;
     Span* oldest = nullptr;
@@ -151,11 +151,7 @@ class CachedRuns {
       Span* const taken = newest;
       if (taken == nullptr) return nullptr;
       newest = taken->next;
-      if (newest != nullptr) {
-        store_relaxed(&newest->previous, newest);
-      } else {
-        oldest = nullptr;
-      }
+      if (newest == nullptr) oldest = nullptr;
       count--;
       return taken;
     }

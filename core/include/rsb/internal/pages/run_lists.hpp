@@ -28,6 +28,12 @@ constexpr size_t rounded_run(size_t pages) noexcept {
   return (pages + step - 1) & ~(step - 1);
 }
 
+// The longest rounded length that is no more than `pages`.
+constexpr size_t rounded_down_run(size_t pages) noexcept {
+  const unsigned shift = floor_log2(pages | size_t{1} << run_step_bits) - run_step_bits;
+  return pages >> shift << shift;
+}
+
 // A list for each class of lengths. Not synchronised.
 template <unsigned page_number_bits>
 class RunLists {

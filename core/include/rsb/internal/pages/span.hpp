@@ -116,7 +116,7 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     uint16_t count;
   };
   union {
-    Span* previous = nullptr;  // Kind::large: not null while a cache keeps it, see is_cached()
+    Span* previous = nullptr;  // Kind::large: whether it is live, see is_cached()
     Returned returned;         // Kind::owned
   };
 
@@ -146,12 +146,13 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   // Kind::large: whether a cache keeps the run, or it is on its way there or back. Then it is free,
   // although its neighbours, who know nothing but its kind, are not merged with it. May change
   // without the lock. Not touched where heaps have no caches.
-  bool is_cached() const noexcept { return load_relaxed(&previous) != nullptr; }
-  // False: it is already. So of two threads that release the same block one does.
+  bool is_cached() const noexcept { return load_relaxed(&previous) != mark_of_live(); }
+  // False: it is already, or no live block any more. So of two threads that release the same block
+  // one does, whatever has become of the run since the other looked at its kind.
   bool become_cached() noexcept {
-    return compare_exchange(&previous, static_cast<Span*>(nullptr), this) == nullptr;
+    return compare_exchange(&previous, mark_of_live(), this) == mark_of_live();
   }
-  void become_live() noexcept { store_relaxed(&previous, static_cast<Span*>(nullptr)); }
+  void become_live() noexcept { store_relaxed(&previous, mark_of_live()); }
 
   // Who holds the heap's lock may read `kind` as it is; see kind_without_lock().
   void set_kind(Kind k) noexcept { store_relaxed(&kind, k); }
@@ -371,6 +372,9 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   bool has_right_link(SlotOffset at) const noexcept { return is_link(at, load_link(slot(at))); }
 
  private:
+  // As `previous`: of live large blocks, and of nothing else.
+  static Span* mark_of_live() noexcept { return reinterpret_cast<Span*>(uintptr_t{1}); }
+
   // Puts a slot first in the list.
   template <Checks checks, Least least>
   void link(void* block, size_t offset) noexcept {
