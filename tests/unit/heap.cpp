@@ -56,7 +56,7 @@ struct AlignedTo32 : support::Configuration<[] {
 
 TEST_CASE("blocks of which nobody states an alignment have the least, wherever they come from") {
   World<AlignedTo32> w;
-  for (const size_t size : {0, 1, 8, 16, 24, 40, 100, 600, 1000, 3000}) {
+  for (const size_t size : {0u, 1u, 8u, 16u, 24u, 40u, 100u, 600u, 1000u, 3000u}) {
     CAPTURE(size);
     void* const blocks[] = {w.heap.allocate(size), w.heap.allocate_zeroed(size),
                             w.heap.allocate_nowait(size),

@@ -70,7 +70,7 @@ TEST_CASE("where no alignment is stated, it is the least; where one is, nothing 
         wrong += smaller_one.size >= larger(size, sizeof(void*)) && smaller_one.alignment >= least;
       }
       wrong += Aligned::alignment_of(size) < least;
-      for (const size_t stated : {0, 1, 4, 8, 16, 64}) {
+      for (const size_t stated : {0u, 1u, 4u, 8u, 16u, 64u}) {
         wrong += Aligned::of(size, stated) != All::of(size, stated);
       }
     }
