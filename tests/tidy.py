@@ -42,6 +42,10 @@ GROUPS = {
         "platform/windows/msvcrt.cpp", "platform/windows/process.cpp"]),
     "aarch64-16k": (built("static-pool", "ports/aarch64-16k/bare_metal_config.hpp", *AARCH64), [
         "ports/aarch64-16k/exception.cpp", "ports/aarch64-16k/interrupts.cpp"]),
+    "lk": ([*FREESTANDING, "--target=aarch64-none-elf", "-isystemtests/compile/lk"], ["ports/lk/heap.cpp"]),
+    "lk-caches": ([*FREESTANDING, "--target=aarch64-none-elf", "-isystemtests/compile/lk", "-DLK_HEAP_CACHES=1"],
+                  ["ports/lk/heap.cpp"]),
+    "xv6": ([*FREESTANDING, "--target=riscv64-none-elf", "-isystemtests/compile/xv6"], ["ports/xv6/heap.cpp"]),
 }
 # For C libraries whose headers are not this machine's.
 ELSEWHERE = ["ports/aarch64-16k/cores.cpp", "platform/libc/newlib.cpp", "platform/libc/picolibc.cpp"]
