@@ -44,6 +44,10 @@ GROUPS = {
         "ports/aarch64-16k/exception.cpp", "ports/aarch64-16k/interrupts.cpp"]),
     "linux-module": ([*FREESTANDING, "-DRSB_LINUX_CACHES", "-DRSB_LINUX_CPUS=4"], ["ports/linux-module/heap.cpp"]),
     "u-boot": (FREESTANDING, ["ports/u-boot/heap.cpp"]),
+    "lk": ([*FREESTANDING, "--target=aarch64-none-elf", "-isystemtests/compile/lk"], ["ports/lk/heap.cpp"]),
+    "lk-caches": ([*FREESTANDING, "--target=aarch64-none-elf", "-isystemtests/compile/lk", "-DLK_HEAP_CACHES=1"],
+                  ["ports/lk/heap.cpp"]),
+    "xv6": ([*FREESTANDING, "--target=riscv64-none-elf", "-isystemtests/compile/xv6"], ["ports/xv6/heap.cpp"]),
 }
 for config in ("plain", "everything", "regions"):
     GROUPS[f"freertos-{config}"] = (

@@ -75,9 +75,11 @@ struct CachedLkHeap : LkHeap {
   };
 };
 
-constinit rsb::CachedHeap<CachedLkHeap> heap;
+using Config = CachedLkHeap;
+constinit rsb::CachedHeap<Config> heap;
 #else
-constinit rsb::Heap<LkHeap> heap;
+using Config = LkHeap;
+constinit rsb::Heap<Config> heap;
 #endif
 
 size_t window_bytes;
@@ -99,7 +101,7 @@ void heap_init(void) {
     for (; at > 0 && ram[at - 1].base > region.base; at--) ram[at] = ram[at - 1];
     ram[at] = region;
   }
-  const size_t bytes = window_bytes = heap.pages().bytes_for_windows(ram, count);
+  const size_t bytes = window_bytes = rsb::PageAllocator<Config>::bytes_for_windows(ram, count);
   void* const windows = pmm_alloc_kpages(static_cast<uint>(PAGE_ALIGN(bytes) / PAGE_SIZE), nullptr);
   if (windows == nullptr) panic("heap: no %zu bytes for descriptors\n", bytes);
   memset(windows, 0, bytes);
