@@ -54,6 +54,30 @@ struct AlignedTo32 : support::Configuration<[] {
   return o;
 }()> {};
 
+TEST_CASE_TEMPLATE("trim says how much went back to the source, by whichever way it went", C,
+                   SUPPORT_SOURCE_WORLDS) {
+  World<C> w;
+  // A span of each class, all empty in the end, and more free pages than are kept.
+  for (size_t size = 4; size <= C::options.span_size; size *= 2) {
+    w.heap.deallocate(w.heap.allocate(size));
+  }
+  static void* blocks[support::arena_bytes / 1024];
+  size_t count = 0;
+  while (count < 96 && (blocks[count] = w.heap.allocate(1000)) != nullptr) count++;
+  while (count != 0) w.heap.deallocate(blocks[--count]);
+  const Stats before = w.stats();
+  const size_t trimmed = w.heap.trim();
+  const Stats after = w.stats();
+  CHECK(after.acquired_bytes < before.acquired_bytes);
+  if constexpr (!DiscardingSource<typename C::Pages>) {
+    CHECK(trimmed == before.acquired_bytes - after.acquired_bytes);
+  } else {
+    CHECK(trimmed >= before.acquired_bytes - after.acquired_bytes);
+  }
+  CHECK(w.heap.trim() == 0);
+  CHECK_SOUND(w);
+}
+
 TEST_CASE("blocks of which nobody states an alignment have the least, wherever they come from") {
   World<AlignedTo32> w;
   for (const size_t size : {0u, 1u, 8u, 16u, 24u, 40u, 100u, 600u, 1000u, 3000u}) {

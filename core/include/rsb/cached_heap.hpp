@@ -174,8 +174,10 @@ class CachedHeap : Heap<Config> {
 
   // Empties all caches first.
   [[gnu::cold]] size_t trim() noexcept {
+    const size_t before = given_back();
     flush_all();
-    return Base::trim();
+    Base::trim();
+    return given_back() - before;
   }
 
   // ---- Caches ----
@@ -828,6 +830,11 @@ class CachedHeap : Heap<Config> {
     bool any_ = false;
     void* refused_ = nullptr;
   };
+
+  [[gnu::cold]] size_t given_back() noexcept {
+    LockGuard guard(this->pages_.lock_);
+    return this->pages_.given_back_;
+  }
 
   // True: there was something in the caches.
   [[gnu::noinline, gnu::cold]] bool flush_all() noexcept {

@@ -256,10 +256,13 @@ class Heap {
   // Returns the number of bytes. Linear in the number of bins, acquisitions and free runs.
   [[gnu::cold]] size_t trim() noexcept {
     LockGuard guard(pages_.lock_);
+    // Some of it may go back as soon as it is free.
+    const size_t before = pages_.given_back_;
     take_over_all(guard);
     while (reclaim_empty_span(guard)) {
     }
-    return pages_.trim(guard);
+    pages_.trim(guard);
+    return pages_.given_back_ - before;
   }
 
   // Null: none. Returns the previous one.

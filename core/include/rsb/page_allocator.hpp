@@ -752,6 +752,7 @@ class PageAllocator : ValidOptions<Config::options> {
       released = source_.release(base, bytes);
     }
     releases_ += released;
+    if (released) given_back_ += bytes;
     return released;
   }
 
@@ -765,7 +766,9 @@ class PageAllocator : ValidOptions<Config::options> {
       discarded = source_.discard(run->base, run->pages * page);
     }
     runs_.give(run, discarded ? 0 : dirty);
-    return discarded ? dirty * page : 0;
+    if (!discarded) return 0;
+    given_back_ += dirty * page;
+    return dirty * page;
   }
 
   // The descriptors of a long acquisition are memory too. Only called while nobody else can
@@ -818,6 +821,7 @@ class PageAllocator : ValidOptions<Config::options> {
   size_t metadata_bytes_ = 0;
   size_t acquisitions_ = 0;
   size_t releases_ = 0;
+  size_t given_back_ = 0;  // bytes, released and discarded
   size_t failures_ = 0;
   [[no_unique_address]] Settled<DiscardingSource<Pages>> settled_;
   uint8_t halvings_ = 0;              // of Options::acquire_size

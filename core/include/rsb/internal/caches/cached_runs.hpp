@@ -37,7 +37,7 @@ class CachedRuns {
 
   // Before the first use; afterwards, forgets all that it holds and has borrowed.
   void begin() noexcept {
-    for (Stack& stack : stacks_) stack = {};
+    for (Stack& stack : stacks_) stack = {.capacity = 1};
     allowance_.begin();
     count_ = 0;
   }
@@ -133,7 +133,7 @@ class CachedRuns {
     Span* newest = nullptr;
     Span* oldest = nullptr;
     uint16_t count = 0;
-    uint16_t capacity = 1;
+    uint16_t capacity = 0;  // at least 1 from begin() on
     bool was_full = false;  // since it was found empty
     uint8_t fetched = 0;    // how many the last time that it was found empty
 

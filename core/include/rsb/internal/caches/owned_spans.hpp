@@ -169,7 +169,7 @@ class OwnedSpans {
   Allowance<own_share, most_bytes> allowance_;
   size_t count_ = 0;
   SizeClass victim_ = 0;
-  uint8_t number_ = nobody;
+  uint8_t number_ = 0;  // until set_number(); zero, as all here, for the sake of .bss
 };
 
 }  // namespace rsb
