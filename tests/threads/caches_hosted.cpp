@@ -431,6 +431,36 @@ TEST_CASE("an allocation gets what lies in the caches of idle threads") {
   threads::expect_nothing_left<Pool>();
 }
 
+TEST_CASE("two threads add and remove regions while others allocate") {
+  using Heap = threads::Own<Narrow>;
+  alignas(4096) static char memory[2][128 * rsb::KiB];
+  std::atomic<bool> end{false};
+  std::vector<std::jthread> workers;
+  for (unsigned i = 0; i < 2; i++) {
+    workers.emplace_back([&, i] {
+      for (unsigned n = i; !end; n++) Heap::deallocate(Heap::allocate(1 + n * 997 % 40'000));
+    });
+  }
+  std::vector<std::jthread> movers;
+  for (auto& region : memory) {
+    movers.emplace_back([&region] {
+      for (int round = 0; round < 100; round++) {
+        CHECK(Heap::heap.add_region(region, sizeof region) == sizeof region);
+        support::yield();
+        while (Heap::heap.remove_region(region, sizeof region) == 0) support::yield();
+      }
+    });
+  }
+  movers.clear();
+  end = true;
+  workers.clear();
+  std::jthread([] {
+    Heap::deallocate(Heap::allocate(64));
+    CHECK(NarrowSeats::mine().cache() != nullptr);
+  }).join();
+  threads::expect_nothing_left<Heap>();
+}
+
 #if !defined(_WIN32)  // where processes do not fork, and locks do not know of it
 TEST_CASE("a thread that forks may call the heap meanwhile, while others wait") {
   static constinit rsb::CachedHeap<Forking> heap;

@@ -58,6 +58,23 @@ struct Knowing : support::SmallRadix {
 };
 CachedHeap<Knowing>* knowing;
 
+// The lock of the set: something else happens when it is taken next, once it can.
+struct AwaitedLock {
+  void lock() noexcept {
+    bool (*const f)() = before;
+    before = nullptr;
+    if (f != nullptr && !f()) before = f;
+  }
+  void unlock() noexcept {}
+  static inline bool (*before)() = nullptr;
+};
+
+struct Awaited : support::Firmware {
+  struct Seats : OneSeat {
+    using SetLock = AwaitedLock;
+  };
+};
+
 }  // namespace
 
 TEST_CASE("a magazine is a stack, and holds as many slots as its capacity") {
@@ -386,6 +403,44 @@ TEST_CASE("nothing of a region that is being taken out is handed out again") {
   w.heap.deallocate(last);
   CHECK(w.remove_region(base, support::arena_bytes / 2) != 0);
   // Caches are granted again, as soon as the thread asks.
+  exercise(w, 16, 60);
+  CHECK(w.stats().cached_blocks != 0);
+  CHECK_SOUND(w);
+}
+
+TEST_CASE("no cache is granted for a region that is gone while another is being taken out") {
+  constexpr size_t quarter = support::arena_bytes / 4;
+  static World<Awaited>* world;
+  static char* const first = support::arena + 2 * quarter;
+  static char* const second = first + quarter;
+  World<Awaited> w(2 * quarter);
+  world = &w;
+  REQUIRE(w.add_region(first, quarter) != 0);
+  REQUIRE(w.add_region(second, quarter) != 0);
+  void* blocks[2000];
+  static void* in_first = nullptr;
+  void* last = nullptr;
+  for (void*& block : blocks) {
+    block = w.heap.allocate(100);
+    if (bytes_from(first, block) < quarter) in_first = block;
+    if (bytes_from(second, block) < quarter) last = block;
+  }
+  REQUIRE(in_first != nullptr);
+  REQUIRE(last != nullptr);
+  for (void* block : blocks) {
+    if (block != last) w.heap.deallocate(block);
+  }
+  AwaitedLock::before = [] {
+    if (world->heap.may_own(in_first)) return false;  // not gone yet
+    CHECK(world->remove_region(second, quarter) == 0);
+    return true;
+  };
+  CHECK(w.remove_region(first, quarter) != 0);
+  CHECK((AwaitedLock::before == nullptr));
+  exercise(w, 16, 60);
+  CHECK(w.stats().cached_blocks == 0);
+  w.heap.deallocate(last);
+  CHECK(w.remove_region(second, quarter) != 0);
   exercise(w, 16, 60);
   CHECK(w.stats().cached_blocks != 0);
   CHECK_SOUND(w);

@@ -289,6 +289,23 @@ TEST_CASE_TEMPLATE("the lock is held during a walk and free afterwards", C, SUPP
   w.heap.deallocate(block);
 }
 
+TEST_CASE("what is to be had above the largest bin may be shorter than a span") {
+  World<support::MultiPageSpans> w;
+  constexpr size_t three_pages = 12 * KiB;
+  void* blocks[64];
+  size_t count = 0;
+  while (count < 64 && (blocks[count] = w.heap.allocate(three_pages)) != nullptr) count++;
+  REQUIRE(count > 2);
+  REQUIRE(count < 64);
+  w.heap.deallocate(blocks[0]);
+  CHECK(w.stats().longest_run_bytes == three_pages);
+  CHECK(w.stats().largest_block_bytes == three_pages);
+  CHECK(w.heap.allocate(three_pages + 1) == nullptr);
+  CHECK((blocks[0] = w.heap.allocate(three_pages)) != nullptr);
+  while (count != 0) w.heap.deallocate(blocks[--count]);
+  CHECK_SOUND(w);
+}
+
 TEST_CASE_TEMPLATE("what is said to be had at once is, and no more", C, SUPPORT_WORLDS) {
   World<C> w;
   support::Random random(3);

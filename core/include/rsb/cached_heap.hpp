@@ -159,16 +159,16 @@ class CachedHeap : Heap<Config> {
 
   size_t add_region(void* base, size_t bytes) noexcept {
     const size_t added = Base::add_region(base, bytes);
-    if (!set_.grants_claims()) grant_claims_unless_leaving();
+    if (!set_.grants_claims()) decide_on_claims();
     return added;
   }
 
   // Until the region is removed, or added again, no thread has a cache.
   [[nodiscard, gnu::cold]] size_t remove_region(void* base, size_t bytes) noexcept {
-    set_.set_claims(Set::Claims::refused);
+    set_.refuse_claims();
     flush_all();
     const size_t removed = Base::remove_region(base, bytes);
-    grant_claims_unless_leaving();
+    decide_on_claims();
     return removed;
   }
 
@@ -852,17 +852,17 @@ class CachedHeap : Heap<Config> {
   }
 
   // While a region is being taken out, nobody has a cache, which would hand out again what comes
-  // back of it.
-  [[gnu::cold]] void grant_claims_unless_leaving() noexcept {
-    bool leaving = false;
-    {
+  // back of it. Another thread that has just taken out another one may have granted some meanwhile.
+  [[gnu::cold]] void decide_on_claims() noexcept {
+    const bool were_claimed = set_.decide_on_claims([&] {
       LockGuard guard(this->pages_.lock_);
       for (const Span* a = this->pages_.runs_.acquisitions(); a != nullptr;
            a = a->next_acquisition) {
-        leaving = leaving || Base::Runs::is_leaving(a);
+        if (Base::Runs::is_leaving(a)) return true;
       }
-    }
-    if (!leaving) set_.set_claims(Set::Claims::granted);
+      return false;
+    });
+    if (were_claimed) flush_all();
   }
 
   // ---- Claiming ----

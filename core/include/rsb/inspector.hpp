@@ -75,7 +75,11 @@ class HeapInspector {
     s.live_blocks += s.large_blocks;
     s.live_bytes += s.large_bytes;
     s.longest_run_bytes = runs.most_pages() * page;
-    if (s.longest_run_bytes >= options.span_size) s.largest_block_bytes = s.longest_run_bytes;
+    // Requests above the largest bin take whole pages, all others a span or a slot of one.
+    constexpr size_t least = smaller(options.span_size, Classes::largest + 1);
+    if (s.longest_run_bytes >= least) {
+      s.largest_block_bytes = s.longest_run_bytes;
+    }
     s.used_bytes = runs.used_pages() * page;
     s.peak_used_bytes = heap_.pages_.peak_used_pages() * page;
     s.acquired_bytes = runs.acquired_pages() * page;

@@ -193,7 +193,7 @@ typedef struct rsb_stats {
   size_t deferred_blocks;
   size_t reserved_pages; /* pages of used_bytes that are kept for rsb_malloc_nowait() */
   /* With RSB_CACHES, else 0. Not of live_blocks and live_bytes, but of used_bytes. */
-  size_t cached_blocks; /* slots that lie in caches */
+  size_t cached_blocks; /* slots and large blocks that lie in caches */
   size_t cached_bytes;
   /* Of live_blocks and live_bytes, those of whole pages, which are in no bin. Of a small heap 0. */
   size_t large_blocks;

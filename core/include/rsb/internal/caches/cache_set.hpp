@@ -225,13 +225,22 @@ class CacheSet {
     return false;
   }
 
-  // Whether caches may be claimed.
-  enum class Claims : uint8_t { granted, refused };
-  void set_claims(Claims claims) noexcept {
+  // Whether caches may be claimed. Asked without the lock: that may have changed by now.
+  bool grants_claims() const noexcept { return !load_relaxed(&are_withheld_); }
+  void refuse_claims() noexcept {
     LockGuard guard(lock_);
-    are_withheld_ = claims == Claims::refused;
+    store_relaxed(&are_withheld_, true);
   }
-  bool grants_claims() const noexcept { return !are_withheld_; }
+  // They may from now on unless must_refuse(), whatever other threads have made of it meanwhile.
+  // True: they might before, and may not any more.
+  template <class F>
+  bool decide_on_claims(F must_refuse) noexcept {
+    LockGuard guard(lock_);
+    const bool granted = grants_claims();
+    const bool refused = must_refuse();
+    store_relaxed(&are_withheld_, refused);
+    return granted && refused;
+  }
 
   // ---- fork ----
 
