@@ -168,6 +168,7 @@ constexpr Key keys[] = {
   (out << line).put_escaped(process.program) << ", pid " << static_cast<size_t>(process.id) << "\n";
   out << line << s.live_blocks << " live blocks of " << s.live_bytes / KiB << " KiB in "
       << s.used_bytes / KiB << " KiB of pages (at most " << s.peak_used_bytes / KiB << " KiB)\n";
+  if (s.cached_bytes != 0) out << line << s.cached_bytes / KiB << " KiB of them in caches\n";
   out << line << s.acquired_bytes / KiB << " KiB acquired (at most " << s.peak_acquired_bytes / KiB
       << " KiB), " << s.acquisitions << " acquisitions, " << s.releases << " releases, "
       << s.failures << " failures\n";

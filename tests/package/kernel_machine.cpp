@@ -15,7 +15,7 @@ using TheKernel = Kernel;
 
 extern constinit rsb::HeapOf<TheKernel> kernel_heap;
 
-void heap_begin(void* boot_memory, size_t bytes);
+size_t heap_begin(void* boot_memory, size_t bytes);
 size_t heap_bytes_to_know(const rsb::Region* ram, size_t regions);
 void heap_know_memory(const rsb::Region* ram, size_t regions, void* descriptors);
 void heap_use_buddy();
@@ -138,7 +138,7 @@ int main() {
   char* const descriptors = memory + boot_bytes;
   const size_t descriptor_bytes = rsb::align_up(heap_bytes_to_know(ram, 1), page);
   char* const rest = descriptors + descriptor_bytes;
-  heap_begin(memory, boot_bytes);
+  require(heap_begin(memory, boot_bytes) != 0, "the boot memory serves");
   void* const early = kernel_heap.allocate(100);
   require(early != nullptr, "there is memory before the buddy is up");
   require(kernel_heap.allocate(2 * boot_bytes) == nullptr, "and no more than that");

@@ -160,7 +160,7 @@ TEST_CASE("a machine's memory map becomes windows, and holes in it none") {
   using TheHeap = Heap<support::Firmware>;
   char* const base = align_up(support::arena, 256);
   const Region ram[] = {
-      {base, 1000},           // shares a page with the next one
+      {base + 100, 900},      // begins within a page, and shares one with the next region
       {base + 1000, 24},      //
       {base + 1024, 4096},    // and that one's end is this one's beginning
       {base + 6 * KiB, 0},    // nothing

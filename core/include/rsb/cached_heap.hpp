@@ -454,7 +454,7 @@ class CachedHeap : Heap<Config> {
       const Visit visit(seats_);
       if (TheCache* const cache = visit.cache()) {
         run = cache->runs.take(length);
-        if (run == nullptr) wanted = cache->runs.wanted(length);
+        if (run == nullptr && set_.has_many_owners()) wanted = cache->runs.wanted(length);
       }
     }
     if (wanted != 0) {
@@ -487,7 +487,7 @@ class CachedHeap : Heap<Config> {
                      [[maybe_unused]] Fill fill) noexcept {
     if constexpr (keeps_runs) {
       if (size > TheCache::Runs::longest * page || alignment > page) return nullptr;
-      if (!may_keep_runs()) return nullptr;
+      if (!has_cache()) return nullptr;
       if (Span* const run = take_run(Base::pages_for(size))) {
         const bool is_zero = ZeroingSource<Pages> && run->dirty == 0;
         return Base::filled(run->base, is_zero ? 0 : run->pages * page, fill);

@@ -136,7 +136,7 @@ struct ValidOptions {
   static_assert(o.span_pages() <= 16, "Options::span_size must be at most 16 pages");
   static_assert(o.acquire_size >= o.span_size && o.acquire_size % o.page_size == 0,
                 "Options::acquire_size must be whole pages and at least one span");
-  static_assert(o.address_bits <= sizeof(void*) * CHAR_BIT && o.address_bits > o.page_shift(),
+  static_assert(o.address_bits <= sizeof(void*) * __CHAR_BIT__ && o.address_bits > o.page_shift(),
                 "Options::address_bits must fit a pointer and exceed the bits of a page");
   static_assert(o.acquire_size / o.page_size <= o.most_run_pages(),
                 "Options::acquire_size must be less than 2^32 pages, and less than address_bits "

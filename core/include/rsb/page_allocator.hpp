@@ -189,10 +189,11 @@ class PageAllocator : ValidOptions<Config::options> {
     for (size_t i = 0; i < count;) {
       char* const base = static_cast<char*>(ram[i].base) - bytes_into(ram[i].base, page);
       size_t pages = 0;
-      for (; i < count && bytes_from(base, ram[i].base) <= pages * page; i++) {
-        if (ram[i].bytes == 0) continue;
-        pages = larger(pages, (bytes_from(base, ram[i].base) + ram[i].bytes - 1) / page + 1);
-      }
+      do {
+        const size_t before = bytes_from(base, ram[i].base);
+        if (ram[i].bytes != 0) pages = larger(pages, (before + ram[i].bytes - 1) / page + 1);
+        i++;
+      } while (i < count && bytes_from(base, ram[i].base) <= pages * page);
       if (pages != 0) f(base, pages);
     }
   }

@@ -1061,7 +1061,7 @@ class SmallHeap {
 
   // Tables that moved lie in blocks that the heap keeps to itself. They cover so many granules
   // that they are long ones, for which there is a look at who asks: is_hidden().
-  static constexpr size_t least_of_moved_table = 64 * granule * granule * CHAR_BIT;
+  static constexpr size_t least_of_moved_table = 64 * granule * granule * __CHAR_BIT__;
 
   bool is_hidden(const SmallRegion& region, const void* block) const noexcept {
     return block == region.table;

@@ -346,6 +346,7 @@ class CacheSet {
       cache.taker = nullptr;
       put_back(&cache);
     }
+    owners_ = cache_of(own) != nullptr ? 1 : 0;
   }
 
   TheCache* give_back_locked(Seat& seat) noexcept {

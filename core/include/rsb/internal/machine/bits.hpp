@@ -4,7 +4,6 @@
 // Room machine: anything in this tree may include it.
 #pragma once
 
-#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,7 +48,7 @@ inline constexpr ZerosOfBytes zeros_of_bytes;
 template <class Word>
 constexpr unsigned leading_zeros(Word n) noexcept {
   static_assert(sizeof(Word) >= sizeof(unsigned) && sizeof(Word) <= sizeof(unsigned long long));
-  constexpr unsigned bits = sizeof(Word) * CHAR_BIT;
+  constexpr unsigned bits = sizeof(Word) * __CHAR_BIT__;
   if constexpr (!has_bit_scan && sizeof(unsigned) < 4) {  // where the table would be in RAM
     unsigned zeros = bits - 1;
     for (unsigned half = bits / 2; half != 0; half /= 2) {
@@ -80,7 +79,7 @@ constexpr unsigned leading_zeros(Word n) noexcept {
 // Index of the highest set bit; n must not be 0.
 template <class Word>
 constexpr unsigned floor_log2(Word n) noexcept {
-  constexpr unsigned bits = sizeof(Word) * CHAR_BIT;
+  constexpr unsigned bits = sizeof(Word) * __CHAR_BIT__;
   return (bits - 1) ^ leading_zeros(n);  // as subtraction, but folds away
 }
 

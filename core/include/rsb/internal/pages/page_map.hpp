@@ -194,7 +194,7 @@ class RadixPageMap {
 
   // In the bits above `address_bits`.
   bool agrees_with_home(const void* p) const noexcept {
-    if constexpr (options.address_bits == sizeof(void*) * CHAR_BIT) return true;
+    if constexpr (options.address_bits == sizeof(void*) * __CHAR_BIT__) return true;
     return (page_number(p) ^ load_relaxed(&home_.first)) >> options.page_number_bits() == 0;
   }
 

@@ -39,7 +39,7 @@ template <unsigned page_number_bits>
 class RunLists {
   static constexpr unsigned step_bits = run_step_bits;
   static constexpr unsigned length_bits = page_number_bits < 32 ? page_number_bits : 32;
-  static constexpr unsigned word_bits = sizeof(uintptr_t) * CHAR_BIT;
+  static constexpr unsigned word_bits = sizeof(uintptr_t) * __CHAR_BIT__;
 
   // Lists of the clean runs, whole words of them; then as many of the dirty ones.
   static constexpr unsigned lengths = length_bits > step_bits

@@ -35,7 +35,7 @@ class SmallRegions {
   [[gnu::always_inline]] static bool may_begin_in(const SmallRegion& region,
                                                   const void* p) noexcept {
     // At the top, low bits make it more than any region has.
-    constexpr unsigned other_bits = sizeof(uintptr_t) * CHAR_BIT - small_granule_bits;
+    constexpr unsigned other_bits = sizeof(uintptr_t) * __CHAR_BIT__ - small_granule_bits;
     const auto low_bits = integer_cast<size_t>(address_of(p) << other_bits);
     return (bytes_from(region.first, p) | low_bits) < region.bytes;
   }
