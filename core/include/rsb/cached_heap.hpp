@@ -855,7 +855,7 @@ class CachedHeap : Heap<Config> {
   // back of it. Another thread that has just taken out another one may have granted some meanwhile.
   [[gnu::cold]] void decide_on_claims() noexcept {
     const bool were_claimed = set_.decide_on_claims([&] {
-      LockGuard guard(this->pages_.lock_);
+      LockGuard held(this->pages_.lock_);
       for (const Span* a = this->pages_.runs_.acquisitions(); a != nullptr;
            a = a->next_acquisition) {
         if (Base::Runs::is_leaving(a)) return true;
