@@ -8,7 +8,7 @@ using namespace rsb;
 
 namespace {
 
-constexpr unsigned word_bits = sizeof(size_t) * CHAR_BIT;
+constexpr unsigned word_bits = sizeof(size_t) * __CHAR_BIT__;
 
 }  // namespace
 

@@ -382,7 +382,7 @@ TEST_CASE_TEMPLATE("sizes beyond PTRDIFF_MAX, and sizes that only overflow does 
 TEST_CASE_TEMPLATE("small blocks at an absurd alignment are not to be had", C, SUPPORT_WORLDS) {
   World<C> w;
   void* const keep = w.heap.allocate(8);
-  for (unsigned bit = 30; bit < sizeof(size_t) * CHAR_BIT; bit++) {
+  for (unsigned bit = 30; bit < sizeof(size_t) * __CHAR_BIT__; bit++) {
     CHECK(w.heap.allocate(8, size_t{1} << bit) == nullptr);
   }
   w.heap.deallocate(keep);

@@ -107,7 +107,7 @@ TEST_CASE_TEMPLATE("absurd lengths and alignments give null", C, SUPPORT_WORLDS)
   World<C> w;
   auto& pages = pages_of(w);
   void* const keep = pages.allocate(1);  // the lists are not empty
-  for (unsigned bit = 16; bit < sizeof(size_t) * CHAR_BIT; bit++) {
+  for (unsigned bit = 16; bit < sizeof(size_t) * __CHAR_BIT__; bit++) {
     CAPTURE(bit);
     CHECK(pages.allocate(size_t{1} << bit) == nullptr);
     CHECK(pages.allocate((size_t{1} << bit) - 1) == nullptr);

@@ -154,7 +154,7 @@ TEST_CASE("what has just been added is taken from its start, whatever else is fr
 TEST_CASE("more pages than there can be are not there, at any alignment") {
   Pool pool;
   pool.add(0, 100);
-  for (unsigned bit = 10; bit < sizeof(size_t) * CHAR_BIT; bit++) {
+  for (unsigned bit = 10; bit < sizeof(size_t) * __CHAR_BIT__; bit++) {
     CHECK(pool.runs.take(size_t{1} << bit) == nullptr);
     if (!is_aligned(pool.base, size_t{1} << bit))
       CHECK(pool.runs.take(1, size_t{1} << bit) == nullptr);

@@ -66,7 +66,7 @@ TEST_CASE(
   for (Span*& p : memory.behind) p = &trap;
   Span run = run_of(100);
   memory.lists.insert(&run);
-  for (unsigned bit = bits; bit < sizeof(size_t) * CHAR_BIT; bit++) {
+  for (unsigned bit = bits; bit < sizeof(size_t) * __CHAR_BIT__; bit++) {
     CAPTURE(bit);
     CHECK(memory.lists.find(size_t{1} << bit) == nullptr);
   }
