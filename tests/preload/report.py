@@ -141,7 +141,11 @@ def check_table(runner):
     """The same numbers, of a program that allocates the same each time."""
     said = runner.run("exit", "1")[1].decode()
     report = runner.reports("exit")[1][0]
-    rows = [line.split()[1:] for line in said.splitlines()[4:]]
+    lines = [line.split()[1:] for line in said.splitlines()]
+    title = next(i for i, line in enumerate(lines) if line[0] == "slot")
+    rows = lines[title + 1:]
+    in_caches = f" {report['cached_bytes'] // 1024} KiB of them in caches\n"
+    require((in_caches in said) == (report["cached_bytes"] != 0), f"what is in caches, if there is some: {said}{report}")
     bins = [[one[key] for key in BIN] + [one["live"] * one["slot_bytes"]] for one in report["bins"]]
     require(rows[:-1] == [[str(number) for number in one] for one in bins], f"rows as bins: {said}{report}")
     require(rows[-1] == ["large", "-", "-", str(report["large_blocks"]), str(report["large_bytes"])],
