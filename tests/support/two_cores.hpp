@@ -2,6 +2,7 @@
 // A heap with caches for two cores, which one thread plays both.
 #pragma once
 
+#include "support/bytes.hpp"
 #include "support/worlds.hpp"
 
 namespace support {
@@ -27,6 +28,25 @@ struct Moving : Config {
     static inline size_t steps = 0;
   };
 };
+
+// Blocks of size(random) bytes come and go at random in blocks[], while the thread moves from core
+// to core; none is left.
+template <class TheSeats, class W, size_t count, class Size>
+void use_while_moving(W& w, void* (&blocks)[count], Size size) {
+  Random random(1);
+  for (int i = 0; i < 20'000; i++) {
+    void*& block = blocks[random.below(count)];
+    if (block != nullptr) {
+      w.heap.deallocate(block);
+      block = nullptr;
+    } else {
+      block = w.heap.allocate(size(random));
+    }
+    TheSeats::moves = random.below(3);
+  }
+  TheSeats::moves = 0;
+  for (void* const block : blocks) w.heap.deallocate(block);
+}
 
 template <class F>
 auto on(unsigned core, F f) {

@@ -381,19 +381,8 @@ TEST_CASE("a block of a cache grows within its length where it stands, and keeps
 TEST_CASE("a thread that moves to another core in the middle loses no run") {
   Shared<Moving> w;
   void* blocks[24] = {};
-  support::Random random(1);
-  for (int i = 0; i < 20'000; i++) {
-    void*& block = blocks[random.below(24)];
-    if (block != nullptr) {
-      w.heap.deallocate(block);
-      block = nullptr;
-    } else {
-      block = w.heap.allocate((2 + random.below(5)) * page);
-    }
-    Moving::Seats::moves = random.below(3);
-  }
-  Moving::Seats::moves = 0;
-  for (void* const block : blocks) w.heap.deallocate(block);
+  support::use_while_moving<Moving::Seats>(
+      w, blocks, [](support::Random& random) { return (2 + random.below(5)) * page; });
   CHECK(w.stats().live_blocks == 0);
   CHECK_SOUND(w);
 }

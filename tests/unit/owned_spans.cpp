@@ -217,19 +217,8 @@ TEST_CASE("an idle cache keeps few spans from those who release all else of them
 TEST_CASE("a thread that moves to another core in the middle loses no slot") {
   World<Moving> w;
   void* blocks[64] = {};
-  support::Random random(1);
-  for (int i = 0; i < 20'000; i++) {
-    void*& block = blocks[random.below(length(blocks))];
-    if (block != nullptr) {
-      w.heap.deallocate(block);
-      block = nullptr;
-    } else {
-      block = w.heap.allocate(random.below(2) == 0 ? size : 4 * size);
-    }
-    Moving::Seats::moves = random.below(3);
-  }
-  Moving::Seats::moves = 0;
-  for (void* const block : blocks) w.heap.deallocate(block);
+  support::use_while_moving<Moving::Seats>(
+      w, blocks, [](support::Random& random) { return random.below(2) == 0 ? size : 4 * size; });
   CHECK(w.stats().live_blocks == 0);
   CHECK_SOUND(w);
 }

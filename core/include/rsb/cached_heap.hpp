@@ -467,19 +467,29 @@ class CachedHeap : Heap<Config> {
 
   // Runs on their way are the thread's cache's now, if there is room; if not, the heap's.
   void keep_runs(Span* runs) noexcept {
+    Span* const given = put_each(runs, [&](TheCache& cache, Span* run, Span*& others) {
+      return cache.runs.put(run, set_.run_budget, others);
+    });
+    if (given != nullptr) Base::take_back_runs(given);
+  }
+
+  // put(cache, span, given) for each of a chain; returns what it gave up, and those that it had no
+  // room for.
+  template <class Put>
+  Span* put_each(Span* chain, Put put) noexcept {
     Span* given = nullptr;
     {
       const Visit visit(seats_);
       TheCache* const cache = visit.cache();
-      for (Span* next; runs != nullptr; runs = next) {
-        next = runs->next;
-        if (cache != nullptr && cache->runs.put(runs, set_.run_budget, given)) continue;
-        runs->next = given;
-        given = runs;
+      for (Span* next; chain != nullptr; chain = next) {
+        next = chain->next;
+        if (cache != nullptr && put(*cache, chain, given)) continue;
+        chain->next = given;
+        given = chain;
       }
     }
     note_room();
-    if (given != nullptr) Base::take_back_runs(given);
+    return given;
   }
 
   // Null: not to be had so, or not at once.
@@ -540,18 +550,9 @@ class CachedHeap : Heap<Config> {
 
   // Spans on their way are the thread's cache's now, if there is room; if not, the heap's.
   void own(Span* spans) noexcept {
-    Span* given = nullptr;
-    {
-      const Visit visit(seats_);
-      TheCache* const cache = visit.cache();
-      for (Span* next; spans != nullptr; spans = next) {
-        next = spans->next;
-        if (cache != nullptr && cache->spans.add(spans, set_.span_budget, given)) continue;
-        spans->next = given;
-        given = spans;
-      }
-    }
-    note_room();
+    Span* const given = put_each(spans, [&](TheCache& cache, Span* span, Span*& others) {
+      return cache.spans.add(span, set_.span_budget, others);
+    });
     if (given != nullptr) Base::take_back_spans(given);
   }
 
