@@ -467,8 +467,8 @@ class CachedHeap : Heap<Config> {
 
   // Runs on their way are the thread's cache's now, if there is room; if not, the heap's.
   void keep_runs(Span* runs) noexcept {
-    Span* const given = put_each(runs, [&](TheCache& cache, Span* run, Span*& others) {
-      return cache.runs.put(run, set_.run_budget, others);
+    Span* const given = put_each(runs, [&](TheCache& its_cache, Span* the_run, Span*& others) {
+      return its_cache.runs.put(the_run, set_.run_budget, others);
     });
     if (given != nullptr) Base::take_back_runs(given);
   }
@@ -550,8 +550,8 @@ class CachedHeap : Heap<Config> {
 
   // Spans on their way are the thread's cache's now, if there is room; if not, the heap's.
   void own(Span* spans) noexcept {
-    Span* const given = put_each(spans, [&](TheCache& cache, Span* span, Span*& others) {
-      return cache.spans.add(span, set_.span_budget, others);
+    Span* const given = put_each(spans, [&](TheCache& its_cache, Span* the_span, Span*& others) {
+      return its_cache.spans.add(the_span, set_.span_budget, others);
     });
     if (given != nullptr) Base::take_back_spans(given);
   }
