@@ -57,6 +57,7 @@ namespace rsb_linux {
 namespace {
 
 struct LinuxCpus {
+  static unsigned cpus() noexcept { return rsb_linux_cpus(); }
 #if defined(RSB_LINUX_INLINE_PREEMPTION)
   [[gnu::always_inline]] static unsigned current_cpu() noexcept {
     unsigned cpu;

@@ -82,6 +82,7 @@ void rsb_linux_unlock(void) RSB_LINUX_NOEXCEPT;
 
 /* smp_processor_id(), preempt_disable() and preempt_enable(); and the end of the latter. */
 unsigned rsb_linux_current_cpu(void) RSB_LINUX_NOEXCEPT;
+unsigned rsb_linux_cpus(void) RSB_LINUX_NOEXCEPT; /* nr_cpu_ids */
 void rsb_linux_disable_preemption(void) RSB_LINUX_NOEXCEPT;
 void rsb_linux_enable_preemption(void) RSB_LINUX_NOEXCEPT;
 void rsb_linux_reschedule(void) RSB_LINUX_NOEXCEPT;

@@ -126,6 +126,10 @@ unsigned rsb_linux_current_cpu(void) {
   return smp_processor_id();
 }
 
+unsigned rsb_linux_cpus(void) {
+  return nr_cpu_ids;
+}
+
 void rsb_linux_disable_preemption(void) {
   preempt_disable();
 }

@@ -89,6 +89,15 @@ struct PoolKernel : threads::Pool {
   static constexpr rsb::CacheOptions caches = Kernel::caches;
 };
 
+// With a cache for each CPU but one, in memory that the page source gives.
+struct CountedScheduler : Scheduler {
+  static unsigned cpus() noexcept { return caches; }
+  static constexpr unsigned caches = ::cpus - 1;
+};
+struct CountedKernel : Kernel {
+  using Seats = rsb::CpuSeats<cpus, CountedScheduler>;
+};
+
 // For a scope, a task turns preemption off, as one does that takes a spinlock of the kernel's.
 class On {
  public:
@@ -160,11 +169,13 @@ struct Kernels : threads::Own<Config> {
 };
 
 using Heaps = Kernels<Kernel>;
+using Counted = Kernels<CountedKernel>;
 using Pools = Kernels<PoolKernel>;
 
 // By allocating more often than a seat's patience lasts.
+template <class TheHeaps = Heaps>
 void give_this_cpu_a_cache() {
-  for (unsigned i = 0; i < 1'000; i++) Heaps::heap.deallocate(Heaps::heap.allocate(64));
+  for (unsigned i = 0; i < 1'000; i++) TheHeaps::heap.deallocate(TheHeaps::heap.allocate(64));
 }
 
 jmp_buf after_fault;
@@ -195,6 +206,20 @@ TEST_CASE("blocks of all sizes wander between tasks that move from CPU to CPU") 
 TEST_CASE("small blocks wander between tasks that move from CPU to CPU") {
   threads::let_wander<Heaps>(6, 9);
   CHECK(Heaps::check() == nullptr);
+}
+
+TEST_CASE("a kernel may have as many caches as there turn out to be CPUs") {
+  using Seats = CountedKernel::Seats;
+  static_assert(rsb::PinnedSeats<Seats> && !rsb::FixedSeats<Seats>);
+  CHECK(sizeof(Counted::heap) + 8'192 < sizeof(Heaps::heap));
+  give_this_cpu_a_cache<Counted>();
+  CHECK(Counted::stats().cached_bytes != 0);
+  const size_t first = Counted::stats().metadata_bytes;
+  threads::let_wander<Counted>(5, 9);
+  CHECK(Counted::check() == nullptr);
+  CHECK(first >= CountedScheduler::caches * (sizeof(Heaps::heap) - sizeof(Counted::heap)) / cpus);
+  for (unsigned cpu = 0; cpu < cpus; cpu++) Counted::heap.give_back_cache(cpu);
+  threads::expect_nothing_left<Counted>();
 }
 
 TEST_CASE("tasks that move from CPU to CPU run out of memory, and get what lies in any cache") {

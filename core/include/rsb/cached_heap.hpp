@@ -893,7 +893,7 @@ class CachedHeap : Heap<Config> {
 
   [[gnu::noinline, gnu::cold]] bool claim() noexcept {
     if constexpr (PinnedSeats<TheSeats>) {
-      make_caches();  // in the heap object; and CPUs have nothing to join for
+      make_caches();  // CPUs have nothing to join for
     } else {
       Seat& seat = own_seat();
       if (seat.membership == Seat::Membership::apart) return false;  // it may be many threads' seat

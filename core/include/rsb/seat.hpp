@@ -154,7 +154,7 @@ concept FixedSeats = Seats<S> && requires {
 // memory accesses. The heap is pinned for some 20 instructions at a time, or a batch; never while
 // it waits for a lock, nor while the page source, the out-of-memory handler or rsb_fault() runs.
 template <class S>
-concept PinnedSeats = FixedSeats<S> && Lock<typename S::SetLock> && requires(S seats) {
+concept PinnedSeats = Seats<S> && Lock<typename S::SetLock> && requires(S seats) {
   { seats.pin() }
   noexcept->SameAs<void>;
   { seats.unpin() }
@@ -179,13 +179,11 @@ class Pinned {
   S& seats_;
 };
 
-// One seat for each core: for bare metal, and for kernels that keep whoever calls the heap on its
-// core. core() returns the calling core's number, below `cores`.
+// One seat for each core. core() returns the calling core's number, below `cores`.
 template <unsigned cores, class Core>
-class CoreSeats {
+class SeatsOfCores {
  public:
   using Wait = KeepSpinning;
-  static constexpr unsigned most_caches = cores;
 
   Seat& mine() noexcept { return of(Core::core()); }
   Seat& of(unsigned core) noexcept { return seats_[core].seat; }
@@ -195,13 +193,21 @@ class CoreSeats {
     return true;
   }
   bool at_thread_end(Seat&, ThreadEnd, void*) noexcept { return true; }  // cores do not end
-  unsigned caches() const noexcept { return cores; }
 
  private:
   struct alignas(64) OwnLine {
     Seat seat;
   };
   OwnLine seats_[cores];
+};
+
+// And a cache for each: for bare metal, and for kernels that keep whoever calls the heap on its
+// core.
+template <unsigned cores, class Core>
+class CoreSeats : public SeatsOfCores<cores, Core> {
+ public:
+  static constexpr unsigned most_caches = cores;
+  unsigned caches() const noexcept { return cores; }
 };
 
 // What a kernel says of its CPUs. current_cpu(): the number of the CPU that runs this; called with
@@ -218,15 +224,34 @@ concept PreemptibleCpus = requires {
   noexcept->SameAs<void>;
 };
 
-template <PreemptibleCpus Kernel>
-struct CurrentCpu {
-  static unsigned core() noexcept { return Kernel::current_cpu(); }
+// Optional: cpus() says how many CPUs this machine has or may come to have; the same each time. The
+// memory of so many caches then comes from the page source, when one is first asked for; of less,
+// where that much is not to be had. Called as the heap was.
+template <class K>
+concept CountedCpus = PreemptibleCpus<K> && requires {
+  { K::cpus() }
+  noexcept->SameAs<unsigned>;
 };
 
-// One seat for each CPU of a preemptible kernel, whose numbers are below `cpus`. The heap may be
-// called with preemption on or off; the page source is called as the heap was. The heap's lock must
-// be one whose holder is not preempted, as SetLock or InterruptSpinLock: it is waited for with
-// preemption off, too, on the holder's CPU perhaps.
+template <unsigned most, PreemptibleCpus Kernel>
+struct CpusOf {
+  static unsigned core() noexcept { return Kernel::current_cpu(); }
+  using AllSeats = CoreSeats<most, CpusOf>;
+};
+template <unsigned most, CountedCpus Kernel>
+struct CpusOf<most, Kernel> {
+  static unsigned core() noexcept { return Kernel::current_cpu(); }
+  class AllSeats : public SeatsOfCores<most, CpusOf> {
+   public:
+    unsigned caches() const noexcept { return Kernel::cpus() < most ? Kernel::cpus() : most; }
+  };
+};
+
+// One seat for each CPU of a preemptible kernel, whose numbers are below `cpus`, 64 bytes each; and
+// as many caches, in the heap object, unless the kernel tells how many CPUs there are
+// (CountedCpus). The heap may be called with preemption on or off; the page source is called as the
+// heap was. The heap's lock must be one whose holder is not preempted, as SetLock or
+// InterruptSpinLock: it is waited for with preemption off, too, on the holder's CPU perhaps.
 //
 // Interrupt handlers call functions named _nowait only, and so does who holds what a handler waits
 // for (a spinlock taken with interrupts masked): a CPU whose caches are being seized is waited for,
@@ -239,7 +264,7 @@ struct CurrentCpu {
 // CPUs execute one (by an interrupt between CPUs) hides heavy_barrier() by that in a class derived
 // from this one, and light_barrier() by a fence of the compiler.
 template <unsigned cpus, PreemptibleCpus Kernel>
-class CpuSeats : public CoreSeats<cpus, CurrentCpu<Kernel>> {
+class CpuSeats : public CpusOf<cpus, Kernel>::AllSeats {
   struct Preemption {
     struct State {};
     static State mask() noexcept {
