@@ -51,4 +51,31 @@ constexpr size_t valloc_alignment() noexcept {
   instance.deallocate(block);
 }
 
+// The same for operator new and delete, where the heap tells who made a block. (Templates, so that
+// what the heap does not have is not compiled.)
+template <class Heap = BuiltHeap>
+[[gnu::always_inline]] inline void* allocate_by([[maybe_unused]] Made made, size_t size) noexcept {
+  if constexpr (Heap::tells_makers) return static_cast<Heap&>(instance).allocate_as(made, size, 0);
+  if constexpr (!Heap::tells_makers) return allocate(size);
+}
+template <class Heap = BuiltHeap>
+[[gnu::always_inline]] inline void* allocate_by([[maybe_unused]] Made made, size_t size,
+                                                size_t alignment) noexcept {
+  Heap& heap = instance;
+  if constexpr (Heap::tells_makers) return heap.allocate_as(made, size, alignment);
+  if constexpr (!Heap::tells_makers) return heap.allocate(size, alignment);
+}
+template <class Heap = BuiltHeap, class... Sizes>
+[[gnu::always_inline]] inline void deallocate_by([[maybe_unused]] Made made, void* block,
+                                                 Sizes... sizes) noexcept {
+  Heap& heap = instance;
+  if constexpr (Heap::tells_makers) {
+    heap.deallocate_as(made, block, sizes...);
+  } else if constexpr (sizeof...(sizes) == 0) {
+    deallocate(block);
+  } else {
+    heap.deallocate(block, sizes...);
+  }
+}
+
 }  // namespace rsb

@@ -13,7 +13,7 @@ struct nothrow_t;
 
 namespace {
 
-using rsb::instance;
+using rsb::Made;
 
 void* or_fault(void* block) noexcept {
   if (block == nullptr) [[unlikely]]
@@ -29,67 +29,67 @@ void* or_fault(void* block) noexcept {
 extern "C" const char rsb_replaces_new = 1;
 
 void* operator new(size_t n) {
-  return or_fault(rsb::allocate(n));
+  return or_fault(rsb::allocate_by(Made::by_new, n));
 }
 void* operator new[](size_t n) {
-  return or_fault(rsb::allocate(n));
+  return or_fault(rsb::allocate_by(Made::by_new_array, n));
 }
 void* operator new(size_t n, std::align_val_t a) {
-  return or_fault(instance.allocate(n, static_cast<size_t>(a)));
+  return or_fault(rsb::allocate_by(Made::by_new, n, static_cast<size_t>(a)));
 }
 void* operator new[](size_t n, std::align_val_t a) {
-  return or_fault(instance.allocate(n, static_cast<size_t>(a)));
+  return or_fault(rsb::allocate_by(Made::by_new_array, n, static_cast<size_t>(a)));
 }
 
 void* operator new(size_t n, const std::nothrow_t&) noexcept {
-  return rsb::allocate(n);
+  return rsb::allocate_by(Made::by_new, n);
 }
 void* operator new[](size_t n, const std::nothrow_t&) noexcept {
-  return rsb::allocate(n);
+  return rsb::allocate_by(Made::by_new_array, n);
 }
 void* operator new(size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
-  return instance.allocate(n, static_cast<size_t>(a));
+  return rsb::allocate_by(Made::by_new, n, static_cast<size_t>(a));
 }
 void* operator new[](size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
-  return instance.allocate(n, static_cast<size_t>(a));
+  return rsb::allocate_by(Made::by_new_array, n, static_cast<size_t>(a));
 }
 
 void operator delete(void* p) noexcept {
-  rsb::deallocate(p);
+  rsb::deallocate_by(Made::by_new, p);
 }
 void operator delete[](void* p) noexcept {
-  rsb::deallocate(p);
+  rsb::deallocate_by(Made::by_new_array, p);
 }
 void operator delete(void* p, std::align_val_t) noexcept {
-  rsb::deallocate(p);
+  rsb::deallocate_by(Made::by_new, p);
 }
 void operator delete[](void* p, std::align_val_t) noexcept {
-  rsb::deallocate(p);
+  rsb::deallocate_by(Made::by_new_array, p);
 }
 void operator delete(void* p, const std::nothrow_t&) noexcept {
-  rsb::deallocate(p);
+  rsb::deallocate_by(Made::by_new, p);
 }
 void operator delete[](void* p, const std::nothrow_t&) noexcept {
-  rsb::deallocate(p);
+  rsb::deallocate_by(Made::by_new_array, p);
 }
 void operator delete(void* p, std::align_val_t, const std::nothrow_t&) noexcept {
-  rsb::deallocate(p);
+  rsb::deallocate_by(Made::by_new, p);
 }
 void operator delete[](void* p, std::align_val_t, const std::nothrow_t&) noexcept {
-  rsb::deallocate(p);
+  rsb::deallocate_by(Made::by_new_array, p);
 }
 
 void operator delete(void* p, size_t n) noexcept {
-  instance.deallocate(p, n);
+  rsb::deallocate_by(Made::by_new, p, n);
 }
 void operator delete[](void* p, size_t n) noexcept {
-  instance.deallocate(p, n);
+  rsb::deallocate_by(Made::by_new_array, p, n);
 }
 void operator delete(void* p, size_t n, std::align_val_t a) noexcept {
-  instance.deallocate(p, n, static_cast<size_t>(a));
+  rsb::deallocate_by(Made::by_new, p, n, static_cast<size_t>(a));
 }
 void operator delete[](void* p, size_t n, std::align_val_t a) noexcept {
-  instance.deallocate(p, n, static_cast<size_t>(a));
+  rsb::deallocate_by(Made::by_new_array, p, n, static_cast<size_t>(a));
 }
 
 #pragma GCC visibility pop

@@ -4,16 +4,20 @@
 #   default_hook  aborts, after the fault's SENTENCE and the address on standard error
 #   own_hook      leaves with status 100 + KIND, after the SENTENCE on standard output
 #   trap          an illegal instruction, and not a word
+#   access        an access to memory that is not there, and not a word
+#   unnamed       as it likes, without the SENTENCE
 execute_process(COMMAND ${EMULATOR} ${PROGRAM}
   RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE error TIMEOUT 50)
 
 set(aborted "^Subprocess aborted$")
 set(trapped "^Illegal instruction$|^SIGTRAP$")
+set(accessed "^Segmentation fault$")
 if(SYSTEM STREQUAL "Windows")
   # The lowest bits of STATUS_STACK_BUFFER_OVERRUN, which is what __fastfail() ends with, and of
   # STATUS_ILLEGAL_INSTRUCTION.
   set(aborted "^9$")
   set(trapped "^29$")
+  set(accessed "^5$")
   string(REPLACE "\r\n" "\n" output "${output}")
   string(REPLACE "\r\n" "\n" error "${error}")
   # Wine's own, not the program's.
@@ -31,6 +35,13 @@ elseif(ENDING STREQUAL "own_hook")
   set(expected_output "${SENTENCE}\n")
 elseif(ENDING STREQUAL "trap")
   set(expected_result ${trapped})
+elseif(ENDING STREQUAL "access")
+  set(expected_result ${accessed})
+elseif(ENDING STREQUAL "unnamed")
+  if(error MATCHES "${SENTENCE}")
+    message(FATAL_ERROR "named: ${error}")
+  endif()
+  return()
 else()
   message(FATAL_ERROR "ENDING=${ENDING}: unknown")
 endif()

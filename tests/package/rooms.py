@@ -19,6 +19,7 @@ MAY_INCLUDE = {
     "bins": {"machine", "blocks", "pages"},
     "caches": {"machine", "blocks", "pages", "bins"},
     "small": {"machine", "blocks"},
+    "full": {"machine", "blocks"},
 }
 INCLUDE = re.compile(r'#\s*include\s*["<]rsb/([^">]+)\.(?:hpp|h)[">]')
 

@@ -15,6 +15,9 @@ constexpr Fault all_faults[] = {
     Fault::misaligned_pointer, Fault::size_mismatch,       Fault::overwritten_link,
     Fault::bad_pages,          Fault::page_size_too_small, Fault::out_of_memory,
     Fault::call_inside_call,
+    Fault::overflow,
+    Fault::underflow,
+    Fault::mismatched_release,
 };
 
 }  // namespace
@@ -41,6 +44,7 @@ TEST_CASE("faults of C and C++ are the same numbers, from 1 on without a gap") {
   CHECK(static_cast<int>(Fault::double_free) == RSB_DOUBLE_FREE);
   CHECK(static_cast<int>(Fault::out_of_memory) == RSB_OUT_OF_MEMORY);
   CHECK(static_cast<int>(Fault::call_inside_call) == RSB_CALL_INSIDE_CALL);
+  CHECK(static_cast<int>(Fault::mismatched_release) == RSB_MISMATCHED_RELEASE);
 }
 
 TEST_CASE("raise calls the hook with the kind and the address") {

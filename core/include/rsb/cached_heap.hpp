@@ -71,6 +71,7 @@ class CachedHeap : Heap<Config> {
   using Base::checked;
   using Base::options;
   using Base::page;
+  using Base::tells_makers;
   using typename Base::Classes;
   using typename Base::Pages;
 
@@ -148,6 +149,7 @@ class CachedHeap : Heap<Config> {
     return span->slot_bytes();
   }
 
+  using Base::block_with;
   using Base::lock;
   using Base::may_own;
 
@@ -985,6 +987,12 @@ class CachedHeap : Heap<Config> {
   bool have_room_ = false;  // perhaps: for slots, since all caches were emptied
   [[no_unique_address]] TheSeats seats_;
   [[no_unique_address]] Storage<FixedSeats<TheSeats>> fixed_;
+};
+
+// With Checks::full.
+template <HeapConfig Config>
+requires FullyChecked<Config>
+class CachedHeap<Config> : public GuardedHeap<CachedHeap<UnderGuards<Config>>, Config> {
 };
 
 // The kind of heap that a configuration asks for.

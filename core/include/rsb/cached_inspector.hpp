@@ -99,6 +99,16 @@ class CachedHeapInspector {
   TheHeap& heap_;
 };
 
+// With Checks::full.
+template <HeapConfig Config>
+requires FullyChecked<Config>
+class CachedHeapInspector<Config>
+    : public GuardedInspector<CachedHeap<Config>, CachedHeapInspector<UnderGuards<Config>>> {
+ public:
+  using GuardedInspector<CachedHeap<Config>,
+                         CachedHeapInspector<UnderGuards<Config>>>::GuardedInspector;
+};
+
 template <HeapConfig Config>
 CachedHeapInspector<Config> inspect(CachedHeap<Config>& heap) noexcept {
   return CachedHeapInspector<Config>(heap);

@@ -24,6 +24,9 @@ enum class Fault : int {
   page_size_too_small = RSB_PAGE_SIZE_TOO_SMALL,
   out_of_memory = RSB_OUT_OF_MEMORY,
   call_inside_call = RSB_CALL_INSIDE_CALL,
+  overflow = RSB_OVERFLOW,
+  underflow = RSB_UNDERFLOW,
+  mismatched_release = RSB_MISMATCHED_RELEASE,
 };
 
 // The sentence that names a fault, for messages; never null.
@@ -49,6 +52,12 @@ constexpr const char* fault_name(Fault fault) noexcept {
       return "out of memory in operator new";
     case Fault::call_inside_call:
       return "heap was called inside another call of it";
+    case Fault::overflow:
+      return "memory behind the block was written to";
+    case Fault::underflow:
+      return "memory before the block was written to";
+    case Fault::mismatched_release:
+      return "block was freed in another way than it was made";
   }
   return "unknown fault";
 }

@@ -47,6 +47,7 @@
 
 #include "rsb/internal/bins/bins.hpp"
 #include "rsb/internal/blocks/request.hpp"
+#include "rsb/internal/full/guarded_heap.hpp"
 #include "rsb/page_allocator.hpp"
 
 namespace rsb {
@@ -57,6 +58,7 @@ class Heap {
   static constexpr Options options = Config::options;
   static constexpr size_t page = options.page_size;
   static constexpr bool checked = options.checks != Checks::off;
+  static constexpr bool tells_makers = false;  // as with Checks::full: allocate_as()
 
   using Classes = SizeClasses<options>;
   using Pages = typename Config::Pages;
@@ -221,6 +223,22 @@ class Heap {
   // this heap. False for null.
   bool may_own(const void* p) const noexcept {
     return p != nullptr && pages_.map().find(p) != nullptr;  // null's page may lie in a node, too
+  }
+
+  // The live block that the address points into, at its start or not; null: none. Constant time for
+  // slots, else linear in the number of runs.
+  [[gnu::cold]] void* block_with(const void* p) noexcept {
+    Span* span = pages_.map().find(p);
+    if (p == nullptr || span == nullptr) return nullptr;
+    LockGuard guard(pages_.lock_);
+    span = head_of(span);
+    if (span->is_span()) {
+      const size_t offset = bytes_from(span->base, p) / span->slot_bytes() * span->slot_bytes();
+      char* const slot = span->base + offset;
+      return span->is_in_use(slot, offset) ? slot : nullptr;
+    }
+    const Span* const run = run_with(p);
+    return run != nullptr && is_live_large(run, run->base) ? run->base : nullptr;
   }
 
   // ---- The rest ----
@@ -884,16 +902,21 @@ class Heap {
     return pages_.take_at_once(pages, alignment);
   }
 
-  // Only for a good name of a fault: looks through all runs.
-  bool lies_in_large(const void* block) const noexcept {
+  // The run of pages that the address lies in; null: none. Looks through all of them.
+  [[gnu::cold]] const Span* run_with(const void* p) const noexcept {
     const PageRuns<options>& runs = pages_.runs_;
     for (const Span* a = runs.acquisitions(); a != nullptr; a = a->next_acquisition) {
       for (const Span* run = a; run != nullptr; run = runs.next_run(run)) {
-        const bool inside = bytes_from(run->base, block) < runs.length(run) * page;
-        if (inside) return run->kind == Kind::large;
+        if (bytes_from(run->base, p) < runs.length(run) * page) return run;
       }
     }
-    return false;
+    return nullptr;
+  }
+
+  // Only for a good name of a fault.
+  bool lies_in_large(const void* block) const noexcept {
+    const Span* const run = run_with(block);
+    return run != nullptr && run->kind == Kind::large;
   }
 
   void deallocate_sized(void* block, size_t size, SizeClass c) noexcept {
@@ -1197,6 +1220,12 @@ class Heap {
   bool shrunk_in_place_ = false;
   bool moving_fails_ = false;
   OutOfMemoryHandler out_of_memory_ = nullptr;
+};
+
+// With Checks::full.
+template <HeapConfig Config>
+requires FullyChecked<Config>
+class Heap<Config> : public GuardedHeap<Heap<UnderGuards<Config>>, Config> {
 };
 
 }  // namespace rsb

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "rsb/heap.hpp"
+#include "rsb/internal/full/guarded_inspector.hpp"
 
 namespace rsb {
 
@@ -364,6 +365,15 @@ class HeapInspector {
 
   TheHeap& heap_;
   const char* fault_ = nullptr;
+};
+
+// With Checks::full.
+template <HeapConfig Config>
+requires FullyChecked<Config>
+class HeapInspector<Config>
+    : public GuardedInspector<Heap<Config>, HeapInspector<UnderGuards<Config>>> {
+ public:
+  using GuardedInspector<Heap<Config>, HeapInspector<UnderGuards<Config>>>::GuardedInspector;
 };
 
 template <HeapConfig Config>

@@ -10,6 +10,9 @@ namespace rsb {
 enum class Checks : uint8_t {
   off,    // trust the caller: misuse corrupts, as in the C standard
   basic,  // foreign, misaligned and interior pointers, double free, wrong sizes, overwritten links
+  full,   // also: writes beside blocks and to freed ones, releases in another way than they were
+          // made, late double frees; larger blocks, slower (internal/full/guarded_heap.hpp)
+  under_guards,  // not for configurations: the same as basic, of the heap that `full` is built on
 };
 
 // How an address finds the descriptor of its page.
@@ -116,6 +119,23 @@ struct CacheOptions {
   // they are worth, at most, unless one alone is worth more.
   unsigned batch = 64;
   size_t batch_bytes = 8 * KiB;
+};
+
+// The values of Checks::full, as a member of a configuration:
+//   static constexpr rsb::FullOptions full{.fill_bytes = 64};
+struct FullOptions {
+  // How much of a block is filled when it is released, and must be so when it is used again: its
+  // first bytes, that many.
+  size_t fill_bytes = SIZE_MAX;
+  // What the blocks are worth that are kept out of use for a while when they have been released,
+  // and how many they are, at most: 16 bytes each in the heap object. Larger ones than a quarter of
+  // this are not kept. With less than two blocks there is no queue.
+  size_t queue_bytes = sizeof(void*) == 8 ? 1 * MiB : 1 * KiB;
+  unsigned queue_blocks = sizeof(void*) == 8 ? 2048 : 16;
+  // How many large blocks, at a time, lie between pages that nobody can touch, where the page
+  // source can protect (ProtectingSource). Linux gives a process some 65,000 mappings, and each
+  // such block takes up to four.
+  unsigned guarded_blocks = 8192;
 };
 
 // A base of every heap, so that a wrong option is reported by the name of its field.

@@ -80,6 +80,17 @@ concept MovingSource = ZeroingSource<S> && requires(S source, void* base, size_t
   noexcept->SameAs<Move>;
 };
 
+// Optional, for Checks::full: protect(base, bytes) makes pages of an acquisition such that every
+// access to them is one to nowhere, and keeps their contents or not; unprotect() undoes it. Either
+// may fail, and then nothing has happened.
+template <class S>
+concept ProtectingSource = PageSource<S> && requires(S source, void* base, size_t bytes) {
+  { source.protect(base, bytes) }
+  noexcept->SameAs<bool>;
+  { source.unprotect(base, bytes) }
+  noexcept->SameAs<bool>;
+};
+
 // Optional: has_to_spare(bytes) says whether so much could be acquired besides, and would cost
 // nothing but addresses before it is touched. Asked before more is acquired than a request needs.
 // Without it, the heap acquires ahead what its options say, and less only when that is refused.

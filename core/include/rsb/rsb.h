@@ -289,7 +289,10 @@ typedef enum rsb_fault_kind {
                               such a region was added, or one beyond the last address */
   RSB_PAGE_SIZE_TOO_SMALL, /* the system's page is larger than the allocator's */
   RSB_OUT_OF_MEMORY,       /* plain operator new had nothing to return */
-  RSB_CALL_INSIDE_CALL     /* a call that would wait for one that it has interrupted itself */
+  RSB_CALL_INSIDE_CALL,    /* a call that would wait for one that it has interrupted itself */
+  RSB_OVERFLOW,            /* level full: what lies behind the block was written to */
+  RSB_UNDERFLOW,           /* level full: what lies before the block was written to */
+  RSB_MISMATCHED_RELEASE   /* level full: freed in another way than it was made: new, new[], malloc */
 } rsb_fault_kind;
 
 /* Called when a misuse is caught, with no lock held; must not return (the heap is as it was

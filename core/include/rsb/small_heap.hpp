@@ -43,6 +43,7 @@
 #pragma once
 
 #include "rsb/fault.hpp"
+#include "rsb/internal/full/guarded_heap.hpp"
 #include "rsb/internal/small/small_lists.hpp"
 #include "rsb/internal/small/small_parts.hpp"
 #include "rsb/internal/small/small_regions.hpp"
@@ -101,6 +102,7 @@ class SmallHeap {
  public:
   static constexpr SmallOptions options = Config::options;
   static constexpr bool checked = options.checks != Checks::off;
+  static constexpr bool tells_makers = false;  // as with Checks::full: allocate_as()
   static constexpr size_t granule = small_granule;
 
   // Bytes that a block has besides those that may be used, and the least of both together.
@@ -1120,6 +1122,12 @@ class SmallHeap {
   [[no_unique_address]] SmallDeferred<defers> deferred_;
   [[no_unique_address]] SmallRecourse<Config> recourse_;
   [[no_unique_address]] typename Config::Lock lock_;
+};
+
+// With Checks::full.
+template <SmallHeapConfig Config>
+requires FullyChecked<Config>
+class SmallHeap<Config> : public GuardedHeap<SmallHeap<UnderGuards<Config>>, Config> {
 };
 
 }  // namespace rsb

@@ -4,6 +4,7 @@
 // takes to look at every block: not for where interrupts must not wait.
 #pragma once
 
+#include "rsb/internal/full/guarded_inspector.hpp"
 #include "rsb/small_heap.hpp"
 
 namespace rsb {
@@ -220,6 +221,16 @@ class SmallHeapInspector {
 
   TheHeap& heap_;
   const char* broken_ = nullptr;
+};
+
+// With Checks::full.
+template <SmallHeapConfig Config>
+requires FullyChecked<Config>
+class SmallHeapInspector<Config>
+    : public GuardedInspector<SmallHeap<Config>, SmallHeapInspector<UnderGuards<Config>>> {
+ public:
+  using GuardedInspector<SmallHeap<Config>,
+                         SmallHeapInspector<UnderGuards<Config>>>::GuardedInspector;
 };
 
 template <SmallHeapConfig Config>

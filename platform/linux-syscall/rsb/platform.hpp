@@ -58,6 +58,14 @@ class Pages {
     return system_call(sys_madvise, address_of(base), bytes, dont_need_locked) == 0;
   }
 
+  [[gnu::noinline]] bool protect(void* base, size_t bytes) noexcept {
+    constexpr uintptr_t nothing = 0;
+    return system_call(sys_mprotect, address_of(base), bytes, nothing) == 0;
+  }
+  [[gnu::noinline]] bool unprotect(void* base, size_t bytes) noexcept {
+    return system_call(sys_mprotect, address_of(base), bytes, read_write) == 0;
+  }
+
   // Locked memory (mlockall) is filled as soon as it is mapped, unless there is no access to it;
   // and that it is locked shows in what can be advised about it.
   [[gnu::noinline]] bool has_to_spare(size_t bytes) noexcept {

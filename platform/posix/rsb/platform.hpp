@@ -73,6 +73,15 @@ class Pages {
     return errno == EINVAL && madvise(base, bytes, dont_need_locked) == 0;
   }
 
+  [[gnu::noinline]] bool protect(void* base, size_t bytes) noexcept {
+    const KeepErrno keep_errno;
+    return mprotect(base, bytes, PROT_NONE) == 0;
+  }
+  [[gnu::noinline]] bool unprotect(void* base, size_t bytes) noexcept {
+    const KeepErrno keep_errno;
+    return mprotect(base, bytes, PROT_READ | PROT_WRITE) == 0;
+  }
+
   // Locked memory (mlockall) is filled as soon as it is mapped, unless there is no access to it;
   // and that it is locked shows in what can be advised about it.
   [[gnu::noinline]] bool has_to_spare(size_t bytes) noexcept {

@@ -85,7 +85,20 @@ class Pages {
     return true;
   }
 
+  [[gnu::noinline]] bool protect(void* base, size_t bytes) noexcept {
+    return set_access(base, bytes, page_no_access);
+  }
+  [[gnu::noinline]] bool unprotect(void* base, size_t bytes) noexcept {
+    return set_access(base, bytes, page_read_write);
+  }
+
  private:
+  static bool set_access(void* base, size_t bytes, unsigned long access) noexcept {
+    const KeepLastError keep_last_error;
+    unsigned long before;
+    return VirtualProtect(base, bytes, access, &before) != 0;
+  }
+
   static constexpr size_t granularity = 64 * KiB;  // of reservations, on all of Windows
 
   // Whether `base` is the start of a page of memory that may be written.

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// What lies around a block with Checks::full: a record before it, which nobody but the heap writes
+// to, and bytes of a known value behind what was asked for.
+//
+//   | slack, if the alignment is large | BlockRecord | what was asked for | tail |
+//
+// The record's seal is made from all that it says and where it lies: it tells a live block from one
+// that was released, and both from anything else, but for one in four billion; and it is broken by
+// whatever is written to it. The heap below uses the first eight bytes of free slots, so they say
+// nothing that is needed then.
+//
+// Room full: for Checks::full of all heaps.
+#pragma once
+
+#include "rsb/internal/machine/bits.hpp"
+
+namespace rsb {
+
+// How a block was made, which tells how it is to be released.
+enum class Made : uint8_t {
+  by_allocate,  // and malloc, calloc, realloc, aligned_alloc and their like
+  by_new,
+  by_new_array,
+};
+
+// An address, or the use of another one's place.
+template <bool has_place>
+class AddressIf {
+ public:
+  void set(const void* address, const void*&) noexcept { address_ = address; }
+  const void* get(const void*) const noexcept { return address_; }
+
+ private:
+  const void* address_;
+};
+template <>
+class AddressIf<false> {
+ public:
+  void set(const void* address, const void*& place) noexcept { place = address; }
+  const void* get(const void* place) const noexcept { return place; }
+};
+
+class alignas(8) BlockRecord {
+ public:
+  static constexpr unsigned char tail_byte = 0xfb;
+  static constexpr unsigned char freed_byte = 0xfd;
+  static constexpr size_t least_tail = 8;
+  static constexpr size_t most_tail = 64;
+
+  enum class State : uint32_t {
+    live = 0x6c697665,
+    freed = 0x66726565,       // and filled with freed_byte
+    freed_only = 0x6f6e6c79,  // not filled, or only in part
+  };
+
+  static BlockRecord* of(const void* block) noexcept {
+    return reinterpret_cast<BlockRecord*>(
+        const_cast<char*>(static_cast<const char*>(block) - sizeof(BlockRecord)));
+  }
+
+  // ---- The block ----
+
+  char* block() noexcept { return reinterpret_cast<char*>(this + 1); }
+  const char* block() const noexcept { return reinterpret_cast<const char*>(this + 1); }
+
+  // What the heap below calls the block: it begins `front` bytes before, a power of two; 0: it has
+  // guard pages, and begins elsewhere.
+  size_t front() const noexcept { return front_log2_ != 0 ? size_t{1} << front_log2_ : 0; }
+
+  size_t size() const noexcept { return size_; }
+  Made made() const noexcept { return made_; }
+  // Return addresses; where pointers have four bytes, only that of the last call.
+  const void* allocated_by() const noexcept { return allocated_by_; }
+  const void* freed_by() const noexcept { return freed_by_.get(allocated_by_); }
+
+  // ---- Its states ----
+
+  // `room`: bytes from the block's start that are its own.
+  void begin(size_t size, size_t room, size_t its_front, Made made, const void* caller,
+             uint32_t secret) noexcept {
+    allocated_by_ = caller;
+    freed_by_.set(nullptr, caller);
+    made_ = made;
+    front_log2_ = static_cast<uint8_t>(its_front != 0 ? floor_log2(its_front) : 0);
+    resize(size, room, secret);
+  }
+  void resize(size_t size, size_t room, uint32_t secret) noexcept {
+    size_ = size;
+    tail_ = static_cast<uint16_t>(smaller(room - size, most_tail));
+    __builtin_memset(block() + size_, tail_byte, tail_);
+    store_relaxed(&seal_, seal(State::live, secret));
+  }
+  void end(State state, const void* caller, uint32_t secret) noexcept {
+    freed_by_.set(caller, allocated_by_);
+    store_relaxed(&seal_, seal(state, secret));
+  }
+
+  void forget() noexcept { store_relaxed(&seal_, 0u); }
+
+  // Also where there may be no record.
+  bool is(State state, uint32_t secret) const noexcept {
+    return load_relaxed(&seal_) == seal(state, secret);
+  }
+  bool is_any(uint32_t secret) const noexcept {
+    return is(State::live, secret) || is(State::freed, secret) || is(State::freed_only, secret);
+  }
+
+  // ---- What must not be written to ----
+
+  // The first byte of the tail that was written to; null: none was.
+  const void* overwritten_tail() const noexcept {
+    return first_other(block() + size_, tail_, tail_byte);
+  }
+
+  // Of a freed block, its tail with it.
+  void fill(size_t most) noexcept {
+    __builtin_memset(block(), freed_byte, smaller(most, size_ + tail_));
+  }
+  const void* overwritten_fill(size_t most) const noexcept {
+    return first_other(block(), smaller(most, size_ + tail_), freed_byte);
+  }
+
+  // The block's own bytes, freed or not.
+  bool encloses(const void* p) const noexcept { return bytes_from(block(), p) < larger(size_, 1); }
+
+ private:
+  static const void* first_other(const char* p, size_t bytes, unsigned char byte) noexcept {
+    const char* const end = p + bytes;
+    for (; p != end && bytes_into(p, sizeof(size_t)) != 0; p++) {
+      if (static_cast<unsigned char>(*p) != byte) return p;
+    }
+    const size_t word_of_it = ~size_t{0} / 0xff * byte;
+    for (; bytes_from(p, end) >= sizeof(size_t); p += sizeof(size_t)) {
+      size_t word;
+      __builtin_memcpy(&word, __builtin_assume_aligned(p, sizeof(size_t)), sizeof word);
+      if (word != word_of_it) break;
+    }
+    for (; p != end; p++) {
+      if (static_cast<unsigned char>(*p) != byte) return p;
+    }
+    return nullptr;
+  }
+
+  static uint32_t folded(const void* address) noexcept {
+    const uint64_t n = address_of(address);
+    return static_cast<uint32_t>(n ^ n >> 32);
+  }
+
+  // A product of odd numbers, so that each bit of what goes in changes the upper ones.
+  uint32_t seal(State state, uint32_t secret) const noexcept {
+    const uint32_t rest =
+        uint32_t{tail_} << 16 | uint32_t{front_log2_} << 8 | static_cast<uint32_t>(made_);
+    uint32_t sum = secret ^ static_cast<uint32_t>(state);
+    sum ^= folded(freed_by_.get(nullptr));
+    if (state == State::live) sum = (sum ^ folded(allocated_by_)) * 0x27d4eb2fu;
+    sum = (sum ^ integer_cast<uint32_t>(address_of(this) >> 3)) * 0x9e3779b1u;
+    sum = (sum ^ sum >> 15 ^ integer_cast<uint32_t>(size_)) * 0x85ebca77u;
+    sum = (sum ^ sum >> 13 ^ rest) * 0xc2b2ae3du;
+    return sum ^ sum >> 16;
+  }
+
+  static constexpr bool keeps_both = sizeof(void*) == 8;
+  // The first eight bytes are the heap's when the block is free; the next eight it clears where
+  // a slot never was handed out, see Checks::under_guards.
+  const void* allocated_by_;
+  uint16_t tail_;
+  uint8_t front_log2_;
+  Made made_;
+  uint32_t seal_;
+  size_t size_;
+  [[no_unique_address]] AddressIf<keeps_both> freed_by_;
+};
+
+}  // namespace rsb

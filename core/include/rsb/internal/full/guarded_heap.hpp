@@ -1,0 +1,568 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Checks::full: what any heap is built into that is to find, besides what Checks::basic names,
+// writes beside blocks and to freed ones, releases in the wrong way, and those of what was freed
+// long ago. Same interface; what it does not mention is the heap's below.
+//
+// Theory of operation. Each block is a little larger than was asked for, with a record before and
+// known bytes behind (block_record.hpp). A block that is released is filled, and waits in a queue
+// (freed_queue.hpp) before the heap below has it back: then the bytes must be as they were left. So
+// they must, in slots of bins, when the heap below hands them out again. Large blocks lie between
+// pages that nobody can touch, their last bytes at the border, where the page source can protect.
+//
+// Cost. Two or three turns of the lock a call instead of one, and the filling: linear in
+// FullOptions::fill_bytes. In memory the record, 32 bytes (16 where pointers have four), at least 8
+// behind the block, and the queue.
+//
+// Room full: for Checks::full of all heaps.
+#pragma once
+
+#include "rsb/fault.hpp"
+#include "rsb/internal/blocks/request.hpp"
+#include "rsb/internal/full/block_record.hpp"
+#include "rsb/internal/full/freed_queue.hpp"
+#include "rsb/lock.hpp"
+#include "rsb/options.hpp"
+#include "rsb/page_source.hpp"
+
+namespace rsb {
+
+// A configuration like another one, for the heap below.
+template <class Config>
+struct UnderGuards : Config {
+  static constexpr auto options = [] {
+    auto o = Config::options;
+    o.checks = Checks::under_guards;
+    return o;
+  }();
+};
+
+template <class C>
+concept FullyChecked = C::options.checks == Checks::full;
+
+template <class Base, class Config>
+class GuardedHeap : public Base {
+  static constexpr bool is_small = SameAs<decltype(Config::options), const SmallOptions>;
+
+ public:
+  static constexpr auto options = Config::options;
+  static constexpr bool tells_makers = true;
+  static constexpr FullOptions full = [] {
+    if constexpr (requires { Config::full; }) {
+      return Config::full;
+    } else {
+      return FullOptions{};
+    }
+  }();
+
+  constexpr GuardedHeap() noexcept = default;
+
+  // ---- Allocating ----
+
+  [[nodiscard, gnu::noinline]] void* allocate(size_t size) noexcept {
+    return make(size, 0, Fill::none, Made::by_allocate, __builtin_return_address(0));
+  }
+  [[nodiscard, gnu::noinline]] void* allocate(size_t size, size_t alignment) noexcept {
+    return make(size, larger(alignment, 1), Fill::none, Made::by_allocate,
+                __builtin_return_address(0));
+  }
+  [[nodiscard, gnu::noinline]] void* allocate(size_t size, size_t alignment, Fill fill) noexcept {
+    return make(size, larger(alignment, 1), fill, Made::by_allocate, __builtin_return_address(0));
+  }
+  [[nodiscard, gnu::noinline]] void* allocate_zeroed(size_t size) noexcept {
+    return make(size, 0, Fill::zero, Made::by_allocate, __builtin_return_address(0));
+  }
+  // To be released by deallocate_as() with the same `made`. Alignment 0: malloc's.
+  [[nodiscard, gnu::noinline]] void* allocate_as(Made made, size_t size,
+                                                 size_t alignment) noexcept {
+    return make(size, alignment, Fill::none, made, __builtin_return_address(0));
+  }
+
+  // ---- Releasing ----
+
+  [[gnu::noinline]] void deallocate(void* block) noexcept {
+    if (block != nullptr) retire(live_made(block, Made::by_allocate), __builtin_return_address(0));
+  }
+  [[gnu::noinline]] void deallocate(void* block, size_t size) noexcept {
+    if (block != nullptr)
+      retire(live_sized(block, size, Made::by_allocate), __builtin_return_address(0));
+  }
+  [[gnu::noinline]] void deallocate(void* block, size_t size, size_t alignment) noexcept {
+    if (block == nullptr) return;
+    BlockRecord& record = live_sized(block, size, Made::by_allocate);
+    refuse_other_alignment(block, alignment);
+    retire(record, __builtin_return_address(0));
+  }
+  [[gnu::noinline]] void deallocate_as(Made made, void* block) noexcept {
+    if (block != nullptr) retire(live_made(block, made), __builtin_return_address(0));
+  }
+  [[gnu::noinline]] void deallocate_as(Made made, void* block, size_t size) noexcept {
+    if (block != nullptr) retire(live_sized(block, size, made), __builtin_return_address(0));
+  }
+  [[gnu::noinline]] void deallocate_as(Made made, void* block, size_t size,
+                                       size_t alignment) noexcept {
+    if (block == nullptr) return;
+    BlockRecord& record = live_sized(block, size, made);
+    refuse_other_alignment(block, alignment);
+    retire(record, __builtin_return_address(0));
+  }
+
+  void expect_size(const void* block, size_t size) noexcept {
+    if (block == nullptr || !Base::may_own(block)) return;
+    if (live(block).size() != size) raise(Fault::size_mismatch, block);
+  }
+  void expect_size(const void* block, size_t size, size_t) noexcept { expect_size(block, size); }
+
+  // ---- Without waiting ----
+
+  // What is written to such a block while it is free is not seen: it is not filled, nor does it
+  // wait in the queue.
+  [[gnu::noinline]] void deallocate_nowait(void* block) noexcept {
+    if (block == nullptr) return;
+    if constexpr (!is_small) refuse_foreign(block);
+    BlockRecord& record = *BlockRecord::of(block);
+    if (!is_aligned(block, alignof(BlockRecord))) raise(Fault::misaligned_pointer, block);
+    if (!record.is(State::live, secret_)) {
+      raise(record.is_any(secret_) ? Fault::double_free : Fault::foreign_pointer, block);
+    }
+    refuse_overflow(record);
+    record.end(State::freed_only, __builtin_return_address(0), secret_);
+    Base::deallocate_nowait(base_of(record));
+  }
+
+  [[nodiscard, gnu::noinline]] void* allocate_nowait(size_t size) noexcept {
+    return make_nowait(size, 0, __builtin_return_address(0));
+  }
+  [[nodiscard, gnu::noinline]] void* allocate_nowait(size_t size, size_t alignment) noexcept {
+    return make_nowait(size, larger(alignment, 1), __builtin_return_address(0));
+  }
+
+  // ---- Resizing ----
+
+  [[nodiscard, gnu::noinline]] void* reallocate(void* block, size_t size) noexcept {
+    return remake(block, size, 0, __builtin_return_address(0));
+  }
+  [[nodiscard, gnu::noinline]] void* reallocate(void* block, size_t size,
+                                                size_t alignment) noexcept {
+    return remake(block, size, larger(alignment, 1), __builtin_return_address(0));
+  }
+
+  // Just what was asked for.
+  size_t usable_size(const void* block) noexcept {
+    return block != nullptr ? live(block).size() : 0;
+  }
+
+  // The live block that the address points into, or its tail; null: none. Linear.
+  void* block_with(const void* p) noexcept {
+    void* const below = Base::block_with(p);
+    BlockRecord* const record =
+        below != nullptr ? record_in(below, Base::usable_size(below)) : nullptr;
+    return record != nullptr && record->is(State::live, secret_) ? record->block() : nullptr;
+  }
+
+  // ---- The rest ----
+
+  // Before the first allocation; later, nothing changes for what guards blocks.
+  void seed(uint32_t random) noexcept {
+    if constexpr (requires(Base & base) { base.seed(random); }) Base::seed(random);
+    Guard guard(Base::lock());
+    if (!load_relaxed(&has_begun_)) secret_ ^= random;
+  }
+
+  [[gnu::cold]] size_t trim() noexcept {
+    flush_queue();
+    return Base::trim();
+  }
+
+  [[nodiscard, gnu::cold]] size_t remove_region(void* base, size_t bytes) noexcept {
+    flush_queue();
+    return Base::remove_region(base, bytes);
+  }
+
+  // Begins anew, as SmallHeap's.
+  void clear() noexcept requires is_small {
+    queue_ = {};
+    Base::clear();
+  }
+
+ private:
+  template <class, class>
+  friend class GuardedInspector;
+
+  using State = BlockRecord::State;
+  using Queue = FreedQueue<full.queue_blocks>;
+
+  static constexpr size_t record_bytes = sizeof(BlockRecord);
+
+  // What the heap below aligns to by itself; and what malloc's blocks are to be aligned to.
+  static constexpr size_t natural_alignment = [] {
+    if constexpr (is_small) return Base::granule;
+    if constexpr (!is_small) return larger(16, Config::options.least_alignment);
+  }();
+
+  // Whether slots know that they were never handed out, so that what looks freed is.
+  static constexpr bool verifies_slots = !is_small && record_bytes == 32;
+
+  static bool is_verified_slot([[maybe_unused]] size_t bytes) noexcept {
+    if constexpr (verifies_slots) return bytes <= Base::Classes::largest;
+    return false;
+  }
+
+  static constexpr bool has_guard_pages = [] {
+    if constexpr (!is_small) {
+      return full.guarded_blocks != 0 && ProtectingSource<typename Config::Pages>;
+    }
+    return false;
+  }();
+
+  // ---- Making ----
+
+  void* make(size_t size, size_t alignment, Fill fill, Made made, const void* caller) noexcept {
+    if constexpr (is_small) {
+      if (Config::options.null_for_zero && size == 0) return nullptr;
+    }
+    return make_block(size, alignment, fill, made, caller);
+  }
+
+  void note_begin() noexcept {
+    if (!load_relaxed(&has_begun_)) store_relaxed(&has_begun_, true);
+  }
+
+  // Bytes before a block that is aligned so; a power of two.
+  static size_t front_for(size_t alignment) noexcept {
+    return larger(alignment == 0 ? natural_alignment : alignment, record_bytes);
+  }
+
+  // What is asked of the heap below; SIZE_MAX if that is too much.
+  static size_t total_for(size_t size, size_t front) noexcept {
+    const size_t around = front + BlockRecord::least_tail;
+    return size > max_object_bytes || around > max_object_bytes ? SIZE_MAX : size + around;
+  }
+
+  void* make_block(size_t size, size_t alignment, Fill fill, Made made,
+                   const void* caller) noexcept {
+    if ((alignment & (alignment - 1)) != 0) return nullptr;
+    note_begin();
+    const size_t front = front_for(alignment);
+    const size_t total = total_for(size, front);
+    if constexpr (has_guard_pages) {
+      if (total > Base::Classes::largest && total != SIZE_MAX && alignment <= Base::page) {
+        if (may_guard()) return make_guarded(size, larger(alignment, 16), fill, made, caller);
+      }
+    }
+    char* const base = static_cast<char*>(by_all_means([&] {
+      return front > natural_alignment ? Base::allocate(total, front) : Base::allocate(total);
+    }));
+    if (base == nullptr) return nullptr;
+    verify_slot(base, total, front);
+    return begin(base + front, size, Base::usable_size(base) - front, front, fill, made, caller);
+  }
+
+  void* make_nowait(size_t size, size_t alignment, const void* caller) noexcept {
+    if ((alignment & (alignment - 1)) != 0) return nullptr;
+    if constexpr (is_small) {
+      if (Config::options.null_for_zero && size == 0) return nullptr;
+    }
+    note_begin();
+    const size_t front = front_for(alignment);
+    const size_t total = total_for(size, front);
+    char* const base =
+        static_cast<char*>(front > natural_alignment ? Base::allocate_nowait(total, front)
+                                                     : Base::allocate_nowait(total));
+    if (base == nullptr) return nullptr;
+    verify_slot(base, total, front);
+    return begin(base + front, size, total - front, front, Fill::none, Made::by_allocate, caller);
+  }
+
+  void* begin(char* block, size_t size, size_t its_room, size_t front, Fill fill, Made made,
+              const void* caller) noexcept {
+    BlockRecord::of(block)->begin(size, its_room, front, made, caller, secret_);
+    if (fill == Fill::zero) __builtin_memset(block, 0, size);
+    return block;
+  }
+
+  // Of a slot that was freed, and has been in nobody's hands since.
+  void verify_slot([[maybe_unused]] char* base, [[maybe_unused]] size_t total,
+                   [[maybe_unused]] size_t front) noexcept {
+    if constexpr (verifies_slots) {
+      if (!is_verified_slot(total)) return;
+      BlockRecord& former = *BlockRecord::of(base + record_bytes);
+      if (front != record_bytes) return former.forget();  // or it would be believed the next time
+      if (former.is(State::freed, secret_)) refuse_overwritten(former);
+    }
+  }
+
+  // Null only if there is nothing even with what waits in the queue.
+  template <class Take>
+  void* by_all_means(Take take) noexcept {
+    for (;;) {
+      void* const taken = take();
+      if (taken != nullptr || !flush_queue()) return taken;
+    }
+  }
+
+  // ---- Judging ----
+
+  // The record of a live block; else a fault.
+  BlockRecord& live(const void* block) noexcept {
+    refuse_foreign(block);
+    BlockRecord& record = *BlockRecord::of(block);
+    if (!is_aligned(block, alignof(BlockRecord)) || !record.is(State::live, secret_)) [[unlikely]]
+      raise(fault_of(block), block);
+    return record;
+  }
+
+  BlockRecord& live_made(const void* block, Made made) noexcept {
+    BlockRecord& record = live(block);
+    if (record.made() != made) [[unlikely]]
+      raise(Fault::mismatched_release, block);
+    return record;
+  }
+
+  BlockRecord& live_sized(const void* block, size_t size, Made made) noexcept {
+    BlockRecord& record = live_made(block, made);
+    if (record.size() != size) [[unlikely]]
+      raise(Fault::size_mismatch, block);
+    return record;
+  }
+
+  static void refuse_other_alignment(const void* block, size_t alignment) noexcept {
+    if (!is_aligned(block, larger(alignment, 1))) raise(Fault::size_mismatch, block);
+  }
+
+  // Before a block there is its record, which may be in the page before.
+  void refuse_foreign(const void* block) noexcept {
+    if (!Base::may_own(block) || !Base::may_own(static_cast<const char*>(block) - record_bytes))
+        [[unlikely]]
+      raise(Fault::foreign_pointer, block);
+  }
+
+  void refuse_overflow(const BlockRecord& record) noexcept {
+    if (record.overwritten_tail() != nullptr) [[unlikely]]
+      raise(Fault::overflow, record.block());
+  }
+
+  void refuse_overwritten(const BlockRecord& freed) noexcept {
+    if (freed.overwritten_fill(most_filled(freed)) != nullptr) [[unlikely]]
+      raise(Fault::overwritten_link, freed.block());
+  }
+
+  // What is wrong with the address, at which there is no record of a live block.
+  [[gnu::cold, gnu::noinline]] Fault fault_of(const void* p) noexcept {
+    if (!is_aligned(p, 4)) return Fault::misaligned_pointer;
+    const char* const below = static_cast<const char*>(Base::block_with(p));
+    if (below == nullptr) return Fault::double_free;
+    if (const BlockRecord* const record = record_in(below, Base::usable_size(below))) {
+      return record->is(State::live, secret_) ? Fault::interior_pointer : Fault::double_free;
+    }
+    const size_t offset = bytes_from(below, p);
+    return is_power_of_two(offset) && offset >= record_bytes ? Fault::underflow
+                                                             : Fault::interior_pointer;
+  }
+
+  // Of what is one live block, of so many bytes, to the heap below; null: it is broken.
+  [[gnu::cold]] BlockRecord* record_in(const void* below, size_t bytes) noexcept {
+    const char* const base = static_cast<const char*>(below);
+    size_t least_front = record_bytes;
+    if constexpr (has_guard_pages) {
+      if (bytes > Base::Classes::largest) {
+        for (size_t at = Base::page; at < smaller(bytes, 2 * Base::page); at += 16) {
+          BlockRecord* const record = BlockRecord::of(base + at + record_bytes);
+          if (record->is_any(secret_) && record->front() == 0) return record;
+        }
+        least_front = 2 * Base::page;
+      }
+    }
+    BlockRecord* freed = nullptr;  // perhaps a block that began here before
+    for (size_t front = least_front; front < bytes; front *= 2) {
+      BlockRecord* const record = BlockRecord::of(base + front);
+      if (!record->is_any(secret_) || record->front() != front) continue;
+      if (record->is(State::live, secret_)) return record;
+      freed = record;
+    }
+    return freed;
+  }
+
+  static char* base_of(BlockRecord& record) noexcept {
+    if constexpr (has_guard_pages) {
+      if (record.front() == 0) {
+        char* const at = reinterpret_cast<char*>(&record);
+        return at - bytes_into(at, Base::page) - Base::page;
+      }
+    }
+    return record.block() - record.front();
+  }
+
+  // ---- Releasing ----
+
+  void retire(BlockRecord& record, const void* caller) noexcept {
+    refuse_overflow(record);
+    char* const base = base_of(record);
+    const size_t bytes = Base::usable_size(base);
+    const bool waits = Queue::is_there && bytes <= full.queue_bytes / 4;
+    const bool is_filled = waits || is_verified_slot(bytes);
+    bool was_live;
+    {
+      Guard guard(Base::lock());
+      was_live = record.is(State::live, secret_);
+      if (was_live) record.end(is_filled ? State::freed : State::freed_only, caller, secret_);
+    }
+    if (!was_live) raise(Fault::double_free, record.block());  // by another thread, just now
+    if (is_filled) record.fill(most_filled(record));
+    if constexpr (Queue::is_there) {
+      if (waits) {
+        keep_out(record, base, bytes);
+        return enqueue(record, bytes);
+      }
+    }
+    give_back(record);
+  }
+
+  void enqueue(BlockRecord& record, size_t bytes) noexcept {
+    void* next = nullptr;
+    {
+      Guard guard(Base::lock());
+      if (queue_.is_full() || queue_.is_over(full.queue_bytes)) next = queue_.pop(random());
+      queue_.push(record.block(), bytes);
+    }
+    while (next != nullptr) {
+      leave_queue(next);
+      Guard guard(Base::lock());
+      next = queue_.is_over(full.queue_bytes) ? queue_.pop(random()) : nullptr;
+    }
+  }
+
+  // False: it was empty.
+  [[gnu::cold, gnu::noinline]] bool flush_queue() noexcept {
+    bool any = false;
+    if constexpr (Queue::is_there) {
+      for (size_t left = queue_.count(); left != 0; left--) {
+        void* block = nullptr;
+        {
+          Guard guard(Base::lock());
+          if (queue_.count() != 0) block = queue_.pop(random());
+        }
+        if (block == nullptr) break;
+        leave_queue(block);
+        any = true;
+      }
+    }
+    return any;
+  }
+
+  void leave_queue(void* block) noexcept {
+    BlockRecord& record = *BlockRecord::of(block);
+    if (!record.is(State::freed, secret_)) [[unlikely]]
+      raise(Fault::underflow, block);
+    refuse_overwritten(record);
+    give_back(record);
+  }
+
+  void give_back(BlockRecord& record) noexcept {
+    char* const base = base_of(record);
+    if constexpr (has_guard_pages) {
+      if (record.front() == 0) end_guarding(base);
+    }
+    Base::deallocate(base);
+  }
+
+  // With the lock held.
+  uint32_t random() noexcept {
+    random_ = random_ * 0x2c9277b5u + secret_ + 0x6a09e667u;
+    return random_ >> 12;
+  }
+
+  // ---- Resizing ----
+
+  void* remake(void* block, size_t size, size_t alignment, const void* caller) noexcept {
+    if (block == nullptr) return make(size, alignment, Fill::none, Made::by_allocate, caller);
+    if ((alignment & (alignment - 1)) != 0) return nullptr;
+    BlockRecord& record = live_made(block, Made::by_allocate);
+    refuse_overflow(record);
+    const size_t old_size = record.size();
+    const bool may_stay = is_aligned(block, larger(alignment, 1));
+    const size_t front = record.front();
+    if (front != 0 && may_stay) {
+      const size_t bytes = Base::usable_size(base_of(record));
+      const size_t total = total_for(size, front);
+      if (total <= bytes && total >= bytes / 2) {
+        record.resize(size, bytes - front, secret_);
+        return block;
+      }
+    }
+    void* const copy = make_block(size, alignment, Fill::none, Made::by_allocate, caller);
+    if (copy == nullptr) {
+      if (size > old_size || !may_stay) return nullptr;
+      record.resize(size, old_size + BlockRecord::least_tail, secret_);
+      return block;
+    }
+    __builtin_memcpy(copy, block, smaller(old_size, size));
+    retire(record, caller);
+    return copy;
+  }
+
+  // ---- Large blocks between guard pages ----
+
+  bool may_guard() noexcept {
+    Guard guard(Base::lock());
+    if (guarded_ >= full.guarded_blocks) return false;
+    guarded_++;
+    return true;
+  }
+  void count_one_less() noexcept {
+    Guard guard(Base::lock());
+    guarded_--;
+  }
+
+  // | page | slack, record, block, a tail of less than the alignment | page |
+  void* make_guarded(size_t size, size_t alignment, Fill fill, Made made,
+                     const void* caller) noexcept {
+    constexpr size_t border = Base::page;
+    const size_t body = align_up(record_bytes + align_up(size, alignment) + alignment - 1, border);
+    char* const base =
+        static_cast<char*>(by_all_means([&] { return Base::allocate(body + 2 * border); }));
+    if (base == nullptr) {
+      count_one_less();
+      return nullptr;
+    }
+    char* const end = base + border + body;
+    this->pages().source().protect(base, border);
+    this->pages().source().protect(end, Base::usable_size(base) - border - body);
+    char* const block = end - align_up(size, alignment) - bytes_into(end, alignment);
+    return begin(block, size, bytes_from(block, end), 0, fill, made, caller);
+  }
+
+  // Nobody can touch it while it waits in the queue, but for the page that its record is in.
+  void keep_out([[maybe_unused]] BlockRecord& record, [[maybe_unused]] char* base,
+                [[maybe_unused]] size_t bytes) noexcept {
+    if constexpr (has_guard_pages) {
+      constexpr size_t open = 2 * Base::page;
+      if (record.front() == 0) this->pages().source().protect(base + open, bytes - open);
+    }
+  }
+
+  static size_t most_filled(const BlockRecord& freed) noexcept {
+    if constexpr (has_guard_pages) {
+      if (freed.front() == 0) {
+        const size_t open = Base::page - bytes_into(&freed, Base::page) - record_bytes;
+        return smaller(full.fill_bytes, open);
+      }
+    }
+    return full.fill_bytes;
+  }
+
+  void end_guarding(char* base) noexcept {
+    if constexpr (has_guard_pages) {
+      const size_t bytes = Base::usable_size(base);
+      this->pages().source().unprotect(base, bytes);
+      count_one_less();
+    }
+  }
+
+  [[no_unique_address]] Queue queue_;
+  uint32_t secret_ = 0;
+  uint32_t random_ = 0;
+  uint32_t guarded_ = 0;    // large blocks between guard pages
+  bool has_begun_ = false;  // to allocate
+};
+
+}  // namespace rsb

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The page before a large block.
+#include "rsb/rsb.h"
+
+int main() {
+  char* const block = static_cast<char*>(rsb_malloc(100000));
+  *const_cast<volatile char*>(block - 40000) = 1;
+}
