@@ -9,6 +9,8 @@
 namespace {
 
 struct FullPages {
+  bool protect(void*, size_t) noexcept { return true; }
+  bool unprotect(void*, size_t) noexcept { return true; }
   static constexpr bool zeroed = true;
   void* acquire(size_t, size_t) noexcept { return nullptr; }
   bool release(void*, size_t) noexcept { return true; }
@@ -47,8 +49,18 @@ struct KernelBuddy {
   void free_pages(void*, unsigned) noexcept {}
 };
 
+template <class Config>
+struct Distrusting : Config {
+  static constexpr rsb::Options options = [] {
+    rsb::Options o = Config::options;
+    o.checks = rsb::Checks::full;
+    return o;
+  }();
+};
+
 using Radix = Config<rsb::Map::radix, FullPages>;
 using Flat = Config<rsb::Map::flat, FullPages>;
+using DistrustfulRadix = Distrusting<Radix>;
 using Started = rsb::BootThen<rsb::BuddyPages<KernelBuddy>>;
 
 }  // namespace
@@ -57,6 +69,11 @@ template class rsb::Heap<Radix>;
 template class rsb::HeapInspector<Radix>;
 template class rsb::CachedHeap<Radix>;
 template class rsb::CachedHeapInspector<Radix>;
+template class rsb::GuardedHeap<rsb::CachedHeap<rsb::UnderGuards<DistrustfulRadix>>,
+                                DistrustfulRadix>;
+template class rsb::CachedHeapInspector<DistrustfulRadix>;
+template class rsb::GuardedHeap<rsb::Heap<rsb::UnderGuards<DistrustfulRadix>>, DistrustfulRadix>;
+template class rsb::HeapInspector<DistrustfulRadix>;
 template class rsb::PageAllocator<Flat>;
 template class rsb::Heap<Flat>;
 template class rsb::HeapInspector<Flat>;

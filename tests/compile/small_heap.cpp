@@ -23,6 +23,14 @@ struct Full {
   static void released(void*, size_t) noexcept {}
 };
 
+struct Distrustful : Full {
+  static constexpr rsb::SmallOptions options = [] {
+    rsb::SmallOptions o = Full::options;
+    o.checks = rsb::Checks::full;
+    return o;
+  }();
+};
+
 struct Least {
   using Lock = rsb::NoLock;
   static constexpr rsb::SmallOptions options{.checks = rsb::Checks::off, .words = true};
@@ -32,6 +40,8 @@ struct Least {
 
 template class rsb::SmallHeap<Full>;
 template class rsb::SmallHeapInspector<Full>;
+template class rsb::GuardedHeap<rsb::SmallHeap<rsb::UnderGuards<Distrustful>>, Distrustful>;
+template class rsb::SmallHeapInspector<Distrustful>;
 
 // Not all of its members are for every configuration.
 extern "C" size_t use_least(rsb::SmallHeap<Least>& small, void* memory_of_caller) {

@@ -56,6 +56,7 @@ TEST_CASE("malloc: aligned to a pointer, and as any object from 16 bytes up") {
     REQUIRE(block != nullptr);
     CHECK(is_aligned(opaque(block), sizeof(void*)));
     if (size >= 16) CHECK(is_aligned(opaque(block), malloc_alignment()));
+    CHECK(is_aligned(opaque(block), rsb::larger(rsb::assumed_malloc_alignment, 1)));
     CHECK(rsb_malloc_usable_size(block) >= size);
     support::fill(block, rsb_malloc_usable_size(block), 0xff);
     rsb_free(block);

@@ -43,7 +43,7 @@ struct SmallBins : support::Configuration<with_largest_bin(support::multi_page_s
 
 // malloc's promise.
 size_t malloc_alignment(size_t size) {
-  return size >= 16 ? 16 : sizeof(void*);
+  return larger(size >= 16 ? 16 : sizeof(void*), assumed_malloc_alignment);
 }
 
 }  // namespace

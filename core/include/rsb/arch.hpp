@@ -29,6 +29,17 @@ inline void spin_hint() noexcept {
 #endif
 }
 
+// To what gcc takes malloc's blocks to be aligned, of whatever size, if that is more than a
+// pointer: tests of their lowest bits are answered when a program is compiled (gcc 12,
+// MALLOC_ABI_ALIGNMENT; tests/findings/gcc_malloc_alignment.sh).
+#if defined(__aarch64__)
+inline constexpr size_t assumed_malloc_alignment = 16;
+#elif defined(__arm__)
+inline constexpr size_t assumed_malloc_alignment = 8;
+#else
+inline constexpr size_t assumed_malloc_alignment = 0;
+#endif
+
 // Whether an instruction that addresses relative to itself reaches address 0, which is where a weak
 // symbol is that nobody defines. Not on RISC-V (medany), from 2 GiB on.
 #if defined(__riscv)

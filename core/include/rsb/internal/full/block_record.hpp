@@ -95,7 +95,7 @@ class alignas(8) BlockRecord {
     store_relaxed(&seal_, seal(state, secret));
   }
 
-  void forget() noexcept { store_relaxed(&seal_, 0u); }
+  void forget() noexcept { store_relaxed(&seal_, uint32_t{0}); }
 
   // Also where there may be no record.
   bool is(State state, uint32_t secret) const noexcept {

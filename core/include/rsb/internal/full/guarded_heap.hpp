@@ -181,7 +181,7 @@ class GuardedHeap : public Base {
   // Begins anew, as SmallHeap's.
   void clear() noexcept requires is_small {
     queue_ = {};
-    Base::clear();
+    if constexpr (is_small) Base::clear();
   }
 
  private:
@@ -514,21 +514,26 @@ class GuardedHeap : public Base {
   }
 
   // | page | slack, record, block, a tail of less than the alignment | page |
-  void* make_guarded(size_t size, size_t alignment, Fill fill, Made made,
-                     const void* caller) noexcept {
-    constexpr size_t border = Base::page;
-    const size_t body = align_up(record_bytes + align_up(size, alignment) + alignment - 1, border);
-    char* const base =
-        static_cast<char*>(by_all_means([&] { return Base::allocate(body + 2 * border); }));
-    if (base == nullptr) {
-      count_one_less();
-      return nullptr;
+  void* make_guarded([[maybe_unused]] size_t size, [[maybe_unused]] size_t alignment,
+                     [[maybe_unused]] Fill fill, [[maybe_unused]] Made made,
+                     [[maybe_unused]] const void* caller) noexcept {
+    if constexpr (has_guard_pages) {
+      constexpr size_t border = Base::page;
+      const size_t body =
+          align_up(record_bytes + align_up(size, alignment) + alignment - 1, border);
+      char* const base =
+          static_cast<char*>(by_all_means([&] { return Base::allocate(body + 2 * border); }));
+      if (base == nullptr) {
+        count_one_less();
+        return nullptr;
+      }
+      char* const end = base + border + body;
+      this->pages().source().protect(base, border);
+      this->pages().source().protect(end, Base::usable_size(base) - border - body);
+      char* const block = end - align_up(size, alignment) - bytes_into(end, alignment);
+      return begin(block, size, bytes_from(block, end), 0, fill, made, caller);
     }
-    char* const end = base + border + body;
-    this->pages().source().protect(base, border);
-    this->pages().source().protect(end, Base::usable_size(base) - border - body);
-    char* const block = end - align_up(size, alignment) - bytes_into(end, alignment);
-    return begin(block, size, bytes_from(block, end), 0, fill, made, caller);
+    return nullptr;
   }
 
   // Nobody can touch it while it waits in the queue, but for the page that its record is in.
