@@ -53,6 +53,10 @@ for config in ("plain", "everything", "regions"):
     GROUPS[f"freertos-{config}"] = (
         [*FREESTANDING, "-U__unix__", f"-isystemtests/ports/freertos/{config}", "-isystemtests/ports/freertos/kernel/include"],
         ["ports/freertos/heap_rsb.cpp"])
+for config in ("plain", "everything"):
+    GROUPS[f"nuttx-{config}"] = (
+        [*FREESTANDING, f"-isystemtests/ports/nuttx/{config}", "-isystemtests/ports/nuttx/kernel"],
+        ["ports/nuttx/heap_rsb.cpp"])
 # For C libraries whose headers are not this machine's.
 ELSEWHERE = ["ports/aarch64-16k/cores.cpp", "platform/libc/newlib.cpp", "platform/libc/picolibc.cpp"]
 
