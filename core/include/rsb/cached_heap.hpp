@@ -150,8 +150,12 @@ class CachedHeap : Heap<Config> {
   }
 
   using Base::block_with;
+  using Base::bytes_of_large;
+  using Base::is_large_block;
   using Base::lock;
   using Base::may_own;
+  using Base::place_of;
+  using Base::reaches_back;
 
   // ---- The rest: as Heap's ----
 

@@ -225,20 +225,62 @@ class Heap {
     return p != nullptr && pages_.map().find(p) != nullptr;  // null's page may lie in a node, too
   }
 
-  // The live block that the address points into, at its start or not; null: none. Constant time for
-  // slots, else linear in the number of runs.
-  [[gnu::cold]] void* block_with(const void* p) noexcept {
-    Span* span = pages_.map().find(p);
-    if (p == nullptr || span == nullptr) return nullptr;
+  // What the address points into, at its start or not. Constant time for slots, else linear in the
+  // number of runs.
+  [[gnu::cold]] BlockPlace place_of(const void* p) noexcept {
+    Span* span = p != nullptr ? pages_.map().find(p) : nullptr;
+    if (span == nullptr) return {};
     LockGuard guard(pages_.lock_);
     span = head_of(span);
     if (span->is_span()) {
       const size_t offset = bytes_from(span->base, p) / span->slot_bytes() * span->slot_bytes();
+      if (offset >= size_t{span->slots.fresh} * 4) return {};
       char* const slot = span->base + offset;
-      return span->is_in_use(slot, offset) ? slot : nullptr;
+      return {slot, span->slot_bytes(), span->is_in_use(slot, offset)};
     }
     const Span* const run = run_with(p);
-    return run != nullptr && is_live_large(run, run->base) ? run->base : nullptr;
+    if (run == nullptr || (run->kind != Kind::large && run->kind != Kind::free)) return {};
+    return {run->base, pages_.runs_.length(run) * page, is_live_large(run, run->base)};
+  }
+
+  // Whether the address lies in a slot that was handed out, or a large block, at least so many
+  // bytes, less than a page, from its start; or is aligned to a power of two of pages, and lies so
+  // far from the start of a large block. Without the lock. At most as many steps as an address has
+  // bits.
+  bool reaches_back(const void* p, size_t bytes) noexcept {
+    Span* span = p != nullptr ? pages_.map().find(p) : nullptr;
+    if (span == nullptr) return false;
+    if constexpr (spans_have_tails) {
+      if (span->kind_without_lock() == Kind::tail) span = span->next;
+    }
+    if (Span::is_span(span->kind_without_lock())) {
+      const size_t offset = bytes_from(span->base, p);
+      return offset < options.span_size && offset % span->slot_bytes() >= bytes;
+    }
+    const char* const at = static_cast<const char*>(p);
+    const size_t into = bytes_into(p, page);
+    if (into != 0) return into >= bytes && is_large_block(at - into);
+    for (size_t front = page; is_aligned(p, front) && front <= address_of(p); front *= 2) {
+      if (is_large_block(at - front)) return true;
+    }
+    return false;
+  }
+
+  // Whether a large block begins there, so far as that is seen without the lock.
+  bool is_large_block(const void* p) noexcept {
+    const Span* const span = p != nullptr ? pages_.map().find(p) : nullptr;
+    return span != nullptr && is_live_large(span, p);
+  }
+
+  // Of a large block that is live, without the lock.
+  size_t bytes_of_large(const void* block) noexcept {
+    return size_t{pages_.map().find(block)->pages} * page;
+  }
+
+  // The live block that the address points into; null: none.
+  [[gnu::cold]] void* block_with(const void* p) noexcept {
+    const BlockPlace place = place_of(p);
+    return place.is_live ? place.block : nullptr;
   }
 
   // ---- The rest ----

@@ -292,7 +292,7 @@ typedef enum rsb_fault_kind {
   RSB_CALL_INSIDE_CALL,    /* a call that would wait for one that it has interrupted itself */
   RSB_OVERFLOW,            /* level full: what lies behind the block was written to */
   RSB_UNDERFLOW,           /* level full: what lies before the block was written to */
-  RSB_MISMATCHED_RELEASE   /* level full: freed in another way than it was made: new, new[], malloc */
+  RSB_MISMATCHED_RELEASE   /* level full: freed in another way than made: new, new[], malloc */
 } rsb_fault_kind;
 
 /* Called when a misuse is caught, with no lock held; must not return (the heap is as it was
@@ -310,8 +310,7 @@ const char* rsb_fault_name(rsb_fault_kind kind) RSB_NOEXCEPT;
 typedef int (*rsb_out_of_memory_handler)(size_t bytes);
 rsb_out_of_memory_handler rsb_set_out_of_memory_handler(rsb_out_of_memory_handler) RSB_NOEXCEPT;
 
-/* ---- The page source of RSB_PLATFORM=user: two functions that the user defines
- * -------------------
+/* ---- The page source of RSB_PLATFORM=user: two functions that the user defines ----------------
  *
  * acquire: `bytes` bytes (whole pages) at a multiple of `alignment` (at least a page), or null.
  * release: exactly what one acquire returned. Called by any thread, never with the heap's lock

@@ -300,6 +300,13 @@ class SmallHeap {
     return block == nullptr || is_hidden(*region, block) ? nullptr : block;
   }
 
+  // The same, and its usable bytes. Of free memory nothing is known but that it is free.
+  BlockPlace place_of(const void* p) noexcept {
+    char* const block = static_cast<char*>(block_with(p));
+    if (block != nullptr) return {block, usable_size(block), true};
+    return {const_cast<char*>(static_cast<const char*>(may_own(p) ? p : nullptr)), 0, false};
+  }
+
   // The largest request that allocate(size) would now meet for certain, but for those that a second
   // block of a list might meet; 0: none. In constant time. While blocks of deallocate_nowait() wait
   // it is a guess: what joins a list may come before what it has seen.

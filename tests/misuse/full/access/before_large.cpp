@@ -4,5 +4,5 @@
 
 int main() {
   char* const block = static_cast<char*>(rsb_malloc(100000));
-  *const_cast<volatile char*>(block - 40000) = 1;
+  *const_cast<volatile char*>(block - 20000) = 1;
 }

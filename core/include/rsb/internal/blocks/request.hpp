@@ -11,6 +11,14 @@ namespace rsb {
 
 enum class Fill : uint8_t { none, zero };
 
+// What an address points into. `block` null: nothing that was ever a block, so far as the heap
+// knows; not live: a free slot, or free pages.
+struct BlockPlace {
+  char* block = nullptr;
+  size_t bytes = 0;
+  bool is_live = false;
+};
+
 // Whether an allocation that cannot be met asks the out-of-memory handler and counts as a failure.
 enum class Insist : uint8_t { no, yes };
 

@@ -85,16 +85,20 @@ class alignas(8) BlockRecord {
     resize(size, room, secret);
   }
   void resize(size_t size, size_t room, uint32_t secret) noexcept {
+    forget();  // for who looks at it meanwhile
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     size_ = size;
     tail_ = static_cast<uint16_t>(smaller(room - size, most_tail));
     __builtin_memset(block() + size_, tail_byte, tail_);
-    store_relaxed(&seal_, seal(State::live, secret));
+    store_release(&seal_, seal(State::live, secret));
   }
   void end(State state, const void* caller, uint32_t secret) noexcept {
     freed_by_.set(caller, allocated_by_);
     store_relaxed(&seal_, seal(state, secret));
   }
 
+  // All at once, for who looks at it meanwhile.
+  void note_filled(uint32_t secret) noexcept { store_relaxed(&seal_, seal(State::freed, secret)); }
   void forget() noexcept { store_relaxed(&seal_, uint32_t{0}); }
 
   // Also where there may be no record.
@@ -106,6 +110,15 @@ class alignas(8) BlockRecord {
   }
 
   // ---- What must not be written to ----
+
+  // Of a block that another thread may release or resize meanwhile: whether it was live all the
+  // while, and its tail was written to.
+  bool has_overwritten_tail(uint32_t secret) const noexcept {
+    const uint32_t before = load_acquire(&seal_);
+    if (before != seal(State::live, secret) || overwritten_tail() == nullptr) return false;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return load_relaxed(&seal_) == before;
+  }
 
   // The first byte of the tail that was written to; null: none was.
   const void* overwritten_tail() const noexcept {

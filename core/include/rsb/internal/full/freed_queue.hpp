@@ -28,6 +28,15 @@ class FreedQueue {
     bytes_ += bytes;
   }
 
+  // visit(block, bytes) for each, until it returns false.
+  template <class Visit>
+  void for_each(Visit visit) const noexcept {
+    for (unsigned i = 0; i < count_; i++) {
+      const Entry& entry = entries_[(first_ + i) % most];
+      if (!visit(entry.block, entry.bytes)) return;
+    }
+  }
+
   // It must not be empty.
   void* pop(uint32_t random) noexcept {
     Entry& first = entries_[first_];
@@ -57,7 +66,8 @@ requires(most < 2) class FreedQueue<most> {
  public:
   static constexpr bool is_there = false;
   size_t count() const noexcept { return 0; }
-  size_t bytes() const noexcept { return 0; }
+  template <class Visit>
+  void for_each(Visit) const noexcept {}
 };
 
 }  // namespace rsb

@@ -89,7 +89,7 @@ class GuardedHeap : public Base {
   [[gnu::noinline]] void deallocate(void* block, size_t size, size_t alignment) noexcept {
     if (block == nullptr) return;
     BlockRecord& record = live_sized(block, size, Made::by_allocate);
-    refuse_other_alignment(block, alignment);
+    refuse_other_alignment(record, alignment);
     retire(record, __builtin_return_address(0));
   }
   [[gnu::noinline]] void deallocate_as(Made made, void* block) noexcept {
@@ -102,7 +102,7 @@ class GuardedHeap : public Base {
                                        size_t alignment) noexcept {
     if (block == nullptr) return;
     BlockRecord& record = live_sized(block, size, made);
-    refuse_other_alignment(block, alignment);
+    refuse_other_alignment(record, alignment);
     retire(record, __builtin_return_address(0));
   }
 
@@ -115,18 +115,21 @@ class GuardedHeap : public Base {
   // ---- Without waiting ----
 
   // What is written to such a block while it is free is not seen: it is not filled, nor does it
-  // wait in the queue.
+  // wait in the queue. Guard pages of a large one are given up at once, by the page source's
+  // unprotect().
   [[gnu::noinline]] void deallocate_nowait(void* block) noexcept {
     if (block == nullptr) return;
-    if constexpr (!is_small) refuse_foreign(block);
-    BlockRecord& record = *BlockRecord::of(block);
     if (!is_aligned(block, alignof(BlockRecord))) raise(Fault::misaligned_pointer, block);
-    if (!record.is(State::live, secret_)) {
-      raise(record.is_any(secret_) ? Fault::double_free : Fault::foreign_pointer, block);
+    if constexpr (!is_small) {
+      if (!may_have_record(block)) raise(Fault::foreign_pointer, block);
     }
+    BlockRecord& record = *BlockRecord::of(block);
+    if (!record.is(State::live, secret_)) raise(fault_in_handler(record), block);
     refuse_overflow(record);
     record.end(State::freed_only, __builtin_return_address(0), secret_);
-    Base::deallocate_nowait(base_of(record));
+    char* const base = base_of(record);
+    if (record.front() == 0) end_guarding(base);  // the one thing that the page source is asked for
+    Base::deallocate_nowait(base);
   }
 
   [[nodiscard, gnu::noinline]] void* allocate_nowait(size_t size) noexcept {
@@ -151,12 +154,17 @@ class GuardedHeap : public Base {
     return block != nullptr ? live(block).size() : 0;
   }
 
-  // The live block that the address points into, or its tail; null: none. Linear.
+  // What the address points into, with what guards it. Linear.
+  BlockPlace place_of(const void* p) noexcept {
+    BlockPlace place = Base::place_of(p);
+    const BlockRecord* const record = place.is_live ? record_in(place.block, place.bytes) : nullptr;
+    if (record == nullptr) return place;
+    return {const_cast<char*>(record->block()), record->size(), record->is(State::live, secret_)};
+  }
+
   void* block_with(const void* p) noexcept {
-    void* const below = Base::block_with(p);
-    BlockRecord* const record =
-        below != nullptr ? record_in(below, Base::usable_size(below)) : nullptr;
-    return record != nullptr && record->is(State::live, secret_) ? record->block() : nullptr;
+    const BlockPlace place = place_of(p);
+    return place.is_live ? place.block : nullptr;
   }
 
   // ---- The rest ----
@@ -202,10 +210,12 @@ class GuardedHeap : public Base {
   // Whether slots know that they were never handed out, so that what looks freed is.
   static constexpr bool verifies_slots = !is_small && record_bytes == 32;
 
-  static bool is_verified_slot([[maybe_unused]] size_t bytes) noexcept {
-    if constexpr (verifies_slots) return bytes <= Base::Classes::largest;
+  // Of so many bytes to the heap below.
+  static bool is_slot([[maybe_unused]] size_t bytes) noexcept {
+    if constexpr (!is_small) return bytes <= Base::Classes::largest;
     return false;
   }
+  static bool is_verified_slot(size_t bytes) noexcept { return verifies_slots && is_slot(bytes); }
 
   static constexpr bool has_guard_pages = [] {
     if constexpr (!is_small) {
@@ -325,15 +335,32 @@ class GuardedHeap : public Base {
     return record;
   }
 
-  static void refuse_other_alignment(const void* block, size_t alignment) noexcept {
-    if (!is_aligned(block, larger(alignment, 1))) raise(Fault::size_mismatch, block);
+  static void refuse_other_alignment(const BlockRecord& record, size_t alignment) noexcept {
+    const bool is_as_made = record.front() != 0 ? record.front() == front_for(larger(alignment, 1))
+                                                : is_aligned(record.block(), larger(alignment, 1));
+    if (!is_as_made) raise(Fault::size_mismatch, record.block());
   }
 
-  // Before a block there is its record, which may be in the page before.
+  // What does not lie so that there can be a record before it must not be touched there.
   void refuse_foreign(const void* block) noexcept {
-    if (!Base::may_own(block) || !Base::may_own(static_cast<const char*>(block) - record_bytes))
-        [[unlikely]]
-      raise(Fault::foreign_pointer, block);
+    if (!may_have_record(block)) [[unlikely]]
+      raise(fault_of(block), block);
+  }
+
+  bool may_have_record(const void* block) noexcept {
+    if constexpr (is_small) {
+      return Base::may_own(block) && Base::may_own(static_cast<const char*>(block) - record_bytes);
+    } else {
+      return Base::reaches_back(block, record_bytes) || lies_between_guards(block);
+    }
+  }
+
+  bool lies_between_guards([[maybe_unused]] const void* block) noexcept {
+    if constexpr (has_guard_pages) {
+      const char* const record = static_cast<const char*>(block) - record_bytes;
+      return Base::is_large_block(record - bytes_into(record, Base::page) - Base::page);
+    }
+    return false;
   }
 
   void refuse_overflow(const BlockRecord& record) noexcept {
@@ -349,14 +376,28 @@ class GuardedHeap : public Base {
   // What is wrong with the address, at which there is no record of a live block.
   [[gnu::cold, gnu::noinline]] Fault fault_of(const void* p) noexcept {
     if (!is_aligned(p, 4)) return Fault::misaligned_pointer;
-    const char* const below = static_cast<const char*>(Base::block_with(p));
-    if (below == nullptr) return Fault::double_free;
-    if (const BlockRecord* const record = record_in(below, Base::usable_size(below))) {
-      return record->is(State::live, secret_) ? Fault::interior_pointer : Fault::double_free;
+    const BlockPlace place = Base::place_of(p);
+    if (place.block == nullptr) return Fault::foreign_pointer;
+    const size_t offset = bytes_from(place.block, p);
+    const bool may_begin = is_power_of_two(offset) && offset >= record_bytes;
+    if (!place.is_live) {
+      if (may_begin || is_small) return Fault::double_free;
+      return is_slot(place.bytes) ? Fault::interior_pointer : Fault::foreign_pointer;
     }
-    const size_t offset = bytes_from(below, p);
-    return is_power_of_two(offset) && offset >= record_bytes ? Fault::underflow
-                                                             : Fault::interior_pointer;
+    if (const BlockRecord* const record = record_in(place.block, place.bytes)) {
+      if (record->block() == p) return Fault::double_free;
+      return Fault::interior_pointer;
+    }
+    return may_begin ? Fault::underflow : Fault::interior_pointer;
+  }
+
+  // The same, without the lock.
+  [[gnu::cold, gnu::noinline]] Fault fault_in_handler(const BlockRecord& record) noexcept {
+    if (record.is_any(secret_)) return Fault::double_free;
+    if constexpr (!is_small) {
+      if (Base::reaches_back(record.block(), record_bytes + 1)) return Fault::interior_pointer;
+    }
+    return Fault::foreign_pointer;
   }
 
   // Of what is one live block, of so many bytes, to the heap below; null: it is broken.
@@ -365,7 +406,7 @@ class GuardedHeap : public Base {
     size_t least_front = record_bytes;
     if constexpr (has_guard_pages) {
       if (bytes > Base::Classes::largest) {
-        for (size_t at = Base::page; at < smaller(bytes, 2 * Base::page); at += 16) {
+        for (size_t at = Base::page; at + record_bytes <= 2 * Base::page; at += 16) {
           BlockRecord* const record = BlockRecord::of(base + at + record_bytes);
           if (record->is_any(secret_) && record->front() == 0) return record;
         }
@@ -404,10 +445,13 @@ class GuardedHeap : public Base {
     {
       Guard guard(Base::lock());
       was_live = record.is(State::live, secret_);
-      if (was_live) record.end(is_filled ? State::freed : State::freed_only, caller, secret_);
+      if (was_live) record.end(State::freed_only, caller, secret_);
     }
     if (!was_live) raise(Fault::double_free, record.block());  // by another thread, just now
-    if (is_filled) record.fill(most_filled(record));
+    if (is_filled) {
+      record.fill(most_filled(record));
+      record.note_filled(secret_);
+    }
     if constexpr (Queue::is_there) {
       if (waits) {
         keep_out(record, base, bytes);
@@ -479,9 +523,8 @@ class GuardedHeap : public Base {
     BlockRecord& record = live_made(block, Made::by_allocate);
     refuse_overflow(record);
     const size_t old_size = record.size();
-    const bool may_stay = is_aligned(block, larger(alignment, 1));
     const size_t front = record.front();
-    if (front != 0 && may_stay) {
+    if (front != 0 && front == front_for(alignment)) {
       const size_t bytes = Base::usable_size(base_of(record));
       const size_t total = total_for(size, front);
       if (total <= bytes && total >= bytes / 2) {
@@ -491,7 +534,7 @@ class GuardedHeap : public Base {
     }
     void* const copy = make_block(size, alignment, Fill::none, Made::by_allocate, caller);
     if (copy == nullptr) {
-      if (size > old_size || !may_stay) return nullptr;
+      if (size > old_size || !is_aligned(block, larger(alignment, 1))) return nullptr;
       record.resize(size, old_size + BlockRecord::least_tail, secret_);
       return block;
     }
@@ -503,24 +546,21 @@ class GuardedHeap : public Base {
   // ---- Large blocks between guard pages ----
 
   bool may_guard() noexcept {
-    Guard guard(Base::lock());
-    if (guarded_ >= full.guarded_blocks) return false;
-    guarded_++;
-    return true;
+    if (__atomic_add_fetch(&guarded_, 1u, __ATOMIC_RELAXED) <= full.guarded_blocks) return true;
+    count_one_less();
+    return false;
   }
-  void count_one_less() noexcept {
-    Guard guard(Base::lock());
-    guarded_--;
-  }
+  void count_one_less() noexcept { __atomic_sub_fetch(&guarded_, 1u, __ATOMIC_RELAXED); }
 
-  // | page | slack, record, block, a tail of less than the alignment | page |
+  // | page | slack of less than a page, record, block, a tail of at most the alignment | page |
   void* make_guarded([[maybe_unused]] size_t size, [[maybe_unused]] size_t alignment,
                      [[maybe_unused]] Fill fill, [[maybe_unused]] Made made,
                      [[maybe_unused]] const void* caller) noexcept {
     if constexpr (has_guard_pages) {
       constexpr size_t border = Base::page;
-      const size_t body =
-          align_up(record_bytes + align_up(size, alignment) + alignment - 1, border);
+      size_t its_room = align_up(size, alignment);
+      if (its_room % border == border - 16) its_room += 16;  // or the record would lie in two pages
+      const size_t body = align_up(record_bytes + its_room, border);
       char* const base =
           static_cast<char*>(by_all_means([&] { return Base::allocate(body + 2 * border); }));
       if (base == nullptr) {
@@ -530,8 +570,8 @@ class GuardedHeap : public Base {
       char* const end = base + border + body;
       this->pages().source().protect(base, border);
       this->pages().source().protect(end, Base::usable_size(base) - border - body);
-      char* const block = end - align_up(size, alignment) - bytes_into(end, alignment);
-      return begin(block, size, bytes_from(block, end), 0, fill, made, caller);
+      char* const block = end - its_room;
+      return begin(block, size, its_room, 0, fill, made, caller);
     }
     return nullptr;
   }
@@ -555,10 +595,9 @@ class GuardedHeap : public Base {
     return full.fill_bytes;
   }
 
-  void end_guarding(char* base) noexcept {
+  void end_guarding([[maybe_unused]] char* base) noexcept {
     if constexpr (has_guard_pages) {
-      const size_t bytes = Base::usable_size(base);
-      this->pages().source().unprotect(base, bytes);
+      this->pages().source().unprotect(base, Base::bytes_of_large(base));
       count_one_less();
     }
   }

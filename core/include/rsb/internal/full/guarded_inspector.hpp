@@ -16,20 +16,29 @@ class GuardedInspector : public Base {
   explicit GuardedInspector(TheHeap& the_heap) noexcept : Base(the_heap), heap_(the_heap) {}
 
   [[gnu::cold]] auto stats() noexcept {
-    size_t waiting;
-    size_t waiting_bytes;
-    {
-      Guard guard(heap_.lock());
-      waiting = heap_.queue_.count();
-      waiting_bytes = heap_.queue_.bytes();
-    }
     auto s = Base::stats();
-    s.live_blocks -= waiting;
-    s.live_bytes -= waiting_bytes;
-    if constexpr (requires { s.cached_blocks; }) {
-      s.cached_blocks += waiting;
-      s.cached_bytes += waiting_bytes;
-    }
+    for_each_waiting([&](void*, size_t bytes) {
+      s.live_blocks--;
+      s.live_bytes -= bytes;
+      if constexpr (requires { s.cached_blocks; }) {
+        s.cached_blocks++;
+        s.cached_bytes += bytes;
+        if (!TheHeap::is_slot(bytes)) {
+          s.large_blocks--;
+          s.large_bytes -= bytes;
+        }
+      }
+      return true;
+    });
+    return s;
+  }
+
+  [[gnu::cold]] auto bin_stats(size_t bin) noexcept {
+    auto s = Base::bin_stats(bin);
+    for_each_waiting([&](void*, size_t bytes) {
+      if (bytes == s.slot_bytes) s.live--;
+      return true;
+    });
     return s;
   }
 
@@ -46,26 +55,28 @@ class GuardedInspector : public Base {
     if (const char* const broken = Base::check()) return broken;
     const char* broken = nullptr;
     Base::walk([&](void* below, size_t bytes) {
-      broken = broken_guard(heap_.record_in(below, bytes));
+      // None, where another thread is just about to make it.
+      const BlockRecord* const record = heap_.record_in(below, bytes);
+      if (record != nullptr && record->has_overwritten_tail(heap_.secret_)) {
+        broken = "what lies behind a block is as the heap left it";
+      }
+      return broken == nullptr;
+    });
+    for_each_waiting([&](void* block, size_t) {
+      const BlockRecord& freed = *BlockRecord::of(block);
+      if (freed.overwritten_fill(TheHeap::most_filled(freed)) != nullptr) {
+        broken = "a freed block is as the heap left it";
+      }
       return broken == nullptr;
     });
     return broken;
   }
 
  private:
-  const char* broken_guard(const BlockRecord* record) noexcept {
-    if (record == nullptr) return "what lies before a block is as the heap left it";
-    if (record->is(BlockRecord::State::live, heap_.secret_)) {
-      return record->overwritten_tail() == nullptr
-                 ? nullptr
-                 : "what lies behind a block is as the heap left it";
-    }
-    if (record->is(BlockRecord::State::freed, heap_.secret_)) {
-      return record->overwritten_fill(TheHeap::most_filled(*record)) == nullptr
-                 ? nullptr
-                 : "a freed block is as the heap left it";
-    }
-    return nullptr;
+  template <class Visit>
+  void for_each_waiting(Visit visit) noexcept {
+    Guard guard(heap_.lock());
+    heap_.queue_.for_each(visit);
   }
 
   TheHeap& heap_;
