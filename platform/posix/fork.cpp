@@ -3,7 +3,7 @@
 // whatever locks other threads hold, and whatever other handlers do.
 //
 // Order of locks. A thread that holds one of these may wait for those below it, never for one
-// above; so no circle of threads waits for each other (tests/threads/fork.pml is a model).
+// above; so no circle of threads waits for each other (tests/models/fork_order.pml is a model).
 //
 //   mutexes of libraries and of the program   their prepare handlers take them, and their threads
 //                                             allocate while they hold them
