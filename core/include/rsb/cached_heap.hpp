@@ -44,7 +44,7 @@
 // unless the seats say otherwise. In a preemptible kernel: see CpuSeats.
 #pragma once
 
-#include "rsb/heap.hpp"
+#include "rsb/internal/cached_heap/cache_exchange.hpp"
 #include "rsb/internal/caches/cache_set.hpp"
 
 namespace rsb {
@@ -53,10 +53,10 @@ template <class C>
 concept CachedConfig = HeapConfig<C> && Seats<typename C::Seats>;
 
 template <HeapConfig Config>
-class CachedHeap : Heap<Config> {
+class CachedHeap : CacheExchange<Config> {
   static_assert(CachedConfig<Config>, "a configuration with caches has Seats, see seat.hpp");
 
-  using Base = Heap<Config>;
+  using Base = CacheExchange<Config>;
   using TheSeats = typename Config::Seats;
 
   static constexpr CacheOptions cache_options = [] {
@@ -236,7 +236,7 @@ class CachedHeap : Heap<Config> {
   static constexpr bool owns_spans = TheCache::owns_spans;
   static constexpr bool keeps_runs = TheCache::keeps_runs;
 
-  using Others = typename PageAllocator<Config>::Others;
+  using Others = typename HeapPages<Config>::Others;
   using LockGuard = typename Base::LockGuard;
 
   bool is_held_by_this_thread() noexcept {

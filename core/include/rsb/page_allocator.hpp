@@ -33,11 +33,6 @@ concept HeapConfig = requires {
 };
 
 template <HeapConfig Config>
-class Heap;
-template <HeapConfig Config>
-class CachedHeap;
-
-template <HeapConfig Config>
 class PageAllocator : ValidOptions<Config::options> {
  public:
   static constexpr Options options = Config::options;
@@ -170,14 +165,7 @@ class PageAllocator : ValidOptions<Config::options> {
 
   LockType& lock() noexcept { return lock_; }
 
- private:
-  template <HeapConfig>
-  friend class Heap;
-  template <HeapConfig>
-  friend class HeapInspector;
-  template <HeapConfig>
-  friend class CachedHeap;
-
+ protected:  // for the heaps above, see HeapPages
   PageMap<options>& map() noexcept { return runs_.map(); }
   const PageMap<options>& map() const noexcept { return runs_.map(); }
 
