@@ -20,11 +20,12 @@ MAY_INCLUDE = {
     "caches": {"machine", "blocks", "pages", "bins"},
     "small": {"machine", "blocks"},
     "full": {"machine", "blocks"},
+    "page_allocator": {"machine", "blocks", "pages"},
     "heap": {"machine", "blocks", "pages", "bins"},
     "cached_heap": {"machine", "blocks", "pages", "bins", "caches"},
 }
-# The layers of a heap, one on the other, are a room of its header's name: the public header that the lowest stands on.
-STANDS_ON = {"heap": "page_allocator", "cached_heap": "heap"}
+# The layers of a public header, one on the other, are a room of its name: and the header that the lowest stands on.
+STANDS_ON = {"page_allocator": None, "heap": "page_allocator", "cached_heap": "heap"}
 INCLUDE = re.compile(r'#\s*include\s*["<]rsb/([^">]+)\.(?:hpp|h)[">]')
 
 

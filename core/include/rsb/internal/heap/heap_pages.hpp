@@ -10,7 +10,7 @@ namespace rsb {
 
 template <HeapConfig Config>
 class HeapPages : public PageAllocator<Config> {
-  using Base = PageAllocator<Config>;
+  using Base = PageStock<Config>;
 
  public:
   using typename Base::LockGuard, typename Base::Others, typename Base::Texture;
