@@ -23,9 +23,10 @@ MAY_INCLUDE = {
     "page_allocator": {"machine", "blocks", "pages"},
     "heap": {"machine", "blocks", "pages", "bins"},
     "cached_heap": {"machine", "blocks", "pages", "bins", "caches"},
+    "small_heap": {"machine", "blocks", "small"},
 }
 # The layers of a public header, one on the other, are a room of its name: and the header that the lowest stands on.
-STANDS_ON = {"page_allocator": None, "heap": "page_allocator", "cached_heap": "heap"}
+STANDS_ON = {"page_allocator": None, "heap": "page_allocator", "cached_heap": "heap", "small_heap": None}
 INCLUDE = re.compile(r'#\s*include\s*["<]rsb/([^">]+)\.(?:hpp|h)[">]')
 
 
