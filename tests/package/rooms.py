@@ -3,7 +3,7 @@
 """rooms.py PROJECT: the arrows between the rooms of core run one way.
 
 A room is a folder of core/include/rsb/internal; beside them are the public headers. Every header of a room says who
-may include it, and every #include in the project obeys the table below.
+may include it, and every #include in the project obeys the tables below.
 """
 
 import pathlib
@@ -20,7 +20,13 @@ MAY_INCLUDE = {
     "caches": {"machine", "blocks", "pages", "bins"},
     "small": {"machine", "blocks"},
     "full": {"machine", "blocks"},
+    "page_allocator": {"machine", "blocks", "pages"},
+    "heap": {"machine", "blocks", "pages", "bins"},
+    "cached_heap": {"machine", "blocks", "pages", "bins", "caches"},
+    "small_heap": {"machine", "blocks", "small"},
 }
+# The layers of a public header, one on the other, are a room of its name: and the header that the lowest stands on.
+STANDS_ON = {"page_allocator": None, "heap": "page_allocator", "cached_heap": "heap", "small_heap": None}
 INCLUDE = re.compile(r'#\s*include\s*["<]rsb/([^">]+)\.(?:hpp|h)[">]')
 
 
@@ -37,11 +43,13 @@ def refusal(path, name):
     room = room_of(inside) if inside else None
     if room:
         if target is None:
-            return None if name in VOCABULARY | {"rsb"} else "a room includes no heap"
+            return None if name in VOCABULARY | {"rsb", STANDS_ON.get(room)} else "a room includes no heap"
         allowed = target == room or target in MAY_INCLUDE[room]
         return None if allowed else f"{room} is below {target}, or beside it"
     if inside and pathlib.PurePath(inside).stem in VOCABULARY:
         return None if target in (None, "machine") else "vocabulary stands on the machine alone"
+    if inside and target in STANDS_ON and pathlib.PurePath(inside).stem != target:
+        return f"the room {target} is what {target}.hpp is made of"
     if path.split("/")[0] in ("platform", "ports") or path.startswith("core/api/"):
         return None if target in (None, "machine") else "rooms are for core"
     return None

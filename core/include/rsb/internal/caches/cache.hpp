@@ -10,7 +10,7 @@
 // common. When there is no more, a magazine grows at the cost of another of the same cache, in
 // turns. (Magazines: Bonwick, Adams, "Magazines and Vmem", 2001.)
 //
-// Room caches: for CachedHeap alone.
+// Room caches: for the room cached_heap, CachedHeap's.
 #pragma once
 
 #include "rsb/internal/blocks/size_class.hpp"

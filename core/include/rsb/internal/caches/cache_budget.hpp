@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // How much the caches of a heap may hold, in bytes: all together, and each.
 //
-// Room caches: for CachedHeap alone.
+// Room caches: for the room cached_heap, CachedHeap's.
 #pragma once
 
 #include "rsb/arch.hpp"

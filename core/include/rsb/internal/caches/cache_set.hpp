@@ -21,7 +21,7 @@
 // waits for it that the page source could wait for. A signal handler may not take it, but to fork.
 // Seats::mine() is the calling thread's for as long as the lock is held, see PinnedSeats.
 //
-// Room caches: for CachedHeap alone.
+// Room caches: for the room cached_heap, CachedHeap's.
 #pragma once
 
 #include "rsb/internal/caches/cache.hpp"

@@ -9,7 +9,7 @@
 // worth is limited; where there is no more room, runs go back, of one class after the other. Those
 // that were released first go first, some at a time.
 //
-// Room caches: for CachedHeap alone.
+// Room caches: for the room cached_heap, CachedHeap's.
 #pragma once
 
 #include "rsb/internal/caches/cache_budget.hpp"

@@ -13,7 +13,7 @@
 // hands. (Free lists for each span, and one beside for what other threads release: Leijen, Zorn,
 // de Moura, "Mimalloc: free list sharding in action", 2019.)
 //
-// Room caches: for CachedHeap alone.
+// Room caches: for the room cached_heap, CachedHeap's.
 #pragma once
 
 #include "rsb/internal/caches/cache_budget.hpp"

@@ -14,7 +14,7 @@
 //                        false if there is none
 //   begin_taking(), ...  what changes when a block becomes used, or free, or another size
 //
-// Room small: for SmallHeap alone.
+// Room small: for the room small_heap, SmallHeap's.
 #pragma once
 
 #include "rsb/internal/machine/bits.hpp"

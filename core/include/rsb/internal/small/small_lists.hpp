@@ -16,7 +16,7 @@
 // block first, or nearly: a block that becomes free goes before the first one if it lies lower,
 // else behind it.
 //
-// Room small: for SmallHeap alone.
+// Room small: for the room small_heap, SmallHeap's.
 #pragma once
 
 #include "rsb/internal/small/small_block.hpp"

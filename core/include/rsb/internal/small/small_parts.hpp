@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // What a small heap has only if its configuration asks for it; else these are empty.
 //
-// Room small: for SmallHeap alone.
+// Room small: for the room small_heap, SmallHeap's.
 #pragma once
 
 #include "rsb/internal/blocks/deferred_frees.hpp"

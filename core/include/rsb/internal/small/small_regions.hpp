@@ -5,7 +5,7 @@
 // the blocks; in later ones what describes the region, the table, and the blocks. A region that
 // outgrows its table gets a larger one, which is a block of its own.
 //
-// Room small: for SmallHeap alone.
+// Room small: for the room small_heap, SmallHeap's.
 #pragma once
 
 #include "rsb/internal/small/small_block.hpp"

@@ -28,7 +28,7 @@
 // Behind the region's last block are two granules more, the marks of the top, or of an end that
 // looks like a used block; before the table and behind it is a word of zeros.
 //
-// Room small: for SmallHeap alone.
+// Room small: for the room small_heap, SmallHeap's.
 #pragma once
 
 #include "rsb/internal/small/small_block.hpp"

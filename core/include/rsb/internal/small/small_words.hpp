@@ -11,7 +11,7 @@
 // of its address: what lies before a pointer that is not a block's start seldom has the right one,
 // nor what a block before has overwritten.
 //
-// Room small: for SmallHeap alone.
+// Room small: for the room small_heap, SmallHeap's.
 #pragma once
 
 #include "rsb/internal/small/small_block.hpp"

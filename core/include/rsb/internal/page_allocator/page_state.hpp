@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// What a page allocator is made of: a lock, a page source, runs of pages and a few words. In the
+// layers above, the lock may be given up in between by all functions that take the guard.
+//
+// Room page_allocator: for PageAllocator, and for the room heap on it.
+#pragma once
+
+#include "rsb/fault.hpp"
+#include "rsb/internal/pages/page_runs.hpp"
+#include "rsb/lock.hpp"
+#include "rsb/page_source.hpp"
+
+namespace rsb {
+
+template <class C>
+concept HeapConfig = requires {
+  requires PageSource<typename C::Pages>;
+  requires Lock<typename C::Lock>;
+  requires SameAs<decltype(C::options), const Options>;
+};
+
+template <HeapConfig Config>
+class PageState : ValidOptions<Config::options> {
+ public:
+  static constexpr Options options = Config::options;
+  static constexpr size_t page = options.page_size;
+
+  using Pages = typename Config::Pages;
+  using LockType = typename Config::Lock;
+  using LockGuard = Guard<LockType>;
+
+  // The most that the page source ever gives at a time, so far as it says.
+  static constexpr size_t most_acquired = [] {
+    if constexpr (BoundedSource<Pages>) return Pages::most_bytes;
+    return SIZE_MAX;
+  }();
+  static_assert(PageMap<options>::needed_node_bytes <= most_acquired,
+                "Options::radix_leaf_bits and radix_inner_bits make a node larger than the page "
+                "source ever gives (its most_bytes)");
+
+ protected:
+  constexpr PageState() noexcept = default;
+
+  PageMap<options>& map() noexcept { return runs_.map(); }
+  const PageMap<options>& map() const noexcept { return runs_.map(); }
+
+  // Called with the lock held; the fault is raised without, so that the hook may do what it likes.
+  [[noreturn, gnu::cold, gnu::noinline]] void fail(Fault fault, const void* p) noexcept {
+    lock_.unlock();
+    raise(fault, p);
+  }
+
+  // An allocation is about to return null.
+  void give_up([[maybe_unused]] LockGuard& guard) noexcept {
+    failures_++;
+    if constexpr (requires { Config::exhausted(); }) {
+      Unlocked unlocked(guard);
+      Config::exhausted();
+    }
+  }
+
+  // ---- What the members are of ----
+
+  // How much of what is acquired ahead, for more requests like the one that asks, is touched in the
+  // end: all of it, or perhaps no more than where blocks begin.
+  enum class Texture : uint8_t { dense, sparse };
+
+  // Memory that the map could not cover for want of memory, and that the source did not take back:
+  // kept in a list in itself, so that it is not lost.
+  struct Orphan {
+    Orphan* next;
+    size_t bytes;
+  };
+
+  // What settle() remembers. In pages.
+  template <bool discards, class Count = size_t>
+  struct Settled {};
+  template <class Count>
+  struct Settled<true, Count> {
+    Count earlier_peak = 0;
+    Count kept_for = 0;
+  };
+
+  LockType lock_;
+  [[no_unique_address]] Pages source_;
+  PageRuns<options> runs_;
+  Orphan* orphans_ = nullptr;
+  Span* to_discard_ = nullptr;
+  Span* reserve_ = nullptr;
+  size_t metadata_bytes_ = 0;
+  size_t acquisitions_ = 0;
+  size_t releases_ = 0;
+  size_t given_back_ = 0;  // bytes, released and discarded
+  size_t failures_ = 0;
+  [[no_unique_address]] Settled<DiscardingSource<Pages>> settled_;
+  uint8_t halvings_ = 0;              // of Options::acquire_size
+  Texture texture_ = Texture::dense;  // of what was last asked for and not there
+};
+
+}  // namespace rsb
