@@ -157,8 +157,8 @@ class Heap {
 
   // Releases a block of any kind without the lock, in some 110 instructions (x86-64; see
   // deferred_frees.hpp for what bounds them): from any handler, also while what it interrupted
-  // holds the lock, and from several cores at once. The block counts as live until another call has
-  // taken it over.
+  // holds the lock, and from several cores at once; but of a lock that has a push_lock() it takes
+  // that one. The block counts as live until another call has taken it over.
   //
   // What is seen to be no live block is a fault at once: the hook is then called in the handler,
   // perhaps with the lock held by what was interrupted, and must not jump out. What is seen only
@@ -187,6 +187,7 @@ class Heap {
         raise(Fault::double_free, block);
       }
     }
+    const PushGuard pushing(pages_.lock());
     deferred().push(region, block, room, [&] {
       return checked && Span::is_span(kind) && span->looks_free(block, offset);
     });
@@ -812,6 +813,11 @@ class Heap {
     return pages_.map().deferred().any();
   }
 
+  void* pop_deferred() noexcept {
+    const PushGuard pushing(pages_.lock());
+    return deferred().pop();
+  }
+
   static Room room_in(const Span* span) noexcept {
     const bool is_least = span->size_class != Classes::none && span->slot_units == 1;
     return is_least ? Room::link : Room::link_and_mark;
@@ -822,7 +828,7 @@ class Heap {
   [[gnu::noinline, gnu::cold]] unsigned take_over(LockGuard& guard) noexcept {
     unsigned blocks = 0;
     for (; blocks < options.deferred_batch; blocks++) {
-      void* const block = deferred().pop();
+      void* const block = pop_deferred();
       if (block == nullptr) break;
       Span* span = pages_.map().find(block);
       if (span == nullptr) [[unlikely]]

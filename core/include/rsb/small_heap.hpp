@@ -246,6 +246,7 @@ class SmallHeap {
                   "deallocate_nowait needs a SmallOptions::deferred_batch other than 0");
     if (block == nullptr) return;
     if constexpr (checked) refuse_without_lock(block);
+    const PushGuard pushing(lock_);
     deferred_.frees.push(deferred_.region, block, room, [] { return false; });
   }
 
@@ -641,6 +642,11 @@ class SmallHeap {
 
   bool has_deferred() const noexcept { return deferred_.frees.any(); }
 
+  void* pop_deferred() noexcept {
+    const PushGuard pushing(lock_);
+    return deferred_.frees.pop();
+  }
+
   [[gnu::always_inline]] void take_over_some() noexcept {
     if constexpr (defers) {
       if (has_deferred()) [[unlikely]]
@@ -652,7 +658,7 @@ class SmallHeap {
   [[gnu::noinline, gnu::cold]] unsigned take_over() noexcept {
     unsigned blocks = 0;
     for (; blocks < options.deferred_batch; blocks++) {
-      void* const block = deferred_.frees.pop();
+      void* const block = pop_deferred();
       if (block == nullptr) break;
       SmallLive live;
       find(block, live);  // faults if it is no live block
@@ -700,7 +706,7 @@ class SmallHeap {
   void forget_deferred() noexcept {
     deferred_.frees.look_again();
     while (has_deferred()) {
-      while (void* const block = deferred_.frees.pop()) {
+      while (void* const block = pop_deferred()) {
         if (!deferred_.frees.follow(block, room)) fail(Fault::overwritten_link, block);
         __builtin_memset(block, 0, 8);
       }
