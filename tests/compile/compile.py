@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""compile.py headers|calls|links|hosts PROJECT: what compilers say of the headers, for many processors.
+"""compile.py headers|calls|links|hosts|fences PROJECT: what compilers say of the headers, for many processors.
 
 headers: all of them, and what they define instantiated, with warnings as errors; no code is made.
 calls:   on processors without atomic instructions no function of a library takes their place.
 hosts:   ports to kernels of others, against what they include of those, as the folders here have it.
 links:   a program without rsb_fault() and rsb_errno() links, however far from address 0 it lies.
+fences:  a lock that is a register orders memory: after it is taken, and before it is given back.
 """
 
 import pathlib
@@ -68,6 +69,12 @@ HOSTS = [
     ("xv6", ["riscv64-unknown-elf-g++ -march=rv64imac -mabi=lp64 -mcmodel=medany", "clang++-19 --target=riscv64"], [""]),
 ]
 
+# And what its cores order memory and devices by.
+FENCES = [
+    ("arm-none-eabi-g++ -mthumb -mcpu=cortex-m0plus", "dmb"), ("clang++-19 --target=thumbv6m-none-eabi", "dmb"),
+    ("riscv64-unknown-elf-g++ -march=rv32im -mabi=ilp32", "fence"), ("clang++-19 --target=riscv32 -march=rv32im", "fence"),
+]
+
 
 class Compiler:
     def __init__(self, include):
@@ -104,6 +111,7 @@ def headers(compiler):
 def calls(compiler):
     runs = [(command, "heaps.cpp") for command in WITHOUT_ATOMICS + WITHOUT_BIT_SCAN]
     runs += [(command, "small_heap.cpp") for command in WITHOUT_ATOMICS_OF_16_BITS]
+    runs += [(command, "two_cores.cpp") for command in WITHOUT_ATOMICS]
     with tempfile.TemporaryDirectory() as folder:
         made = pathlib.Path(folder) / "made.o"
         for command, source in runs:
@@ -114,6 +122,15 @@ def calls(compiler):
             names = [line.split()[-1] for line in lines]
             compiler.problems += [f"{command} of {source} calls {name}" for name in names
                                   if not MAY_CALL.fullmatch(name)]
+
+
+def fences(compiler):
+    for command, fence in FENCES:
+        made = compiler.compile(command, "two_cores.cpp", "NoLock", *WARNINGS, "-Os", "-S", "-o", "-")
+        for function, order in (("take_register", ["l(dr|w)", fence]), ("give_register", [fence, "s(tr|w)"])):
+            body = re.search(rf"^{function}:(.*?)^\s*\.size\s+{function}", made or "", re.DOTALL | re.MULTILINE)
+            if not body or not re.search(r"\s.*?\n\s*".join(order) + r"\s", body[1], re.DOTALL):
+                compiler.problems.append(f"{command}: {function} does not order: {body and body[1]}")
 
 
 def hosts(compiler):
@@ -137,7 +154,8 @@ def links(compiler):
 
 def main():
     compiler = Compiler(pathlib.Path(sys.argv[2]) / "core/include")
-    {"headers": headers, "calls": calls, "links": links, "hosts": hosts}[sys.argv[1]](compiler)
+    {"headers": headers, "calls": calls, "links": links, "hosts": hosts,
+     "fences": fences}[sys.argv[1]](compiler)
     sys.exit("\n".join(compiler.problems) or 0)
 
 

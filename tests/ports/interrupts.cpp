@@ -59,8 +59,7 @@ struct Share {
       } else {
         refused = refused + 1;
       }
-      unsigned char* const old =
-          __atomic_exchange_n(&passed[n * 7 % slots], block, __ATOMIC_ACQ_REL);
+      unsigned char* const old = rsb::exchange(&passed[n * 7 % slots], block);
       if (old == nullptr) continue;
       if (!is_intact(old)) broken = broken + 1;
       release(old);
@@ -69,10 +68,24 @@ struct Share {
 };
 Share timers, nested, programs;
 
+// A spinlock that needs no atomic instructions, since there is one core.
+class OpenLock {
+ public:
+  void lock() noexcept {
+    while (!try_lock()) {
+    }
+  }
+  bool try_lock() noexcept { return rsb::exchange(&taken_, 1u) == 0; }
+  void unlock() noexcept { rsb::store_release(&taken_, 0u); }
+
+ private:
+  unsigned taken_ = 0;
+};
+
 // A heap whose lock lets interrupts in.
 struct Open {
   using Pages = rsb::NoPages;
-  using Lock = rsb::SpinLock;
+  using Lock = OpenLock;
   static constexpr rsb::Options options{
       .page_size = 1 * KiB,
       .span_size = 4 * KiB,

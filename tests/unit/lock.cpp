@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// rsb/lock.hpp, without threads: those are in tests/threads.
+// rsb/lock.hpp, without spinlocks, and without threads: those are in tests/threads.
 #include "rsb/lock.hpp"
 
+#include "support/masked.hpp"
 #include "support/test.hpp"
 #include "support/watched_lock.hpp"
 
 using namespace rsb;
+using support::Masked;
+using support::Waiting;
 
 namespace {
 
@@ -17,35 +20,6 @@ struct OnlyLocks {
   void lock() noexcept {}
 };
 
-// What a waiter does: remembers the rounds, and lets a test act in the holder's place.
-struct Waiting {
-  static inline constinit unsigned rounds = 0;
-  static inline constinit bool in_order = true;
-  using Act = void (*)(unsigned round);
-  static inline constinit Act act = nullptr;
-
-  static void reset() { rounds = 0, in_order = true, act = nullptr; }
-  static void wait(unsigned round) noexcept {
-    in_order = in_order && round == rounds;
-    rounds++;
-    if (act != nullptr) act(round);
-  }
-};
-
-constinit BasicSpinLock<Waiting> contended;
-
-// A core's interrupts as a number: 0 is nothing masked.
-struct Masked {
-  using State = int;
-  static inline constinit int level = 0;
-  static State mask() noexcept {
-    const int before = level;
-    level = 7;
-    return before;
-  }
-  static void restore(State before) noexcept { level = before; }
-};
-
 }  // namespace
 
 TEST_CASE("a lock is what locks and unlocks without throwing") {
@@ -55,15 +29,6 @@ TEST_CASE("a lock is what locks and unlocks without throwing") {
   CHECK_FALSE(Lock<MayThrow>);
   CHECK_FALSE(Lock<OnlyLocks>);
   CHECK_FALSE(Lock<int>);
-}
-
-TEST_CASE("a spinlock is a word, and can be taken again once it is given back") {
-  SpinLock lock;
-  CHECK(sizeof lock == sizeof(unsigned));
-  for (int i = 0; i < 3; i++) {
-    lock.lock();
-    lock.unlock();
-  }
 }
 
 TEST_CASE("no lock can be taken any number of times") {
@@ -149,15 +114,73 @@ TEST_CASE("BASEPRI masks what is not more urgent than its level, and a level wit
 
 #if defined(__riscv) && !defined(__linux__)
 namespace {
+
+// ---- The interrupt that a core sends itself (Privileged Architecture, 3.1.9; QEMU's machine virt)
+
+constexpr unsigned long machine_software = 8;  // in mie
+
+volatile uint32_t& software_interrupt() {
+  return *reinterpret_cast<volatile uint32_t*>(0x0200'0000);
+}
+
+constinit volatile unsigned interrupts_taken = 0;
+
+[[gnu::interrupt, gnu::aligned(4)]] void on_software_interrupt() {
+  software_interrupt() = 0;
+  interrupts_taken = interrupts_taken + 1;
+}
+
+void request_interrupt() {
+  software_interrupt() = 1;
+  for (int i = 0; i < 1'000; i++) spin_hint();
+}
+
 unsigned long supervisor_enable() {
   unsigned long status;
   asm volatile(".option push\n .option arch, +zicsr\n csrr %0, sstatus\n .option pop"
                : "=r"(status));
   return status & 2;
 }
+
+bool has_supervisor_mode() {
+  unsigned long extensions;
+  asm volatile(".option push\n .option arch, +zicsr\n csrr %0, misa\n .option pop"
+               : "=r"(extensions));
+  return (extensions >> ('S' - 'A') & 1) != 0;
+}
+
 }  // namespace
 
+TEST_CASE("an interrupt comes when the interrupt lock is given back, not before") {
+  unsigned long vector_before;
+  asm volatile(
+      ".option push\n .option arch, +zicsr\n csrrw %0, mtvec, %1\n csrs mie, %2\n csrsi mstatus, "
+      "8\n"
+      " .option pop"
+      : "=&r"(vector_before)
+      : "r"(on_software_interrupt), "r"(machine_software)
+      : "memory");
+  request_interrupt();
+  CHECK(interrupts_taken == 1);
+  InterruptLock<CoreInterrupts> lock;
+  InterruptLock<CoreInterrupts> inner;
+  lock.lock();
+  inner.lock();
+  request_interrupt();
+  CHECK(interrupts_taken == 1);
+  inner.unlock();
+  CHECK(interrupts_taken == 1);
+  lock.unlock();
+  CHECK(interrupts_taken == 2);
+  asm volatile(
+      ".option push\n .option arch, +zicsr\n csrci mstatus, 8\n csrc mie, %1\n csrw mtvec, %0\n"
+      " .option pop" ::"r"(vector_before),
+      "r"(machine_software)
+      : "memory");
+}
+
 TEST_CASE("a supervisor's interrupts are masked, and not unmasked if they were") {
+  if (!has_supervisor_mode()) return;
   asm volatile(".option push\n .option arch, +zicsr\n csrsi sstatus, 2\n .option pop");
   InterruptLock<SupervisorInterrupts> outer;
   InterruptLock<SupervisorInterrupts> inner;
@@ -195,19 +218,6 @@ TEST_CASE("a held lock is given up at the end of its scope, unless it was handed
   CHECK(lock.is_held());
   { Guard guard(lock, Guard<support::WatchedLock>::Already::held); }
   CHECK_FALSE(lock.is_held());
-}
-
-TEST_CASE("a lock that may be tried is taken only if it is free, any other always") {
-  SpinLock spin;
-  CHECK(take_if_free(spin));
-  CHECK_FALSE(take_if_free(spin));
-  spin.unlock();
-  CHECK(take_if_free(spin));
-  support::WatchedLock always;
-  static_assert(!TryLock<support::WatchedLock>);
-  CHECK(take_if_free(always));
-  CHECK(always.is_held());
-  always.unlock();
 }
 
 TEST_CASE("unlocked gives up a guard's lock for its scope") {
@@ -262,82 +272,6 @@ TEST_CASE("where there is a scheduler, a waiter yields, then naps, twice as long
   for (unsigned i = 8; i < 24; i++) CHECK(Recording::naps[i] == 12'800);
   Wait::wait(~0u);
   CHECK(Recording::naps[24] == 12'800);
-}
-
-TEST_CASE("whoever finds the lock taken waits until its holder gives it back") {
-  Waiting::reset();
-  contended.lock();
-  Waiting::act = [](unsigned round) {
-    if (round == 3) contended.unlock();
-  };
-  contended.lock();
-  CHECK(Waiting::rounds == 4);
-  CHECK(Waiting::in_order);
-
-  // And now it is taken again.
-  Waiting::reset();
-  Waiting::act = [](unsigned) { contended.unlock(); };
-  contended.lock();
-  CHECK(Waiting::rounds == 1);
-  contended.unlock();
-}
-
-TEST_CASE("a lock that nobody holds is taken without waiting") {
-  Waiting::reset();
-  contended.lock();
-  contended.unlock();
-  CHECK(Waiting::rounds == 0);
-}
-
-TEST_CASE("a spinlock that masks interrupts keeps masked what was masked") {
-  InterruptSpinLock<Masked> lock;
-  for (const int before : {0, 3, 7}) {
-    Masked::level = before;
-    lock.lock();
-    CHECK(Masked::level == 7);
-    lock.unlock();
-    CHECK(Masked::level == before);
-    CHECK(lock.try_lock());
-    CHECK(Masked::level == 7);
-    lock.unlock();
-    CHECK(Masked::level == before);
-  }
-  Masked::level = 0;
-}
-
-TEST_CASE("who does not get the lock has interrupts as before") {
-  InterruptSpinLock<Masked> lock;
-  Masked::level = 2;
-  CHECK(lock.try_lock());
-  Masked::level = 1;  // as on another core
-  CHECK_FALSE(lock.try_lock());
-  CHECK(Masked::level == 1);
-  lock.unlock();
-  CHECK(Masked::level == 2);
-  Masked::level = 0;
-}
-
-TEST_CASE("who waits for a lock that masks interrupts lets them in meanwhile") {
-  static constinit InterruptSpinLock<Masked, Waiting> lock;
-  static constinit bool let_in = true;
-  Waiting::reset();
-  Masked::level = 0;
-  lock.lock();
-  Masked::level = 1;  // as on another core
-  Waiting::act = [](unsigned round) {
-    let_in = let_in && Masked::level == 1;
-    if (round != 5) return;
-    lock.unlock();
-    Masked::level = 1;
-  };
-  lock.lock();
-  CHECK(let_in);
-  CHECK(Waiting::rounds >= 5);
-  CHECK(Masked::level == 7);
-  lock.unlock();
-  CHECK(Masked::level == 1);
-  Masked::level = 0;
-  Waiting::reset();
 }
 
 TEST_CASE("a handler can ask for a lock that can be tried, or that never waits") {

@@ -53,7 +53,9 @@ struct Large {
 };
 
 constexpr size_t pool_bytes = 64 * KiB;
-alignas(16) char pool[pool_bytes];
+// Aligned as far as marks look at addresses: so it is the same everywhere which wrong ones they
+// know.
+alignas(8 * KiB) char pool[pool_bytes];
 alignas(16) char more[16 * KiB];
 
 template <class Config>

@@ -205,6 +205,21 @@ struct CoreInterrupts {
 };
 #endif
 
+// Between accesses to memory and to registers of devices: what is before it comes first for all
+// cores, whichever of both it is.
+inline void device_fence() noexcept {
+#if defined(__riscv)
+  asm volatile("fence iorw, iorw" ::: "memory");  // the compiler's is for memory alone
+#elif defined(__aarch64__) || (defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M') || \
+    (defined(__ARM_ARCH) && __ARM_ARCH >= 7)
+  asm volatile("dmb sy" ::: "memory");
+#elif defined(__AVR__) || defined(__MSP430__)
+  asm volatile("" ::: "memory");  // one core, in order
+#else
+  __atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
 // What several threads, or a handler and what it interrupts, access at the same time: words, no
 // wider than a pointer or four bytes. exchange() and compare_exchange() return what was there
 // before. All are atomic for all cores, and for everything that interrupts this one; but on

@@ -154,8 +154,8 @@ class Heap : protected HeapPaths<Config> {
 
   // Releases a block of any kind without the lock, in some 110 instructions (x86-64; see
   // deferred_frees.hpp for what bounds them): from any handler, also while what it interrupted
-  // holds the lock, and from several cores at once. The block counts as live until another call has
-  // taken it over.
+  // holds the lock, and from several cores at once; but of a lock that has a push_lock() it takes
+  // that one. The block counts as live until another call has taken it over.
   //
   // What is seen to be no live block is a fault at once: the hook is then called in the handler,
   // perhaps with the lock held by what was interrupted, and must not jump out. What is seen only
@@ -184,6 +184,7 @@ class Heap : protected HeapPaths<Config> {
         raise(Fault::double_free, block);
       }
     }
+    const PushGuard pushing(pages_.lock_);
     deferred().push(region, block, room, [&] {
       return checked && Span::is_span(kind) && span->looks_free(block, offset);
     });

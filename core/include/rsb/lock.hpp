@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The lock of a heap is a policy: any type with lock() and unlock(). Here: what it must satisfy, a
-// spinlock, no lock at all, and both with interrupts masked.
+// spinlock, no lock at all, both with interrupts masked, and registers that devices have for it.
 #pragma once
 
 #include "rsb/arch.hpp"
@@ -134,13 +134,13 @@ class InterruptLock {
   typename I::State before_{};
 };
 
-// For several cores whose interrupt handlers allocate and free: a spinlock whose holder no
-// interrupt of its own core disturbs. Who waits lets interrupts in again, as far as they were
-// before.
-template <Interrupts I, class Wait = KeepSpinning>
-class InterruptSpinLock {
+// For several cores whose interrupt handlers allocate and free: a lock L that can be tried, whose
+// holder no interrupt of its own core disturbs. Who waits lets interrupts in again, as far as they
+// were before.
+template <Interrupts I, class L, class Wait>
+class MaskingLock {
  public:
-  constexpr InterruptSpinLock() noexcept = default;
+  constexpr MaskingLock() noexcept = default;
 
   void lock() noexcept {
     if (!try_lock()) [[unlikely]]
@@ -149,7 +149,7 @@ class InterruptSpinLock {
 
   bool try_lock() noexcept {
     const typename I::State before = I::mask();
-    if (spin_lock_.try_lock()) [[likely]] {
+    if (lock_.try_lock()) [[likely]] {
       before_ = before;
       return true;
     }
@@ -159,7 +159,7 @@ class InterruptSpinLock {
 
   void unlock() noexcept {
     const typename I::State before = before_;  // the next holder's from the next line on
-    spin_lock_.unlock();
+    lock_.unlock();
     I::restore(before);
   }
 
@@ -167,12 +167,93 @@ class InterruptSpinLock {
   [[gnu::noinline, gnu::cold]] void wait() noexcept {
     BackOff<Wait> back_off;
     do {
-      while (spin_lock_.is_taken()) back_off.pause();
+      if constexpr (requires { lock_.is_taken(); }) {
+        while (lock_.is_taken()) back_off.pause();
+      } else {
+        back_off.pause();
+      }
     } while (!try_lock());
   }
 
-  BasicSpinLock<Wait> spin_lock_;
+  L lock_;
   typename I::State before_{};
+};
+
+template <Interrupts I, class Wait = KeepSpinning>
+using InterruptSpinLock = MaskingLock<I, BasicSpinLock<Wait>, Wait>;
+
+// A register of a device that lets one core in: true from try_take() means that it is this core's
+// until give_back(). Two functions of a load and a store each.
+template <class R>
+concept LockRegister = requires {
+  { R::try_take() }
+  noexcept->SameAs<bool>;
+  { R::give_back() }
+  noexcept->SameAs<void>;
+};
+
+// It as a lock: what its holders do to memory stays between taking it and giving it back.
+template <LockRegister R>
+class RegisterLock {
+ public:
+  constexpr RegisterLock() noexcept = default;
+
+  bool try_lock() noexcept {
+    if (!R::try_take()) return false;
+    device_fence();
+    return true;
+  }
+  void unlock() noexcept {
+    device_fence();
+    R::give_back();
+  }
+};
+
+// For several cores without atomic instructions that all of them see, which have registers for it
+// instead, as an RP2040 has: a spinlock whose holder no interrupt of its own core disturbs. One
+// register is the heap's lock. The other one is held, for a few dozen instructions at a time, by
+// who releases a block without waiting for the first, and by who takes such blocks over; heaps may
+// share it.
+template <Interrupts I, LockRegister Heaps, LockRegister Pushes, class Wait = KeepSpinning>
+class InterruptTryLock : public MaskingLock<I, RegisterLock<Heaps>, Wait> {
+  static_assert(!SameAs<Heaps, Pushes>, "a core that holds one register may ask for the other");
+
+ public:
+  using PushLock = MaskingLock<I, RegisterLock<Pushes>, Wait>;
+
+  PushLock& push_lock() noexcept { return push_lock_; }
+
+ private:
+  PushLock push_lock_;
+};
+
+// A lock of several cores that have no atomic instructions (see the end of arch.hpp) has another
+// one besides, push_lock(): for all that deallocate_nowait() would else do by these. Its holder
+// waits for nothing, and no handler that calls the heap interrupts it.
+template <class L>
+concept HasPushLock = requires(L l) {
+  { l.push_lock().lock() }
+  noexcept->SameAs<void>;
+  { l.push_lock().unlock() }
+  noexcept->SameAs<void>;
+};
+
+// Holds a lock's push_lock(), if it has one, for a scope.
+template <class L>
+class PushGuard {
+ public:
+  explicit PushGuard(L&) noexcept {}
+};
+template <HasPushLock L>
+class PushGuard<L> {
+ public:
+  explicit PushGuard(L& the_lock) noexcept : lock_(the_lock) { lock_.push_lock().lock(); }
+  ~PushGuard() { lock_.push_lock().unlock(); }
+  PushGuard(const PushGuard&) = delete;
+  PushGuard& operator=(const PushGuard&) = delete;
+
+ private:
+  L& lock_;
 };
 
 // A lock may also have try_lock(): true if it is now the caller's. Fast paths use it, so that they

@@ -199,6 +199,7 @@ class SmallHeap : protected SmallMeans<Config> {
                   "deallocate_nowait needs a SmallOptions::deferred_batch other than 0");
     if (block == nullptr) return;
     if constexpr (checked) refuse_without_lock(block);
+    const PushGuard pushing(lock_);
     deferred_.frees.push(deferred_.region, block, room, [] { return false; });
   }
 

@@ -15,7 +15,8 @@
 // Cost. A push takes a few dozen instructions; again the few of its loop for each other push to the
 // same region that comes in between: on one core that is one for each handler that interrupts this
 // one just there, on several also those of the other cores. It never waits: a push that was
-// interrupted holds up nobody.
+// interrupted holds up nobody. (Several cores without atomic instructions have a lock for pushing
+// and popping: HasPushLock in lock.hpp.)
 //
 // Checks. A block of 8 bytes or more holds a mark behind its link, a hash of it: a second push of
 // the same block, and one that was written to since, are recognised by it. A link is never what the

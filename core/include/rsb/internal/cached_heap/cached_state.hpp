@@ -16,6 +16,8 @@ concept CachedConfig = HeapConfig<C> && Seats<typename C::Seats>;
 template <HeapConfig Config>
 class CachedState : protected CacheExchange<Config> {
   static_assert(CachedConfig<Config>, "a configuration with caches has Seats, see seat.hpp");
+  static_assert(!HasPushLock<typename Config::Lock>,
+                "caches of several cores need atomic instructions that all of them see");
 
  protected:
   using Base = CacheExchange<Config>;

@@ -13,7 +13,7 @@ class HeapDeferred : protected HeapSpans<Config> {
  protected:
   using Base = HeapSpans<Config>;
   using Base::claim, Base::deallocate_slot, Base::deferred, Base::give_pages, Base::has_deferred,
-      Base::head_of, Base::refuse_unless_live;
+      Base::pop_deferred, Base::head_of, Base::refuse_unless_live;
   using Base::options;
   using Base::pages_, Base::pages_ahead_;
   using typename Base::Classes, typename Base::Giving, typename Base::LockGuard;
@@ -34,7 +34,7 @@ class HeapDeferred : protected HeapSpans<Config> {
   [[gnu::noinline, gnu::cold]] unsigned take_over(LockGuard& guard) noexcept {
     unsigned blocks = 0;
     for (; blocks < options.deferred_batch; blocks++) {
-      void* const block = deferred().pop();
+      void* const block = pop_deferred();
       if (block == nullptr) break;
       Span* span = pages_.map().find(block);
       if (span == nullptr) [[unlikely]]

@@ -93,6 +93,11 @@ class HeapState {
 
   DeferredFrees& deferred() noexcept { return pages_.map().deferred(); }
 
+  void* pop_deferred() noexcept {
+    const PushGuard pushing(pages_.lock_);
+    return deferred().pop();
+  }
+
   bool has_deferred() const noexcept {
     if constexpr (options.deferred_batch == 0) return false;
     return pages_.map().deferred().any();

@@ -12,7 +12,7 @@ template <SmallHeapConfig Config>
 class SmallDeferral : protected SmallBlocks<Config> {
  protected:
   using Base = SmallBlocks<Config>;
-  using Base::deferred_, Base::regions_;
+  using Base::deferred_, Base::lock_, Base::regions_;
   using Base::defers, Base::granule, Base::least_block, Base::options;
   using Base::fail, Base::fault_of, Base::find, Base::release;
   using typename Base::HeapGuard, typename Base::Marks;
@@ -20,6 +20,11 @@ class SmallDeferral : protected SmallBlocks<Config> {
   static constexpr DeferredFrees::Room room = DeferredFrees::Room::link_and_mark;
 
   bool has_deferred() const noexcept { return deferred_.frees.any(); }
+
+  void* pop_deferred() noexcept {
+    const PushGuard pushing(lock_);
+    return deferred_.frees.pop();
+  }
 
   [[gnu::always_inline]] void take_over_some() noexcept {
     if constexpr (defers) {
@@ -32,7 +37,7 @@ class SmallDeferral : protected SmallBlocks<Config> {
   [[gnu::noinline, gnu::cold]] unsigned take_over() noexcept {
     unsigned blocks = 0;
     for (; blocks < options.deferred_batch; blocks++) {
-      void* const block = deferred_.frees.pop();
+      void* const block = pop_deferred();
       if (block == nullptr) break;
       SmallLive live;
       find(block, live);  // faults if it is no live block
@@ -80,7 +85,7 @@ class SmallDeferral : protected SmallBlocks<Config> {
   void forget_deferred() noexcept {
     deferred_.frees.look_again();
     while (has_deferred()) {
-      while (void* const block = deferred_.frees.pop()) {
+      while (void* const block = pop_deferred()) {
         if (!deferred_.frees.follow(block, room)) fail(Fault::overwritten_link, block);
         __builtin_memset(block, 0, 8);
       }
