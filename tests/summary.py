@@ -7,6 +7,7 @@
 A target is what precedes the colon of a test's name, with the machine that may follow an @: the
 test "aarch64-picolibc: unit.heap@cortex-a53" counts for "aarch64-picolibc on cortex-a53". Test
 cases and assertions are those that doctest reports; a test without doctest counts as a test only.
+What fuzzers and the soak have counted follows.
 """
 
 import collections
@@ -26,17 +27,20 @@ def target_of(test):
 
 
 def count(log):
-    """Target -> column -> number, in the order in which targets first appear."""
-    counts = {}
+    """Target -> column -> number, in the order in which targets first appear; and lines of counts of another kind."""
+    counts, others = {}, []
     for line in log:
         if match := re.match(r"\d+/\d+ Testing: (.*)", line):
-            target = counts.setdefault(target_of(match[1]), collections.Counter())
+            test = match[1]
+            target = counts.setdefault(target_of(test), collections.Counter())
             target["tests"] += 1
         elif re.match(r"Test Failed\.|Test timeout", line):
             target["failed"] += 1
         elif match := re.match(r"\[doctest\] (test cases|assertions): +(\d+) \|", line):
             target[match[1]] += int(match[2])
-    return counts
+        elif re.match(r"(fuzzed|soak): ", line):
+            others.append(f"{test}: {line.strip()}")
+    return counts, others
 
 
 def table(counts):
@@ -60,7 +64,10 @@ def main():
     # The log has its name once ctest has ended.
     if closing:
         with LOG.open(errors="replace") as log:
-            print(*table(count(log)), "", sep="\n")
+            counts, others = count(log)
+        print(*table(counts), "", sep="\n")
+        if others:
+            print(*others, "", sep="\n")
     print(*closing, sep="", end="", flush=True)
     return ctest.returncode
 
