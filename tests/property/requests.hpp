@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// What a program may ask of a heap: the vocabulary of the property tests, with small numbers whose
-// meaning the model decides, so that a shrunk sequence stays meaningful.
+// What a program may ask of a heap: the vocabulary of the property tests and of fuzzing, with small
+// numbers whose meaning the model decides, so that a shrunk sequence stays meaningful.
 #pragma once
 
-#include <rapidcheck.h>
+#include <stddef.h>
 
 #include <ostream>
-#include <vector>
 
 namespace property {
 
@@ -15,10 +14,12 @@ enum class Ask {
   allocate_aligned,
   allocate_zeroed,
   allocate_zeroed_aligned,
+  allocate_nowait,
   reallocate,
   reallocate_aligned,
   deallocate,
   deallocate_sized,
+  deallocate_nowait,
   run_allocate,
   run_resize,
   run_deallocate,
@@ -34,12 +35,27 @@ enum class Ask {
 };
 
 inline const char* name_of(Ask ask) {
-  static const char* const names[] = {
-      "allocate",        "allocate aligned",   "allocate zeroed", "allocate zeroed aligned",
-      "reallocate",      "reallocate aligned", "deallocate",      "deallocate sized",
-      "allocate run",    "resize run",         "deallocate run",  "trim",
-      "add region",      "remove region",      "exhaust",         "source fails",
-      "source recovers", "source refuses",     "misuse"};
+  static const char* const names[] = {"allocate",
+                                      "allocate aligned",
+                                      "allocate zeroed",
+                                      "allocate zeroed aligned",
+                                      "allocate nowait",
+                                      "reallocate",
+                                      "reallocate aligned",
+                                      "deallocate",
+                                      "deallocate sized",
+                                      "deallocate nowait",
+                                      "allocate run",
+                                      "resize run",
+                                      "deallocate run",
+                                      "trim",
+                                      "add region",
+                                      "remove region",
+                                      "exhaust",
+                                      "source fails",
+                                      "source recovers",
+                                      "source refuses",
+                                      "misuse"};
   static_assert(sizeof names / sizeof *names == static_cast<size_t>(Ask::count));
   return names[static_cast<size_t>(ask)];
 }
@@ -57,31 +73,3 @@ inline std::ostream& operator<<(std::ostream& out, const Request& r) {
 }
 
 }  // namespace property
-
-template <>
-struct rc::Arbitrary<property::Request> {
-  static Gen<property::Request> arbitrary() {
-    using property::Ask;
-    // Allocations and releases in balance, all else now and then.
-    const auto ask = gen::weightedElement<Ask>({
-        {12, Ask::allocate},       {8, Ask::allocate_aligned},
-        {6, Ask::allocate_zeroed}, {3, Ask::allocate_zeroed_aligned},
-        {8, Ask::reallocate},      {3, Ask::reallocate_aligned},
-        {14, Ask::deallocate},     {9, Ask::deallocate_sized},
-        {4, Ask::run_allocate},    {2, Ask::run_resize},
-        {4, Ask::run_deallocate},  {2, Ask::trim},
-        {2, Ask::add_region},      {2, Ask::remove_region},
-        {1, Ask::exhaust},         {3, Ask::source_fails},
-        {3, Ask::source_recovers}, {2, Ask::source_refuses},
-        {3, Ask::misuse},
-    });
-    // Log-uniform: as many requests below 16 bytes as between 2 and 32 KiB.
-    const auto size =
-        gen::apply([](unsigned log, size_t fraction) { return (fraction % 1024 << log) >> 10; },
-                   gen::inRange<unsigned>(1, 16), gen::inRange<size_t>(0, 1024));
-    return gen::build<property::Request>(
-        gen::set(&property::Request::ask, ask), gen::set(&property::Request::size, size),
-        gen::set(&property::Request::alignment_log, gen::inRange<unsigned>(0, 14)),
-        gen::set(&property::Request::which, gen::inRange<size_t>(0, 1000)));
-  }
-};

@@ -49,6 +49,12 @@ class SmallHeapModel {
     add(p, size, 0);
   }
 
+  // Null needs no reason.
+  void allocate_nowait(size_t size, size_t alignment) {
+    void* const p = heap.allocate_nowait(size, alignment);
+    if (p != nullptr) add(p, size, alignment);
+  }
+
   void deallocate(size_t which) {
     if (count_ == 0) return;
     const Block b = remove(which);
