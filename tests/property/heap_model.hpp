@@ -33,7 +33,9 @@ class HeapModel {
       is_pool ? 48 * rsb::KiB : support::arena_bytes - regions * region_bytes;
 
  public:
-  HeapModel() : world_(first_bytes) {}
+  // After how many requests the heap is checked.
+  explicit HeapModel(unsigned checked_every = 1)
+      : world_(first_bytes), checked_every_(checked_every) {}
 
   void apply(const Request& request) {
     const int fault = support::fault_of([&] { make(request); });
@@ -41,7 +43,7 @@ class HeapModel {
     // To check a heap empties its caches, and takes over what waits to be free: something has to
     // come together there.
     const bool is_disturbed = support::has_caches || world_.stats().deferred_blocks != 0;
-    if (!is_disturbed || steps_ % 8 == 0) compare();
+    if (steps_ % (is_disturbed ? 8 : checked_every_) == 0) compare();
     compare_statistics();
     if (++steps_ % 8 == 0) compare_contents();
   }
@@ -470,6 +472,7 @@ class HeapModel {
   }
 
   World world_;
+  const unsigned checked_every_;
   std::vector<Block> blocks_;
   std::vector<Run> runs_;
   std::map<char*, size_t> live_;

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Inputs that once failed, as unit tests: none may again. The bytes are those of the file that the
+// fuzzer left, made shorter first by `PROGRAM -minimize_crash=1 -max_total_time=60 FILE`: up to 256
+// the fuzzer prints as an array, and `od -An -v -tu1 FILE` prints any. They go to what the fuzzer's
+// source calls.
+#include "support/test.hpp"
+
+#define HOLDS REQUIRE
+#define FAILS(sentence) FAIL(doctest::String(sentence))
+#include "fuzz/heap.hpp"
+#include "fuzz/small_heap.hpp"
+
+// Found within six seconds when merging forgot a granule of the block behind.
+TEST_CASE("a block of a small heap becomes one with the free memory behind it") {
+  const uint8_t bytes[] = {0x7f, 0xff, 0xff, 0xff, 0xff, 0x7f, 0x1d, 0x10, 0x2, 0x0, 0x8};
+  fuzz::try_on_small_heaps(bytes, sizeof bytes);
+}
