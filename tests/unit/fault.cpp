@@ -11,12 +11,12 @@ using namespace rsb;
 namespace {
 
 constexpr Fault all_faults[] = {
-    Fault::double_free,        Fault::foreign_pointer,     Fault::interior_pointer,
-    Fault::misaligned_pointer, Fault::size_mismatch,       Fault::overwritten_link,
-    Fault::bad_pages,          Fault::page_size_too_small, Fault::out_of_memory,
-    Fault::call_inside_call,
-    Fault::overflow,
-    Fault::underflow,
+    Fault::double_free,        Fault::foreign_pointer,
+    Fault::interior_pointer,   Fault::misaligned_pointer,
+    Fault::size_mismatch,      Fault::overwritten_link,
+    Fault::bad_pages,          Fault::page_size_too_small,
+    Fault::out_of_memory,      Fault::call_inside_call,
+    Fault::overflow,           Fault::underflow,
     Fault::mismatched_release,
 };
 

@@ -170,8 +170,8 @@ TEST_CASE("the heap itself is small") {
   CHECK(sizeof(SmallHeap<Unchecked>) <= 40 * sizeof(void*));
 }
 
-TEST_CASE_TEMPLATE("a request of any size is met or answered with null", Config, Checked,
-                   Unchecked) {
+TEST_CASE_TEMPLATE("a request of any size is met or answered with null", Config, Checked, Unchecked,
+                   Words, WordsUnchecked, Deferring) {
   SmallHeap<Config> heap;
   REQUIRE(heap.add_region(pool, sizeof pool) != 0);
   for (size_t below = 1; below <= 4096; below++) {

@@ -167,20 +167,21 @@ class alignas(8) BlockRecord {
     sum ^= folded(freed_by_.get(nullptr));
     if (state == State::live) sum = (sum ^ folded(allocated_by_)) * 0x27d4eb2fu;
     sum = (sum ^ integer_cast<uint32_t>(address_of(this) >> 3)) * 0x9e3779b1u;
-    sum = (sum ^ sum >> 15 ^ integer_cast<uint32_t>(size_)) * 0x85ebca77u;
+    const size_t known_size = state == State::freed_only ? 0 : size_;
+    sum = (sum ^ sum >> 15 ^ integer_cast<uint32_t>(known_size)) * 0x85ebca77u;
     sum = (sum ^ sum >> 13 ^ rest) * 0xc2b2ae3du;
     return sum ^ sum >> 16;
   }
 
   static constexpr bool keeps_both = sizeof(void*) == 8;
-  // The first eight bytes are the heap's when the block is free; the next eight it clears where
-  // a slot never was handed out, see Checks::under_guards.
+  // The first eight bytes are the heap's when the block is free; of the third eight it clears the
+  // seal where a slot never was handed out, see Checks::under_guards.
   const void* allocated_by_;
+  size_t size_;
   uint16_t tail_;
   uint8_t front_log2_;
   Made made_;
   uint32_t seal_;
-  size_t size_;
   [[no_unique_address]] AddressIf<keeps_both> freed_by_;
 };
 

@@ -190,7 +190,7 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     const SlotOffset behind = static_cast<SlotOffset>(slots.fresh + slot_units);
     store_relaxed(&slots.fresh, behind);
     uses++;
-    if constexpr (checks == Checks::under_guards) store(result + 8, uint64_t{0});
+    if constexpr (checks == Checks::under_guards) store(result + 16, uint64_t{0});
     if (slot_units > 1) {
       quick_below = behind;
       if constexpr (checks != Checks::off) store(result, uint64_t{0});

@@ -98,7 +98,8 @@ class SmallState {
     return larger(align_up(size + block_overhead, granule), least_block);
   }
   // From here on it is what rounding gives.
-  static constexpr size_t least_rounded = least_block - granule - block_overhead + 1;
+  static constexpr size_t least_rounded =
+      least_block + 1 > granule + block_overhead ? least_block + 1 - granule - block_overhead : 0;
   // From this size on, requests have no list; without memory, all.
   size_t limit() const noexcept { return range_ == 0 ? 0 : least_rounded + range_; }
   static constexpr bool is_power_of_two_or_0(size_t alignment) noexcept {
