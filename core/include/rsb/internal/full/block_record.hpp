@@ -75,14 +75,14 @@ class alignas(8) BlockRecord {
 
   // ---- Its states ----
 
-  // `room`: bytes from the block's start that are its own.
-  void begin(size_t size, size_t room, size_t its_front, Made made, const void* caller,
+  // `its_room`: bytes from the block's start that are its own.
+  void begin(size_t size, size_t its_room, size_t its_front, Made made, const void* caller,
              uint32_t secret) noexcept {
     allocated_by_ = caller;
     freed_by_.set(nullptr, caller);
     made_ = made;
     front_log2_ = static_cast<uint8_t>(its_front != 0 ? floor_log2(its_front) : 0);
-    resize(size, room, secret);
+    resize(size, its_room, secret);
   }
   void resize(size_t size, size_t room, uint32_t secret) noexcept {
     forget();  // for who looks at it meanwhile
