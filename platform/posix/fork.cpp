@@ -30,6 +30,10 @@
 // list with the heap's lock held: it waits for no stream, but for other threads that fork. So these
 // do not hold the list for long while they wait for the heap.
 //
+// Handlers of signals may fork, too, wherever they come. But while locks are given up they do not
+// come (NoSignals): in between the locks are neither held for a fork nor free. They do while there
+// is something to wait for: it may be they that the other thread waits for.
+//
 // Shortcomings. What else glibc locks behind our handler, the configuration of NSS, nobody holds
 // while he allocates. But from 2.41 on it locks popen's list of processes there, too, under which
 // popen allocates in its turn: one thread in popen and one in fork may still wait for each other.
@@ -61,6 +65,7 @@
 #endif
 
 using rsb::KnowsFork;
+using rsb::platform::NoSignals;
 
 // ---- The heap ----
 
@@ -121,6 +126,7 @@ struct AtFork {
       if (!try_for_a_while([&] { return heap.before_fork(); })) return false;
     }
     if (before_fork(heap.lock())) return true;
+    const NoSignals no_signals;
     if constexpr (has_caches) heap.after_fork_in_parent();
     return false;
   }
@@ -208,7 +214,10 @@ void prepare() noexcept {
   HeapAtFork::begin(rsb::instance);
   lock_others();
   while (!HeapAtFork::lock(rsb::instance)) {
-    unlock_others_in_parent();
+    {
+      const NoSignals no_signals;
+      unlock_others_in_parent();
+    }
     constexpr unsigned a_nap = 16;
     rsb::platform::YieldThenSleep::wait(a_nap);
     lock_others();
@@ -216,12 +225,14 @@ void prepare() noexcept {
 }
 
 void go_on_in_parent() noexcept {
+  const NoSignals no_signals;
   HeapAtFork::unlock_in_parent(rsb::instance);
   unlock_others_in_parent();
   HeapAtFork::end(rsb::instance);
 }
 
 void go_on_in_child() noexcept {
+  const NoSignals no_signals;
   HeapAtFork::reset_in_child(rsb::instance);
   reset_others_in_child();
   HeapAtFork::end(rsb::instance);

@@ -8,16 +8,15 @@
 // locks are free, but for those that the forking thread itself is inside. In the child no cache can be claimed
 // on which the other thread was at work; in the parent, none is worked on by two, and the heap is one's.
 //
-// THE CODE AS IT IS does not keep that promise: a handler that comes between two certain instructions, and forks
-// there, waits for ever, or its child does later.
+// Signals are blocked (NoSignals) where locks and caches are given up: in the parent, in the child, when a lock was
+// not to be had; and, where resting_ is not 0, in unlock(). Without that a handler that comes between two certain
+// instructions, and forks there, waits for ever, or its child does later.
 // - unlock_in_parent(), reset_in_child() store resting_, then owner_. In between try_lock_for_fork() finds the
 //   lock neither held for a fork nor free.
 // - unlock() of what is allocated within a fork (hold_for_fork() included) loads resting_, then stores owner_. A
 //   child made in between has the lock free; then this store takes it for a fork that nobody ends.
 // - after_fork_in_parent() gives the caches back, then the set's lock. A child made in between is told that all
 //   caches stand still.
-// -DREPAIRED is what would: with signals masked around each try to lock, around what is done in the parent and
-// in the child, and, where resting_ is not 0, in unlock().
 //
 // Left out:
 // - What is locked before the heap (fork_order.pml); how often it is tried to lock before that is given up.
@@ -27,7 +26,8 @@
 //
 // mirrors platform/posix: Lock::lock f70956d95f27
 // mirrors platform/posix: Lock::try_lock 399dcafed8b5
-// mirrors platform/posix: Lock::unlock f888bc69d9bd
+// mirrors platform/posix: Lock::unlock 8b9d1046dacd
+// mirrors platform/posix: Lock::unlock_around_fork ebb5db4a7bdf
 // mirrors platform/posix: Lock::wait 5f7c506bfb23
 // mirrors platform/posix: Lock::is_held_by_this_thread cd13c7ea0c20
 // mirrors platform/posix: Lock::lock_for_fork 18abe2431ed4
@@ -36,12 +36,12 @@
 // mirrors platform/posix: Lock::is_held_for_fork ca05f3bb46b8
 // mirrors platform/posix: Lock::unlock_in_parent 36d8a6228347
 // mirrors platform/posix: Lock::reset_in_child 374b6f100702
-// mirrors platform/posix: AtFork::lock eeec3f677896
+// mirrors platform/posix: AtFork::lock 6f4471c02b34
 // mirrors platform/posix: AtFork::unlock_in_parent df85ff05bcd9
 // mirrors platform/posix: AtFork::reset_in_child fad6404eb62a
-// mirrors platform/posix: prepare a3f4598b04a0
-// mirrors platform/posix: go_on_in_parent f27d52ec494e
-// mirrors platform/posix: go_on_in_child a6199aa929fa
+// mirrors platform/posix: prepare bb3fa0890861
+// mirrors platform/posix: go_on_in_parent 3131df4e8b75
+// mirrors platform/posix: go_on_in_child dba0e626d797
 // mirrors core/include/rsb: Seat::stop a324568e98fa
 // mirrors core/include/rsb: Seat::go_on 30ade2797d60
 // mirrors core/include/rsb: Seat::begin_fork a98507fef4f5
@@ -56,14 +56,13 @@
 // mirrors core/include/rsb: CacheSet::release 381cc8c3635c
 // mirrors core/include/rsb: CacheSet::claim 0c73e4a0b96d
 //
-// run:                                       deadlock
-// run: -DREPAIRED                            holds, 1,873,860 states
-// run: -DREPAIRED -DBROKEN_UNMASKED_UNLOCK   deadlock
-// run: -DREPAIRED -DBROKEN_UNMASKED_HANDLERS deadlock
-// run: -DREPAIRED -DBROKEN_NO_STOP           deadlock
-// run: -DREPAIRED -DBROKEN_WAIT_INSIDE       deadlock
-// run: -DREPAIRED -DBROKEN_ALL_WHOLE         assertion
-// run: -DREPAIRED -DBROKEN_HEAP_KEPT         assertion
+// run:                            holds, 2,287,161 states
+// run: -DBROKEN_UNMASKED_UNLOCK   deadlock
+// run: -DBROKEN_UNMASKED_HANDLERS deadlock
+// run: -DBROKEN_NO_STOP           deadlock
+// run: -DBROKEN_WAIT_INSIDE       deadlock
+// run: -DBROKEN_ALL_WHOLE         assertion
+// run: -DBROKEN_HEAP_KEPT         assertion
 
 // Who: the thread with the handler, and the other one.
 #define MINE 0
@@ -111,7 +110,7 @@ byte at_work[THREADS] = NOBODY;  // who is, on a cache
 byte in_heap = NOBODY;           // who is, in the heap
 
 // Only the thread itself has a handler; and in that one no other comes.
-#if defined(REPAIRED) && !defined(BROKEN_UNMASKED_HANDLERS)
+#ifndef BROKEN_UNMASKED_HANDLERS
 #define mask() if :: me == MINE -> masked++ :: else fi
 #define unmask() if :: me == MINE -> masked-- :: else fi
 #else
@@ -137,10 +136,10 @@ inline lock(l) {
 }
 
 // Not at once: the handler may fork in between. In that one's child the lock is nobody's, and what is stored here
-// too late. So the repaired one stores anything but 0 with signals masked.
+// too late. So anything but 0 is stored with signals blocked.
 inline unlock(l) {
   rests = resting_[l];
-#if defined(REPAIRED) && !defined(BROKEN_UNMASKED_UNLOCK)
+#ifndef BROKEN_UNMASKED_UNLOCK
   atomic { owner_[l] = (rests == 0 -> 0 : resting_[l]); rests = 0 }
 #else
   atomic { owner_[l] = rests; rests = 0 }
@@ -299,23 +298,27 @@ inline prepare() {
 #endif
   do
   ::
-    atomic { is_held_by_this_thread(SET) || is_held_for_fork(SET) || owner_[SET] == 0 || is_held_by_this_thread(HEAP); mask() };
+    atomic { is_held_by_this_thread(SET) || is_held_for_fork(SET) || owner_[SET] == 0 || is_held_by_this_thread(HEAP) };
     before_fork();
-    atomic {
+    if
+    :: is_held_by_this_thread(HEAP) || is_held_for_fork(HEAP) ->
+      rests = forks_inside_[HEAP];
+      atomic { forks_inside_[HEAP] = rests + 1; rests = 0 };
+      break
+    :: !is_held_by_this_thread(HEAP) && !is_held_for_fork(HEAP) ->
       if
-      :: is_held_by_this_thread(HEAP) || is_held_for_fork(HEAP) -> forks_inside_[HEAP]++; break
-      :: owner_[HEAP] == 0 -> owner_[HEAP] = this_thread
-      :: else -> goto again
+      :: atomic { owner_[HEAP] == 0 -> owner_[HEAP] = this_thread }
+      :: owner_[HEAP] != 0 -> goto again
       fi
-    };
+    fi;
     hold_for_fork(HEAP);
     break;
 again:
+    mask();
     after_fork_in_parent();
     unmask();
     owner_[HEAP] == 0
-  od;
-  unmask()
+  od
 }
 
 inline go_on() {

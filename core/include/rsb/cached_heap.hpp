@@ -192,7 +192,8 @@ class CachedHeap : protected CachedPaths<Config> {
   // before_fork() until it returns true, the heap's own lock, the fork, and back: that lock,
   // after_fork_in_parent() or after_fork_in_child(), end_fork(). If the lock KnowsFork, the thread
   // may call the heap from before_fork() on. False: another thread holds a lock; whoever holds a
-  // lock that a handler of that one may wait for must give that up before he asks again.
+  // lock that a handler of that one may wait for must give that up before he asks again. A signal
+  // handler may fork within all that, but for giving up the lock and after_fork_….
   void begin_fork() noexcept {
     static_assert(!PinnedSeats<TheSeats>, "processes fork, and their seats are threads'");
     seats_.mine().stop();

@@ -304,7 +304,8 @@ concept KnowsHandlers = Lock<L> && requires(L l) {
 // hold_for_fork() by who holds the lock already, to unlock_in_parent() or reset_in_child(), the
 // thread that forks keeps all others out but is inside no call: it may lock and unlock as before.
 // is_held_for_fork(): by the calling thread. A fork within the fork, in a signal handler, leaves
-// the lock as it found it, and the child of that one has it free.
+// the lock as it found it, and the child of that one has it free; but such a handler must not come
+// while unlock_in_parent() or reset_in_child() runs.
 template <class L>
 concept KnowsFork = Lock<L> && requires(L l) {
   { l.lock_for_fork() }

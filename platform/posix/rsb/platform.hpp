@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -206,6 +207,22 @@ class NoCancellation {
   int before_;
 };
 
+// While there is one, no signal handler interrupts the thread.
+class NoSignals {
+ public:
+  NoSignals() noexcept {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before_);
+  }
+  ~NoSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  NoSignals(const NoSignals&) = delete;
+  NoSignals& operator=(const NoSignals&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
 struct Scheduler {
   static void yield() noexcept { sched_yield(); }
   static void sleep(unsigned microseconds) noexcept {
@@ -243,7 +260,11 @@ class Lock {
                                        __ATOMIC_RELAXED);
   }
 
-  void unlock() noexcept { __atomic_store_n(&owner_, resting_, __ATOMIC_RELEASE); }
+  void unlock() noexcept {
+    if (resting_ != nobody) [[unlikely]]
+      return unlock_around_fork();
+    __atomic_store_n(&owner_, nobody, __ATOMIC_RELEASE);
+  }
 
   // The same, and shorter, after try_lock(): which does not succeed among threads around a fork.
   void unlock_after_try() noexcept { __atomic_store_n(&owner_, nobody, __ATOMIC_RELEASE); }
@@ -277,6 +298,7 @@ class Lock {
   bool is_held_for_fork() const noexcept {
     return __atomic_load_n(&resting_, __ATOMIC_RELAXED) == at_fork();
   }
+  // With signals blocked, like reset_in_child(): what a handler finds in between is no whole state.
   void unlock_in_parent() noexcept {
     if (forks_inside_ != 0) {
       forks_inside_--;
@@ -323,6 +345,12 @@ class Lock {
   // The thread that forks, inside no call.
   static uintptr_t at_fork() noexcept {
     return this_thread() + 1;
+  }
+
+  // Not with what was read before: a handler may fork, and its child has the lock free.
+  [[gnu::noinline, gnu::cold]] void unlock_around_fork() noexcept {
+    const NoSignals no_signals;
+    __atomic_store_n(&owner_, __atomic_load_n(&resting_, __ATOMIC_RELAXED), __ATOMIC_RELEASE);
   }
 
   [[gnu::noinline, gnu::cold]] void wait() noexcept {
