@@ -31,8 +31,8 @@
 // do not hold the list for long while they wait for the heap.
 //
 // Handlers of signals may fork, too, wherever they come. But while locks are given up they do not
-// come (NoSignals): in between the locks are neither held for a fork nor free. They do while there
-// is something to wait for: it may be they that the other thread waits for.
+// come (AllSignalsBlocked): in between the locks are neither held for a fork nor free. They do
+// while there is something to wait for: it may be they that the other thread waits for.
 //
 // Shortcomings. What else glibc locks behind our handler, the configuration of NSS, nobody holds
 // while he allocates. But from 2.41 on it locks popen's list of processes there, too, under which
@@ -65,7 +65,7 @@
 #endif
 
 using rsb::KnowsFork;
-using rsb::platform::NoSignals;
+using rsb::platform::AllSignalsBlocked;
 
 // ---- The heap ----
 
@@ -126,7 +126,7 @@ struct AtFork {
       if (!try_for_a_while([&] { return heap.before_fork(); })) return false;
     }
     if (before_fork(heap.lock())) return true;
-    const NoSignals no_signals;
+    const AllSignalsBlocked all_blocked;
     if constexpr (has_caches) heap.after_fork_in_parent();
     return false;
   }
@@ -215,7 +215,7 @@ void prepare() noexcept {
   lock_others();
   while (!HeapAtFork::lock(rsb::instance)) {
     {
-      const NoSignals no_signals;
+      const AllSignalsBlocked all_blocked;
       unlock_others_in_parent();
     }
     constexpr unsigned a_nap = 16;
@@ -225,14 +225,14 @@ void prepare() noexcept {
 }
 
 void go_on_in_parent() noexcept {
-  const NoSignals no_signals;
+  const AllSignalsBlocked all_blocked;
   HeapAtFork::unlock_in_parent(rsb::instance);
   unlock_others_in_parent();
   HeapAtFork::end(rsb::instance);
 }
 
 void go_on_in_child() noexcept {
-  const NoSignals no_signals;
+  const AllSignalsBlocked all_blocked;
   HeapAtFork::reset_in_child(rsb::instance);
   reset_others_in_child();
   HeapAtFork::end(rsb::instance);

@@ -8,7 +8,7 @@
 // locks are free, but for those that the forking thread itself is inside. In the child no cache can be claimed
 // on which the other thread was at work; in the parent, none is worked on by two, and the heap is one's.
 //
-// Signals are blocked (NoSignals) where locks and caches are given up: in the parent, in the child, when a lock was
+// Signals are blocked (AllSignalsBlocked) where locks and caches are given up: in the parent, in the child, when a lock was
 // not to be had; and, where resting_ is not 0, in unlock(). Without that a handler that comes between two certain
 // instructions, and forks there, waits for ever, or its child does later.
 // - unlock_in_parent(), reset_in_child() store resting_, then owner_. In between try_lock_for_fork() finds the
@@ -27,7 +27,7 @@
 // mirrors platform/posix: Lock::lock f70956d95f27
 // mirrors platform/posix: Lock::try_lock 399dcafed8b5
 // mirrors platform/posix: Lock::unlock 8b9d1046dacd
-// mirrors platform/posix: Lock::unlock_around_fork ebb5db4a7bdf
+// mirrors platform/posix: Lock::unlock_around_fork 8bbf9c9df5a6
 // mirrors platform/posix: Lock::wait 5f7c506bfb23
 // mirrors platform/posix: Lock::is_held_by_this_thread cd13c7ea0c20
 // mirrors platform/posix: Lock::lock_for_fork 18abe2431ed4
@@ -36,12 +36,12 @@
 // mirrors platform/posix: Lock::is_held_for_fork ca05f3bb46b8
 // mirrors platform/posix: Lock::unlock_in_parent 36d8a6228347
 // mirrors platform/posix: Lock::reset_in_child 374b6f100702
-// mirrors platform/posix: AtFork::lock 6f4471c02b34
+// mirrors platform/posix: AtFork::lock 459c607f9825
 // mirrors platform/posix: AtFork::unlock_in_parent df85ff05bcd9
 // mirrors platform/posix: AtFork::reset_in_child fad6404eb62a
-// mirrors platform/posix: prepare bb3fa0890861
-// mirrors platform/posix: go_on_in_parent 3131df4e8b75
-// mirrors platform/posix: go_on_in_child dba0e626d797
+// mirrors platform/posix: prepare d34fa8049143
+// mirrors platform/posix: go_on_in_parent c3379a3326e4
+// mirrors platform/posix: go_on_in_child af81dd830fd0
 // mirrors core/include/rsb: Seat::stop a324568e98fa
 // mirrors core/include/rsb: Seat::go_on 30ade2797d60
 // mirrors core/include/rsb: Seat::begin_fork a98507fef4f5

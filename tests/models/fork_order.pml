@@ -14,13 +14,13 @@
 //
 // Left out: what the locks are like, and where a handler may come (fork_in_handler.pml); time.
 //
-// mirrors platform/posix: prepare bb3fa0890861
-// mirrors platform/posix: go_on_in_parent 3131df4e8b75
-// mirrors platform/posix: go_on_in_child dba0e626d797
+// mirrors platform/posix: prepare d34fa8049143
+// mirrors platform/posix: go_on_in_parent c3379a3326e4
+// mirrors platform/posix: go_on_in_child af81dd830fd0
 // mirrors platform/posix: lock_others 9cb824f5b5c7
 // mirrors platform/posix: unlock_others_in_parent 88873297e37a
 // mirrors platform/posix: reset_others_in_child 5dac4b267ba3
-// mirrors platform/posix: AtFork::lock 6f4471c02b34
+// mirrors platform/posix: AtFork::lock 459c607f9825
 // mirrors platform/posix: rsb_register_atfork 5760aaf5999f
 // mirrors platform/posix: register_ours ae24d385f9c7
 //

@@ -26,10 +26,10 @@
 // mirrors core/include/rsb: BasicSpinLock::unlock 0de7483596ac
 // mirrors core/include/rsb: BasicSpinLock::is_taken 71d83ade9372
 // mirrors core/include/rsb: BasicSpinLock::wait 5c8a2484c333
-// mirrors core/include/rsb: InterruptSpinLock::lock f70956d95f27
-// mirrors core/include/rsb: InterruptSpinLock::try_lock 98031fa9d2cc
-// mirrors core/include/rsb: InterruptSpinLock::unlock 42d37ef2eb86
-// mirrors core/include/rsb: InterruptSpinLock::wait e44f0d5a7fa9
+// mirrors core/include/rsb: MaskingLock::lock f70956d95f27
+// mirrors core/include/rsb: MaskingLock::try_lock 0645fab92e75
+// mirrors core/include/rsb: MaskingLock::unlock b027157787b0
+// mirrors core/include/rsb: MaskingLock::wait f176186f07d2
 //
 // run:                                holds, 699,936 states
 // run: -DPLAIN                        holds, 19,950 states

@@ -208,16 +208,16 @@ class NoCancellation {
 };
 
 // While there is one, no signal handler interrupts the thread.
-class NoSignals {
+class AllSignalsBlocked {
  public:
-  NoSignals() noexcept {
+  AllSignalsBlocked() noexcept {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before_);
   }
-  ~NoSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  NoSignals(const NoSignals&) = delete;
-  NoSignals& operator=(const NoSignals&) = delete;
+  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
+  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
 
  private:
   sigset_t before_;
@@ -349,7 +349,7 @@ class Lock {
 
   // Not with what was read before: a handler may fork, and its child has the lock free.
   [[gnu::noinline, gnu::cold]] void unlock_around_fork() noexcept {
-    const NoSignals no_signals;
+    const AllSignalsBlocked all_blocked;
     __atomic_store_n(&owner_, __atomic_load_n(&resting_, __ATOMIC_RELAXED), __ATOMIC_RELEASE);
   }
 
