@@ -57,6 +57,9 @@ for config in ("plain", "everything"):
     GROUPS[f"nuttx-{config}"] = (
         [*FREESTANDING, f"-isystemtests/ports/nuttx/{config}", "-isystemtests/ports/nuttx/kernel"],
         ["ports/nuttx/heap_rsb.cpp"])
+ZEPHYR = [*FREESTANDING, "-isystemtests/ports/zephyr/include", "-DCONFIG_RSB_MALLOC_ARENA_SIZE=4096"]
+ZEPHYR_FILES = [f"ports/zephyr/{name}.cpp" for name in ("sys_heap", "inspect", "malloc", "fault")]
+GROUPS["zephyr"] = ([*ZEPHYR, "-DCONFIG_RSB_SYS_HEAP_LEAST=2048", "-DCONFIG_SYS_HEAP_RUNTIME_STATS=1"], ZEPHYR_FILES)
 # For C libraries whose headers are not this machine's.
 ELSEWHERE = ["ports/aarch64-16k/cores.cpp", "platform/libc/newlib.cpp", "platform/libc/picolibc.cpp"]
 

@@ -62,11 +62,20 @@ FAR = ["clang++-19 --target=riscv64", "clang++-14 --target=riscv64",
        "riscv64-unknown-elf-g++ -march=rv64imac -mabi=lp64"]
 
 
-# Port, compilers and options.
+# Files of ports, what is there of their hosts, compilers, and options.
 HOSTS = [
-    ("lk", ["aarch64-linux-gnu-g++", "clang++-19 --target=aarch64", "clang++-19 --target=armv7a-none-eabi",
-            "riscv64-unknown-elf-g++ -march=rv64imac -mabi=lp64", "g++"], ["", "-DLK_HEAP_CACHES=1"]),
-    ("xv6", ["riscv64-unknown-elf-g++ -march=rv64imac -mabi=lp64 -mcmodel=medany", "clang++-19 --target=riscv64"], [""]),
+    (["lk/heap.cpp"], [HERE / "lk"],
+     ["aarch64-linux-gnu-g++", "clang++-19 --target=aarch64", "clang++-19 --target=armv7a-none-eabi",
+      "riscv64-unknown-elf-g++ -march=rv64imac -mabi=lp64", "g++"], ["", "-DLK_HEAP_CACHES=1"]),
+    (["xv6/heap.cpp"], [HERE / "xv6"],
+     ["riscv64-unknown-elf-g++ -march=rv64imac -mabi=lp64 -mcmodel=medany", "clang++-19 --target=riscv64"], [""]),
+    (["zephyr/sys_heap.cpp", "zephyr/inspect.cpp", "zephyr/malloc.cpp", "zephyr/fault.cpp"],
+     [HERE.parent / "ports/zephyr/include", HERE / "zephyr"],
+     ["aarch64-linux-gnu-g++", "riscv64-unknown-elf-g++ -march=rv32imac -mabi=ilp32",
+      "arm-none-eabi-g++ -mthumb -mcpu=cortex-m0plus", "clang++-19 --target=thumbv8m.main-none-eabi"],
+     ["-DCONFIG_RSB_SYS_HEAP_LEAST=2048 -DCONFIG_RSB_MALLOC_ARENA_SIZE=4096",
+      "-DCONFIG_RSB_SYS_HEAP_LEAST=0 -DCONFIG_SYS_HEAP_RUNTIME_STATS=1 -DCONFIG_SYS_HEAP_LISTENER=1"
+      " -DCONFIG_RSB_MALLOC_ARENA_SIZE=-1 -DCONFIG_SRAM_BASE_ADDRESS=0x20000000 -DCONFIG_SRAM_SIZE=64"]),
 ]
 
 # And what its cores order memory and devices by.
@@ -134,11 +143,12 @@ def fences(compiler):
 
 
 def hosts(compiler):
-    for port, commands, variants in HOSTS:
-        for command in commands:
-            for variant in variants:
-                compiler.compile(command, f"../../ports/{port}/heap.cpp", "NoLock", *WARNINGS, *variant.split(),
-                                 f"-I{HERE / port}", "-fsyntax-only")
+    for files, folders, commands, variants in HOSTS:
+        includes = [f"-I{folder}" for folder in folders]
+        runs = [(file, command, variant) for file in files for command in commands for variant in variants]
+        for file, command, variant in runs:
+            compiler.compile(command, f"../../ports/{file}", "NoLock", *WARNINGS, *variant.split(),
+                             *includes, "-fsyntax-only")
 
 
 def links(compiler):
