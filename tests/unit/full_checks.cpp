@@ -99,7 +99,7 @@ TEST_CASE_TEMPLATE("one byte behind a block is found when it is released", C, FU
 
 TEST_CASE_TEMPLATE("one byte before a block is found when it is released", C, FULL_WORLDS) {
   for (const size_t size : sizes) {
-    for (const size_t offset : {1, 2, 8, 16}) {
+    for (const size_t offset : {size_t{1}, size_t{2}, size_t{8}, size_t{16}}) {
       Fixture<C> f;
       auto* const block = static_cast<unsigned char*>(f.heap.allocate(size));
       REQUIRE(block != nullptr);
@@ -122,8 +122,8 @@ TEST_CASE_TEMPLATE("a block for nothing must not be written to", C, FULL_WORLDS)
 
 TEST_CASE_TEMPLATE("what is written to a freed block is found when it leaves the queue", C,
                    FULL_WORLDS) {
-  for (const size_t size : {8, 100, 500}) {
-    for (const size_t offset : {0, 7, 23}) {
+  for (const size_t size : {size_t{8}, size_t{100}, size_t{500}}) {
+    for (const size_t offset : {size_t{0}, size_t{7}, size_t{23}}) {
       Fixture<C> f;
       if (!f.waits || offset >= size) continue;
       auto* const block = static_cast<char*>(f.heap.allocate(size));
