@@ -6,7 +6,7 @@
 
 int main() {
   struct Base {
-    long a[10];
+    long a[11];  // so that both are of one size class
   };
   struct Derived : Base {
     char b;
