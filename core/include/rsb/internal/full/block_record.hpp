@@ -68,6 +68,8 @@ class alignas(8) BlockRecord {
   size_t front() const noexcept { return front_log2_ != 0 ? size_t{1} << front_log2_ : 0; }
 
   size_t size() const noexcept { return size_; }
+  // From the block's start, with what is known of the bytes behind.
+  size_t guarded_size() const noexcept { return size_ + tail_; }
   Made made() const noexcept { return made_; }
   // Return addresses; where pointers have four bytes, only that of the last call.
   const void* allocated_by() const noexcept { return allocated_by_; }

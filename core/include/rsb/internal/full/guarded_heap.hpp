@@ -535,7 +535,7 @@ class GuardedHeap : public Base {
     void* const copy = make_block(size, alignment, Fill::none, Made::by_allocate, caller);
     if (copy == nullptr) {
       if (size > old_size || !is_aligned(block, larger(alignment, 1))) return nullptr;
-      record.resize(size, old_size + BlockRecord::least_tail, secret_);
+      record.resize(size, record.guarded_size(), secret_);
       return block;
     }
     __builtin_memcpy(copy, block, smaller(old_size, size));
