@@ -128,7 +128,8 @@ class GuardedHeap : public Base {
     refuse_overflow(record);
     record.end(State::freed_only, __builtin_return_address(0), secret_);
     char* const base = base_of(record);
-    if (record.front() == 0) end_guarding(base);  // the one thing that the page source is asked for
+    // The one thing that the page source is asked for.
+    if (record.front() == 0 && !end_guarding(base)) return;
     Base::deallocate_nowait(base);
   }
 
@@ -503,9 +504,7 @@ class GuardedHeap : public Base {
 
   void give_back(BlockRecord& record) noexcept {
     char* const base = base_of(record);
-    if constexpr (has_guard_pages) {
-      if (record.front() == 0) end_guarding(base);
-    }
+    if (record.front() == 0 && !end_guarding(base)) return;
     Base::deallocate(base);
   }
 
@@ -595,11 +594,13 @@ class GuardedHeap : public Base {
     return full.fill_bytes;
   }
 
-  void end_guarding([[maybe_unused]] char* base) noexcept {
+  // False: some of it cannot be touched, for good: the heap below must not have it back.
+  [[nodiscard]] bool end_guarding([[maybe_unused]] char* base) noexcept {
     if constexpr (has_guard_pages) {
-      this->pages().source().unprotect(base, Base::bytes_of_large(base));
+      if (!this->pages().source().unprotect(base, Base::bytes_of_large(base))) return false;
       count_one_less();
     }
+    return true;
   }
 
   [[no_unique_address]] Queue queue_;
