@@ -383,7 +383,10 @@ class GuardedHeap : public Base {
     const bool may_begin = is_power_of_two(offset) && offset >= record_bytes;
     if (!place.is_live) {
       if (may_begin || is_small) return Fault::double_free;
-      return is_slot(place.bytes) ? Fault::interior_pointer : Fault::foreign_pointer;
+      if (is_slot(place.bytes)) return Fault::interior_pointer;
+      const bool may_have_one = is_aligned(p, alignof(BlockRecord)) && offset >= record_bytes;
+      const bool was_one = may_have_one && BlockRecord::of(p)->is_any(secret_);
+      return was_one ? Fault::double_free : Fault::foreign_pointer;
     }
     if (const BlockRecord* const record = record_in(place.block, place.bytes)) {
       if (record->block() == p) return Fault::double_free;
