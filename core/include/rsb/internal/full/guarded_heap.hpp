@@ -408,16 +408,19 @@ class GuardedHeap : public Base {
   [[gnu::cold]] BlockRecord* record_in(const void* below, size_t bytes) noexcept {
     const char* const base = static_cast<const char*>(below);
     size_t least_front = record_bytes;
+    BlockRecord* freed = nullptr;  // perhaps a block that began here before
     if constexpr (has_guard_pages) {
       if (bytes > Base::Classes::largest) {
         for (size_t at = Base::page; at + record_bytes <= 2 * Base::page; at += 16) {
           BlockRecord* const record = BlockRecord::of(base + at + record_bytes);
-          if (record->is_any(secret_) && record->front() == 0) return record;
+          if (!record->is_any(secret_) || record->front() != 0) continue;
+          if (record->is(State::live, secret_)) return record;
+          freed = record;
         }
+        if (freed != nullptr) return freed;  // the rest may be protected
         least_front = 2 * Base::page;
       }
     }
-    BlockRecord* freed = nullptr;  // perhaps a block that began here before
     for (size_t front = least_front; front < bytes; front *= 2) {
       BlockRecord* const record = BlockRecord::of(base + front);
       if (!record->is_any(secret_) || record->front() != front) continue;
