@@ -286,6 +286,10 @@ class GuardedHeap : public Base {
 
   void* begin(char* block, size_t size, size_t its_room, size_t front, Fill fill, Made made,
               const void* caller) noexcept {
+    // What began nearer to the slot's start, perhaps before clear(), would be taken for this block.
+    for (size_t nearer = record_bytes; nearer < front; nearer *= 2) {
+      BlockRecord::of(block - front + nearer)->forget();
+    }
     BlockRecord::of(block)->begin(size, its_room, front, made, caller, secret_);
     if (fill == Fill::zero) __builtin_memset(block, 0, size);
     return block;
@@ -297,8 +301,7 @@ class GuardedHeap : public Base {
     if constexpr (verifies_slots) {
       if (!is_verified_slot(total)) return;
       BlockRecord& former = *BlockRecord::of(base + record_bytes);
-      if (front != record_bytes) return former.forget();  // or it would be believed the next time
-      if (former.is(State::freed, secret_)) refuse_overwritten(former);
+      if (front == record_bytes && former.is(State::freed, secret_)) refuse_overwritten(former);
     }
   }
 
