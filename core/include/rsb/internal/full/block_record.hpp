@@ -108,7 +108,8 @@ class alignas(8) BlockRecord {
     return load_relaxed(&seal_) == seal(state, secret);
   }
   bool is_any(uint32_t secret) const noexcept {
-    return is(State::live, secret) || is(State::freed, secret) || is(State::freed_only, secret);
+    // In this order they follow each other, if another thread releases the block meanwhile.
+    return is(State::live, secret) || is(State::freed_only, secret) || is(State::freed, secret);
   }
 
   // ---- What must not be written to ----
