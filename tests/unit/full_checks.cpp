@@ -32,6 +32,27 @@ struct FullBriefly
   static constexpr FullOptions full{.fill_bytes = 24, .queue_blocks = 0};
 };
 
+// Pages that can be protected, which fills them: so what is written to them shows.
+class FencedPages : public support::ZeroedPages {
+ public:
+  static constexpr unsigned char fence = 0x5e;
+
+  [[gnu::noinline]] bool protect(void* base, size_t bytes) noexcept {
+    support::fill(base, bytes, fence);
+    return true;
+  }
+  bool unprotect(void*, size_t) noexcept { return !refuses_; }
+  void refuse_to_unprotect(bool refuses) noexcept { refuses_ = refuses; }
+
+ private:
+  bool refuses_ = false;
+};
+
+struct FullFenced : support::Configuration<support::with_checks(support::small_radix, Checks::full),
+                                           FencedPages> {
+  static constexpr FullOptions full = queue;
+};
+
 template <class Config>
 struct Fixture : support::World<Config> {
   static constexpr bool waits = Config::full.queue_blocks > 1;
@@ -371,3 +392,90 @@ TEST_CASE_TEMPLATE("blocks of random sizes keep what was written, in whatever ca
   CHECK(f.stats().live_blocks == 0);
   CHECK_SOUND(f);
 }
+
+TEST_CASE("a large block that stays for want of memory leaves alone what lies behind it") {
+  Fixture<FullFenced> f;
+  constexpr size_t size = 3'008;
+  auto* const block = static_cast<unsigned char*>(f.heap.allocate(size));
+  REQUIRE(block != nullptr);
+  const unsigned char& beyond = support::opaque(block)[size];
+  REQUIRE(beyond == FencedPages::fence);
+  while (f.heap.allocate(size) != nullptr) {
+  }
+  CHECK(f.heap.reallocate(block, size) == block);
+  CHECK(beyond == FencedPages::fence);
+  CHECK(f.heap.reallocate(block, size - 5) == block);
+  CHECK(f.heap.usable_size(block) == size - 5);
+  CHECK(beyond == FencedPages::fence);
+  f.heap.deallocate(block);
+}
+
+TEST_CASE("what the source does not unprotect is not used again") {
+  Fixture<FullFenced> f;
+  constexpr size_t size = 3'008;
+  char* released[2];
+  for (char*& block : released) {
+    block = static_cast<char*>(f.heap.allocate(size));
+    REQUIRE(block != nullptr);
+  }
+  f.source().refuse_to_unprotect(true);
+  f.heap.deallocate(released[0]);
+  f.heap.deallocate_nowait(released[1]);
+  f.source().refuse_to_unprotect(false);
+  f.heap.trim();
+  while (auto* const block = static_cast<char*>(f.heap.allocate(500))) {
+    for (const char* const former : released) {
+      CHECK(bytes_from(former - FullFenced::options.page_size, block) > size);
+    }
+  }
+  CHECK_SOUND(f);
+}
+
+TEST_CASE("a double free of a large block that does not wait is named so") {
+  Fixture<FullFenced> f;
+  void* const keep = f.heap.allocate(3'008);
+  void* const block = f.heap.allocate(3'008);
+  f.heap.deallocate(block);
+  CHECK(fault_of_free(f, block) == of(Fault::double_free));
+  f.heap.deallocate(keep);
+  CHECK(fault_of_free(f, block) == of(Fault::double_free));
+  CHECK_SOUND(f);
+}
+
+TEST_CASE("a large block is found where another one began before") {
+  Fixture<FullFenced> f;
+  f.heap.deallocate(f.heap.allocate(3'008));
+  void* const block = f.heap.allocate(2'800);  // begins later in its first page
+  CHECK(f.heap.block_with(block) == block);
+  size_t walked = 0;
+  inspect(f.heap).walk([&](void* found, size_t bytes) {
+    CHECK(found == block);
+    CHECK(bytes == 2'800);
+    walked++;
+    return true;
+  });
+  CHECK(walked == 1);
+  f.heap.deallocate(block);
+}
+
+#ifndef RSB_TEST_CACHES
+TEST_CASE_TEMPLATE("what lived before clear() is forgotten", C, FullSmall, FullWords) {
+  for (const size_t alignment : {64, 256}) {
+    Fixture<C> f;
+    for (int i = 0; i < 20; i++) support::drop(f.heap.allocate(100 + i % 3 * 50));
+    f.heap.clear();
+    size_t count = 0;
+    while (void* const block = f.heap.allocate(100, alignment)) {
+      support::fill(block, 100, 0x33);
+      count++;
+    }
+    CHECK_SOUND(f);
+    size_t walked = 0;
+    inspect(f.heap).walk([&](void* block, size_t bytes) {
+      walked += bytes == 100 && is_aligned(block, alignment);
+      return true;
+    });
+    CHECK(walked == count);
+  }
+}
+#endif
