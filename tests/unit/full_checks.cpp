@@ -479,3 +479,12 @@ TEST_CASE_TEMPLATE("what lived before clear() is forgotten", C, FullSmall, FullW
   }
 }
 #endif
+
+TEST_CASE("a large block of zeroes is not written to where the page source gives zeroes") {
+  Fixture<FullFenced> f;
+  f.source().leave_contents();  // it is said to give zeroes: what is there now shows who wrote
+  auto* const block = static_cast<unsigned char*>(f.heap.allocate_zeroed(3'008));
+  REQUIRE(block != nullptr);
+  CHECK(support::holds_only(block, 3'008, support::dirt));
+  f.heap.deallocate(block);
+}

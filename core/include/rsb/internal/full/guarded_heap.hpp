@@ -569,8 +569,9 @@ class GuardedHeap : public Base {
       size_t its_room = align_up(size, alignment);
       if (its_room % border == border - 16) its_room += 16;  // or the record would lie in two pages
       const size_t body = align_up(record_bytes + its_room, border);
-      char* const base =
-          static_cast<char*>(by_all_means([&] { return Base::allocate(body + 2 * border); }));
+      char* const base = static_cast<char*>(by_all_means([&] {
+        return Base::allocate(body + 2 * border, border, fill);  // zeroes perhaps unwritten
+      }));
       if (base == nullptr) {
         count_one_less();
         return nullptr;
@@ -579,7 +580,7 @@ class GuardedHeap : public Base {
       this->pages().source().protect(base, border);
       this->pages().source().protect(end, Base::usable_size(base) - border - body);
       char* const block = end - its_room;
-      return begin(block, size, its_room, 0, fill, made, caller);
+      return begin(block, size, its_room, 0, Fill::none, made, caller);
     }
     return nullptr;
   }
