@@ -489,7 +489,12 @@ class GuardedHeap : public Base {
   [[gnu::cold, gnu::noinline]] bool flush_queue() noexcept {
     bool any = false;
     if constexpr (Queue::is_there) {
-      for (size_t left = queue_.count(); left != 0; left--) {
+      size_t left;
+      {
+        Guard guard(Base::lock());
+        left = queue_.count();
+      }
+      for (; left != 0; left--) {
         void* block = nullptr;
         {
           Guard guard(Base::lock());
