@@ -17,7 +17,7 @@
 //
 // Cost. allocate and deallocate of blocks up to the span size take constant time unless memory runs
 // out: some 33 instructions while the current span serves. Taking and giving back spans costs up to
-// 250 (x86-64, Checks::basic), and a call that acquires, releases or discards pages up to 487,
+// 250 (x86-64, Checks::basic), and a call that acquires, releases or discards pages up to 488,
 // besides the page source (the first of all 654); tests/bench/steps counts them.
 //
 // Shortcomings. Slots of different classes never share a span, so a program with few blocks of many
