@@ -460,9 +460,9 @@ TEST_CASE("a large block is found where another one began before") {
 
 #ifndef RSB_TEST_CACHES
 TEST_CASE_TEMPLATE("what lived before clear() is forgotten", C, FullSmall, FullWords) {
-  for (const size_t alignment : {64, 256}) {
+  for (const size_t alignment : {size_t{64}, size_t{256}}) {
     Fixture<C> f;
-    for (int i = 0; i < 20; i++) support::drop(f.heap.allocate(100 + i % 3 * 50));
+    for (size_t i = 0; i < 20; i++) support::drop(f.heap.allocate(100 + i % 3 * 50));
     f.heap.clear();
     size_t count = 0;
     while (void* const block = f.heap.allocate(100, alignment)) {
