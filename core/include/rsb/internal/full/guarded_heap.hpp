@@ -319,10 +319,12 @@ class GuardedHeap : public Base {
   // The record of a live block; else a fault.
   BlockRecord& live(const void* block) noexcept {
     refuse_foreign(block);
-    BlockRecord& record = *BlockRecord::of(block);
-    if (!is_aligned(block, alignof(BlockRecord)) || !record.is(State::live, secret_)) [[unlikely]]
+    BlockRecord* record = nullptr;
+    if (is_aligned(block, alignof(BlockRecord))) [[likely]]
+      record = BlockRecord::of(block);
+    if (record == nullptr || !record->is(State::live, secret_)) [[unlikely]]
       raise(fault_of(block), block);
-    return record;
+    return *record;
   }
 
   BlockRecord& live_made(const void* block, Made made) noexcept {
