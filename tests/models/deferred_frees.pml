@@ -26,7 +26,7 @@
 // mirrors core/include/rsb: has_deferred d84d97c172e6
 // mirrors core/include/rsb: take_over a25137c8c75b
 // mirrors core/include/rsb: take_over_all 04e11e29a75b
-// mirrors core/include/rsb: Heap::deallocate_nowait fc9ff1495f1b
+// mirrors core/include/rsb: Heap::deallocate_nowait 06f92bcadf6e
 // mirrors core/include/rsb: SmallHeap::deallocate_nowait 7ac4d5a847d6
 // mirrors core/include/rsb: Heap::allocate_nowait c3b5a88fb098
 // mirrors core/include/rsb: SmallHeap::allocate_nowait b3c402c2d6d4

@@ -165,10 +165,7 @@ class Heap : protected HeapPaths<Config> {
     static_assert(options.deferred_batch != 0,
                   "deallocate_nowait needs an Options::deferred_batch other than 0");
     if (block == nullptr) return;
-    Span* span = find(block);
-    if constexpr (spans_have_tails) {
-      if (span->kind_without_lock() == Kind::tail) span = span->next;
-    }
+    Span* const span = head_of_slot(find(block));
     const Kind kind = span->kind_without_lock();
     DeferredFrees::Region& region = pages_.map().region_of(block);
     const size_t offset = offset_in_span(span, block);
@@ -241,9 +238,7 @@ class Heap : protected HeapPaths<Config> {
   bool reaches_back(const void* p, size_t bytes) noexcept {
     Span* span = p != nullptr ? pages_.map().find(p) : nullptr;
     if (span == nullptr) return false;
-    if constexpr (spans_have_tails) {
-      if (span->kind_without_lock() == Kind::tail) span = span->next;
-    }
+    span = head_of_slot(span);
     if (Span::is_span(span->kind_without_lock())) {
       const size_t offset = bytes_from(span->base, p);
       return offset < options.span_size && offset % span->slot_bytes() >= bytes;
@@ -338,9 +333,9 @@ class Heap : protected HeapPaths<Config> {
   using Base::allocate_at_once, Base::allocate_large, Base::allocate_slot, Base::deallocate_block,
       Base::deallocate_sized, Base::deferred, Base::expect_class, Base::fault_of_run,
       Base::fault_of_slot, Base::filled, Base::find, Base::has_deferred, Base::head_of,
-      Base::is_live_large, Base::offset_in_span, Base::reallocate_to, Base::reclaim_empty_span,
-      Base::room_in, Base::run_with, Base::serve_spans_of, Base::take_over, Base::take_over_all,
-      Base::withdraw_spans_of;
+      Base::head_of_slot, Base::is_live_large, Base::offset_in_span, Base::reallocate_to,
+      Base::reclaim_empty_span, Base::room_in, Base::run_with, Base::serve_spans_of,
+      Base::take_over, Base::take_over_all, Base::withdraw_spans_of;
   using Base::least_of_malloc, Base::spans_have_tails;
   using Base::out_of_memory_, Base::pages_, Base::secret_;
   using typename Base::Giving, typename Base::LockGuard, typename Base::Room;

@@ -21,7 +21,7 @@ class CachedState : protected CacheExchange<Config> {
 
  protected:
   using Base = CacheExchange<Config>;
-  using Base::checked, Base::page;
+  using Base::checked, Base::head_of_slot, Base::page;
   using Base::pages_;
   using typename Base::Classes;
 
@@ -73,14 +73,6 @@ class CachedState : protected CacheExchange<Config> {
   };
 
   // ---- Slots ----
-
-  // Who has a live block may look at its span without the lock; see Span::kind_without_lock().
-  static Span* head_of_slot(Span* span) noexcept {
-    if constexpr (Base::spans_have_tails) {
-      if (span->kind_without_lock() == Kind::tail) return span->next;
-    }
-    return span;
-  }
 
   // Of 8 bytes or more, whatever run it is.
   static bool seems_slot(const Span* span, const void* block, size_t offset) noexcept {

@@ -130,14 +130,11 @@ class alignas(8) BlockRecord {
 
   // Of a freed block, its tail with it.
   void fill(size_t most) noexcept {
-    __builtin_memset(block(), freed_byte, smaller(most, size_ + tail_));
+    __builtin_memset(block(), freed_byte, smaller(most, guarded_size()));
   }
   const void* overwritten_fill(size_t most) const noexcept {
-    return first_other(block(), smaller(most, size_ + tail_), freed_byte);
+    return first_other(block(), smaller(most, guarded_size()), freed_byte);
   }
-
-  // The block's own bytes, freed or not.
-  bool encloses(const void* p) const noexcept { return bytes_from(block(), p) < larger(size_, 1); }
 
  private:
   static const void* first_other(const char* p, size_t bytes, unsigned char byte) noexcept {

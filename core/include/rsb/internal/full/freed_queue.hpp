@@ -16,7 +16,6 @@ class FreedQueue {
   static constexpr bool is_there = most > 1;
 
   size_t count() const noexcept { return count_; }
-  size_t bytes() const noexcept { return bytes_; }
 
   bool is_full() const noexcept { return count_ == most; }
   bool is_over(size_t most_bytes) const noexcept { return bytes_ > most_bytes && count_ != 0; }

@@ -228,10 +228,12 @@ class GuardedHeap : public Base {
   // ---- Making ----
 
   void* make(size_t size, size_t alignment, Fill fill, Made made, const void* caller) noexcept {
-    if constexpr (is_small) {
-      if (Config::options.null_for_zero && size == 0) return nullptr;
-    }
-    return make_block(size, alignment, fill, made, caller);
+    return gets_null(size) ? nullptr : make_block(size, alignment, fill, made, caller);
+  }
+
+  static bool gets_null([[maybe_unused]] size_t size) noexcept {
+    if constexpr (is_small) return Config::options.null_for_zero && size == 0;
+    return false;
   }
 
   void note_begin() noexcept {
@@ -269,10 +271,7 @@ class GuardedHeap : public Base {
   }
 
   void* make_nowait(size_t size, size_t alignment, const void* caller) noexcept {
-    if ((alignment & (alignment - 1)) != 0) return nullptr;
-    if constexpr (is_small) {
-      if (Config::options.null_for_zero && size == 0) return nullptr;
-    }
+    if ((alignment & (alignment - 1)) != 0 || gets_null(size)) return nullptr;
     note_begin();
     const size_t front = front_for(alignment);
     const size_t total = total_for(size, front);

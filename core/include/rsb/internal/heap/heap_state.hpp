@@ -55,6 +55,14 @@ class HeapState {
     return span;
   }
 
+  // The same for who has a live block, without the lock; see Span::kind_without_lock().
+  static Span* head_of_slot(Span* span) noexcept {
+    if constexpr (spans_have_tails) {
+      if (span->kind_without_lock() == Kind::tail) return span->next;
+    }
+    return span;
+  }
+
   // Not block - span->base where that can be helped: the difference would have to wait for the
   // descriptor, and the next allocation for the difference.
   static size_t offset_in_span(const Span* span, const void* block) noexcept {
