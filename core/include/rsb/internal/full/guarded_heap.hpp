@@ -559,12 +559,12 @@ class GuardedHeap : public Base {
 
   // ---- Large blocks between guard pages ----
 
+  // Several threads at once may be let through for the last.
   bool may_guard() noexcept {
-    if (__atomic_add_fetch(&guarded_, 1u, __ATOMIC_RELAXED) <= full.guarded_blocks) return true;
-    count_one_less();
-    return false;
+    if (load_relaxed(&guarded_) - load_relaxed(&unguarded_) >= full.guarded_blocks) return false;
+    increment(&guarded_);
+    return true;
   }
-  void count_one_less() noexcept { __atomic_sub_fetch(&guarded_, 1u, __ATOMIC_RELAXED); }
 
   // | page | slack of less than a page, record, block, a tail of at most the alignment | page |
   void* make_guarded([[maybe_unused]] size_t size, [[maybe_unused]] size_t alignment,
@@ -579,7 +579,7 @@ class GuardedHeap : public Base {
         return Base::allocate(body + 2 * border, border, fill);  // zeroes perhaps unwritten
       }));
       if (base == nullptr) {
-        count_one_less();
+        increment(&unguarded_);
         return nullptr;
       }
       char* const end = base + border + body;
@@ -614,7 +614,7 @@ class GuardedHeap : public Base {
   [[nodiscard]] bool end_guarding([[maybe_unused]] char* base) noexcept {
     if constexpr (has_guard_pages) {
       if (!this->pages().source().unprotect(base, Base::bytes_of_large(base))) return false;
-      count_one_less();
+      increment(&unguarded_);
     }
     return true;
   }
@@ -622,7 +622,8 @@ class GuardedHeap : public Base {
   [[no_unique_address]] Queue queue_;
   uint32_t secret_ = 0;
   uint32_t random_ = 0;
-  uint32_t guarded_ = 0;    // large blocks between guard pages
+  uint32_t guarded_ = 0;    // large blocks that were between guard pages; handlers count, too
+  uint32_t unguarded_ = 0;  // those that are no more
   bool has_begun_ = false;  // to allocate
 };
 
