@@ -56,7 +56,7 @@ WITHOUT_BIT_SCAN = ["clang++-19 --target=thumbv8m.base-none-eabi"]
 # What may take the place of an instruction: for memory, arithmetic, the end.
 MAY_CALL = re.compile(r"rsb_\w+|abort|(__aeabi_)?mem(cpy|clr|set|move)[48]?|__do_copy_data"
                       r"|__aeabi_u?idiv(mod)?|__u?(div|mod|mul|divmod)[qhsd]i[34]"
-                      r"|__mspabi_(div|rem|mpy|sll|srl)[ilu]*")
+                      r"|__mspabi_(div|rem|mpy|sll|srl)[ilu]*|__gnu_thumb1_case_\w+")
 
 FAR = ["clang++-19 --target=riscv64", "clang++-14 --target=riscv64",
        "riscv64-unknown-elf-g++ -march=rv64imac -mabi=lp64"]

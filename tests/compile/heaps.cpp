@@ -6,7 +6,7 @@
 #include "rsb/cached_inspector.hpp"
 #include "small_heap.cpp"
 
-namespace {
+// Not in a namespace without a name: of what only this file has, Clang makes no code.
 
 struct FullPages {
   bool protect(void*, size_t) noexcept { return true; }
@@ -62,8 +62,6 @@ using Radix = Config<rsb::Map::radix, FullPages>;
 using Flat = Config<rsb::Map::flat, FullPages>;
 using DistrustfulRadix = Distrusting<Radix>;
 using Started = rsb::BootThen<rsb::BuddyPages<KernelBuddy>>;
-
-}  // namespace
 
 template class rsb::Heap<Radix>;
 template class rsb::HeapInspector<Radix>;

@@ -5,7 +5,7 @@
 // Behind the headers, before what they are instantiated for.
 #include "globals.hpp"
 
-namespace {
+// Not in a namespace without a name: of what only this file has, Clang makes no code.
 
 // As much as a configuration can have, and as little.
 struct Regions {
@@ -35,8 +35,6 @@ struct Least {
   using Lock = rsb::NoLock;
   static constexpr rsb::SmallOptions options{.checks = rsb::Checks::off, .words = true};
 };
-
-}  // namespace
 
 template class rsb::SmallHeap<Full>;
 template class rsb::SmallHeapInspector<Full>;

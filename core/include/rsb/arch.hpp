@@ -220,6 +220,25 @@ inline void device_fence() noexcept {
 #endif
 }
 
+// Where the function that this is part of returns to; null: that cannot be told.
+[[gnu::always_inline]] inline const void* return_address() noexcept {
+#if defined(__AVR__)
+  return nullptr;  // clang has no code for it, and crashes
+#else
+  return __builtin_return_address(0);
+#endif
+}
+
+// For what the compiler orders, too.
+template <int order>
+inline void fence() noexcept {
+#if defined(__MSP430__)
+  asm volatile("" ::: "memory");  // clang knows no fence there, and there is one core
+#else
+  __atomic_thread_fence(order);
+#endif
+}
+
 // What several threads, or a handler and what it interrupts, access at the same time: words, no
 // wider than a pointer or four bytes. exchange() and compare_exchange() return what was there
 // before. All are atomic for all cores, and for everything that interrupts this one; but on
@@ -236,15 +255,6 @@ inline constexpr size_t most_bytes_at_once = 1;
 #else
 inline constexpr size_t most_bytes_at_once = sizeof(void*);
 #endif
-
-template <int order>
-inline void fence() noexcept {
-#if defined(__MSP430__)
-  asm volatile("" ::: "memory");  // clang knows no fence there, and there is one core
-#else
-  __atomic_thread_fence(order);
-#endif
-}
 
 template <class Word>
 [[gnu::always_inline]] inline Word load_relaxed(const Word* word) noexcept {

@@ -126,7 +126,7 @@ class CachedHeap : protected CachedPaths<Config> {
   }
 
   using Base::block_with;
-  using Base::bytes_of_large;
+  using Base::bytes_of_live;
   using Base::is_large_block;
   using Base::lock;
   using Base::may_own;

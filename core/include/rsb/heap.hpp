@@ -239,11 +239,14 @@ class Heap : protected HeapPaths<Config> {
     Span* span = p != nullptr ? pages_.map().find(p) : nullptr;
     if (span == nullptr) return false;
     span = head_of_slot(span);
+    const char* const at = static_cast<const char*>(p);
     if (Span::is_span(span->kind_without_lock())) {
       const size_t offset = bytes_from(span->base, p);
-      return offset < options.span_size && offset % span->slot_bytes() >= bytes;
+      if (offset >= options.span_size) return false;
+      if (offset >= bytes && span->may_be_in_use(at - bytes, offset - bytes)) [[likely]]
+        return true;
+      return offset % span->slot_bytes() >= bytes;
     }
-    const char* const at = static_cast<const char*>(p);
     const size_t into = bytes_into(p, page);
     if (into != 0) return into >= bytes && is_large_block(at - into);
     for (size_t front = page; is_aligned(p, front) && front <= address_of(p); front *= 2) {
@@ -258,9 +261,11 @@ class Heap : protected HeapPaths<Config> {
     return span != nullptr && is_live_large(span, p);
   }
 
-  // Of a large block that is live, without the lock.
-  size_t bytes_of_large(const void* block) noexcept {
-    return size_t{pages_.map().find(block)->pages} * page;
+  // usable_size() of what is surely a live block: neither looked at nor with the lock.
+  size_t bytes_of_live(const void* block) noexcept {
+    const Span* const span = head_of_slot(pages_.map().find(block));
+    return Span::is_span(span->kind_without_lock()) ? span->slot_bytes()
+                                                    : size_t{span->pages} * page;
   }
 
   // The live block that the address points into; null: none.

@@ -88,7 +88,7 @@ class alignas(8) BlockRecord {
   }
   void resize(size_t size, size_t room, uint32_t secret) noexcept {
     forget();  // for who looks at it meanwhile
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    fence<__ATOMIC_RELEASE>();
     size_ = size;
     tail_ = static_cast<uint16_t>(smaller(room - size, most_tail));
     __builtin_memset(block() + size_, tail_byte, tail_);
@@ -119,7 +119,7 @@ class alignas(8) BlockRecord {
   bool has_overwritten_tail(uint32_t secret) const noexcept {
     const uint32_t before = load_acquire(&seal_);
     if (before != seal(State::live, secret) || overwritten_tail() == nullptr) return false;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    fence<__ATOMIC_ACQUIRE>();
     return load_relaxed(&seal_) == before;
   }
 
@@ -138,11 +138,22 @@ class alignas(8) BlockRecord {
 
  private:
   static const void* first_other(const char* p, size_t bytes, unsigned char byte) noexcept {
+    // Lowered to what there is, where the processor has nothing as wide.
+    typedef size_t Words __attribute__((vector_size(16), aligned(sizeof(size_t)), may_alias));
+    constexpr size_t step = 4 * sizeof(Words);
     const char* const end = p + bytes;
     for (; p != end && bytes_into(p, sizeof(size_t)) != 0; p++) {
       if (static_cast<unsigned char>(*p) != byte) return p;
     }
     const size_t word_of_it = ~size_t{0} / 0xff * byte;
+    for (; bytes_from(p, end) >= step; p += step) {
+      const Words* const at = reinterpret_cast<const Words*>(p);
+      const Words others =
+          (at[0] ^ word_of_it) | (at[1] ^ word_of_it) | (at[2] ^ word_of_it) | (at[3] ^ word_of_it);
+      size_t any = 0;
+      for (size_t i = 0; i < sizeof(Words) / sizeof(size_t); i++) any |= others[i];
+      if (any != 0) break;
+    }
     for (; bytes_from(p, end) >= sizeof(size_t); p += sizeof(size_t)) {
       size_t word;
       __builtin_memcpy(&word, __builtin_assume_aligned(p, sizeof(size_t)), sizeof word);
@@ -154,23 +165,22 @@ class alignas(8) BlockRecord {
     return nullptr;
   }
 
-  static uint32_t folded(const void* address) noexcept {
-    const uint64_t n = address_of(address);
-    return static_cast<uint32_t>(n ^ n >> 32);
-  }
-
-  // A product of odd numbers, so that each bit of what goes in changes the upper ones.
+  // Whatever one of the fields is changed to changes the seal, where words have four bytes for
+  // certain: each step is a bijection of the sum, and of the field that goes in.
   uint32_t seal(State state, uint32_t secret) const noexcept {
-    const uint32_t rest =
-        uint32_t{tail_} << 16 | uint32_t{front_log2_} << 8 | static_cast<uint32_t>(made_);
-    uint32_t sum = secret ^ static_cast<uint32_t>(state);
-    sum ^= folded(freed_by_.get(nullptr));
-    if (state == State::live) sum = (sum ^ folded(allocated_by_)) * 0x27d4eb2fu;
-    sum = (sum ^ integer_cast<uint32_t>(address_of(this) >> 3)) * 0x9e3779b1u;
-    const size_t known_size = state == State::freed_only ? 0 : size_;
-    sum = (sum ^ sum >> 15 ^ integer_cast<uint32_t>(known_size)) * 0x85ebca77u;
-    sum = (sum ^ sum >> 13 ^ rest) * 0xc2b2ae3du;
-    return sum ^ sum >> 16;
+    using Sum = decltype(size_t{} + uint32_t{});
+    constexpr unsigned half = sizeof(Sum) * 4;
+    constexpr Sum odd = integer_cast<Sum>(0x9fb21c651e98df25);
+    Sum sum = secret;
+    if (state != State::freed_only) sum ^= size_;
+    sum *= odd;
+    sum = (sum ^ sum >> half) + address_of(this);
+    if (state == State::live) sum += address_of(allocated_by_);
+    sum += address_of(freed_by_.get(nullptr));
+    sum *= odd;
+    uint32_t rest;  // tail_, front_log2_, made_
+    __builtin_memcpy(&rest, __builtin_assume_aligned(&tail_, 4), sizeof rest);
+    return integer_cast<uint32_t>(sum ^ sum >> half) ^ rest ^ static_cast<uint32_t>(state);
   }
 
   static constexpr bool keeps_both = sizeof(void*) == 8;

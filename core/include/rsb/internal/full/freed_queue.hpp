@@ -12,6 +12,8 @@ namespace rsb {
 
 template <unsigned most>
 class FreedQueue {
+  static_assert(most <= 65536, "FullOptions::queue_blocks must be at most 65,536");
+
  public:
   static constexpr bool is_there = most > 1;
 
@@ -36,10 +38,11 @@ class FreedQueue {
     }
   }
 
-  // It must not be empty.
+  // It must not be empty. `random` has 32 bits.
   void* pop(uint32_t random) noexcept {
     Entry& first = entries_[first_];
-    Entry& chosen = entries_[(first_ + random % (count_ / 2 + 1)) % most];
+    const uint32_t nth = (random >> 16) * uint32_t{count_ / 2 + 1} >> 16;
+    Entry& chosen = entries_[(first_ + nth) % most];
     const Entry popped = chosen;
     chosen = first;
     first_ = (first_ + 1) % most;

@@ -59,51 +59,49 @@ class GuardedHeap : public Base {
   // ---- Allocating ----
 
   [[nodiscard, gnu::noinline]] void* allocate(size_t size) noexcept {
-    return make(size, 0, Fill::none, Made::by_allocate, __builtin_return_address(0));
+    return make(size, 0, Fill::none, Made::by_allocate, return_address());
   }
   [[nodiscard, gnu::noinline]] void* allocate(size_t size, size_t alignment) noexcept {
-    return make(size, larger(alignment, 1), Fill::none, Made::by_allocate,
-                __builtin_return_address(0));
+    return make(size, larger(alignment, 1), Fill::none, Made::by_allocate, return_address());
   }
   [[nodiscard, gnu::noinline]] void* allocate(size_t size, size_t alignment, Fill fill) noexcept {
-    return make(size, larger(alignment, 1), fill, Made::by_allocate, __builtin_return_address(0));
+    return make(size, larger(alignment, 1), fill, Made::by_allocate, return_address());
   }
   [[nodiscard, gnu::noinline]] void* allocate_zeroed(size_t size) noexcept {
-    return make(size, 0, Fill::zero, Made::by_allocate, __builtin_return_address(0));
+    return make(size, 0, Fill::zero, Made::by_allocate, return_address());
   }
   // To be released by deallocate_as() with the same `made`. Alignment 0: malloc's.
   [[nodiscard, gnu::noinline]] void* allocate_as(Made made, size_t size,
                                                  size_t alignment) noexcept {
-    return make(size, alignment, Fill::none, made, __builtin_return_address(0));
+    return make(size, alignment, Fill::none, made, return_address());
   }
 
   // ---- Releasing ----
 
   [[gnu::noinline]] void deallocate(void* block) noexcept {
-    if (block != nullptr) retire(live_made(block, Made::by_allocate), __builtin_return_address(0));
+    if (block != nullptr) retire(live_made(block, Made::by_allocate), return_address());
   }
   [[gnu::noinline]] void deallocate(void* block, size_t size) noexcept {
-    if (block != nullptr)
-      retire(live_sized(block, size, Made::by_allocate), __builtin_return_address(0));
+    if (block != nullptr) retire(live_sized(block, size, Made::by_allocate), return_address());
   }
   [[gnu::noinline]] void deallocate(void* block, size_t size, size_t alignment) noexcept {
     if (block == nullptr) return;
     BlockRecord& record = live_sized(block, size, Made::by_allocate);
     refuse_other_alignment(record, alignment);
-    retire(record, __builtin_return_address(0));
+    retire(record, return_address());
   }
   [[gnu::noinline]] void deallocate_as(Made made, void* block) noexcept {
-    if (block != nullptr) retire(live_made(block, made), __builtin_return_address(0));
+    if (block != nullptr) retire(live_made(block, made), return_address());
   }
   [[gnu::noinline]] void deallocate_as(Made made, void* block, size_t size) noexcept {
-    if (block != nullptr) retire(live_sized(block, size, made), __builtin_return_address(0));
+    if (block != nullptr) retire(live_sized(block, size, made), return_address());
   }
   [[gnu::noinline]] void deallocate_as(Made made, void* block, size_t size,
                                        size_t alignment) noexcept {
     if (block == nullptr) return;
     BlockRecord& record = live_sized(block, size, made);
     refuse_other_alignment(record, alignment);
-    retire(record, __builtin_return_address(0));
+    retire(record, return_address());
   }
 
   void expect_size(const void* block, size_t size) noexcept {
@@ -126,7 +124,7 @@ class GuardedHeap : public Base {
     BlockRecord& record = *BlockRecord::of(block);
     if (!record.is(State::live, secret_)) raise(fault_in_handler(record), block);
     refuse_overflow(record);
-    record.end(State::freed_only, __builtin_return_address(0), secret_);
+    record.end(State::freed_only, return_address(), secret_);
     char* const base = base_of(record);
     // The one thing that the page source is asked for.
     if (record.front() == 0 && !end_guarding(base)) return;
@@ -134,20 +132,20 @@ class GuardedHeap : public Base {
   }
 
   [[nodiscard, gnu::noinline]] void* allocate_nowait(size_t size) noexcept {
-    return make_nowait(size, 0, __builtin_return_address(0));
+    return make_nowait(size, 0, return_address());
   }
   [[nodiscard, gnu::noinline]] void* allocate_nowait(size_t size, size_t alignment) noexcept {
-    return make_nowait(size, larger(alignment, 1), __builtin_return_address(0));
+    return make_nowait(size, larger(alignment, 1), return_address());
   }
 
   // ---- Resizing ----
 
   [[nodiscard, gnu::noinline]] void* reallocate(void* block, size_t size) noexcept {
-    return remake(block, size, 0, __builtin_return_address(0));
+    return remake(block, size, 0, return_address());
   }
   [[nodiscard, gnu::noinline]] void* reallocate(void* block, size_t size,
                                                 size_t alignment) noexcept {
-    return remake(block, size, larger(alignment, 1), __builtin_return_address(0));
+    return remake(block, size, larger(alignment, 1), return_address());
   }
 
   // Just what was asked for.
@@ -263,11 +261,12 @@ class GuardedHeap : public Base {
       }
     }
     char* const base = static_cast<char*>(by_all_means([&] {
-      return front > natural_alignment ? Base::allocate(total, front) : Base::allocate(total);
+      return alignment > natural_alignment ? Base::allocate(total, alignment)
+                                           : Base::allocate(total);
     }));
     if (base == nullptr) return nullptr;
     verify_slot(base, total, front);
-    return begin(base + front, size, Base::usable_size(base) - front, front, fill, made, caller);
+    return begin(base + front, size, bytes_below(base) - front, front, fill, made, caller);
   }
 
   void* make_nowait(size_t size, size_t alignment, const void* caller) noexcept {
@@ -276,8 +275,8 @@ class GuardedHeap : public Base {
     const size_t front = front_for(alignment);
     const size_t total = total_for(size, front);
     char* const base =
-        static_cast<char*>(front > natural_alignment ? Base::allocate_nowait(total, front)
-                                                     : Base::allocate_nowait(total));
+        static_cast<char*>(alignment > natural_alignment ? Base::allocate_nowait(total, alignment)
+                                                         : Base::allocate_nowait(total));
     if (base == nullptr) return nullptr;
     verify_slot(base, total, front);
     return begin(base + front, size, total - front, front, Fill::none, Made::by_allocate, caller);
@@ -292,6 +291,12 @@ class GuardedHeap : public Base {
     BlockRecord::of(block)->begin(size, its_room, front, made, caller, secret_);
     if (fill == Fill::zero) __builtin_memset(block, 0, size);
     return block;
+  }
+
+  // What a live block has to the heap below.
+  size_t bytes_below(const void* base) noexcept {
+    if constexpr (is_small) return Base::usable_size(base);
+    if constexpr (!is_small) return Base::bytes_of_live(base);
   }
 
   // Of a slot that was freed, and has been in nobody's hands since.
@@ -449,7 +454,7 @@ class GuardedHeap : public Base {
   void retire(BlockRecord& record, const void* caller) noexcept {
     refuse_overflow(record);
     char* const base = base_of(record);
-    const size_t bytes = Base::usable_size(base);
+    const size_t bytes = bytes_below(base);
     const bool waits = Queue::is_there && bytes <= full.queue_bytes / 4;
     const bool is_filled = waits || is_verified_slot(bytes);
     bool was_live;
@@ -525,8 +530,8 @@ class GuardedHeap : public Base {
 
   // With the lock held.
   uint32_t random() noexcept {
-    random_ = random_ * 0x2c9277b5u + secret_ + 0x6a09e667u;
-    return random_ >> 12;
+    random_ = random_ * 0x2c9277b5u + (secret_ | 1);
+    return random_;
   }
 
   // ---- Resizing ----
@@ -538,8 +543,8 @@ class GuardedHeap : public Base {
     refuse_overflow(record);
     const size_t old_size = record.size();
     const size_t front = record.front();
-    if (front != 0 && front == front_for(alignment)) {
-      const size_t bytes = Base::usable_size(base_of(record));
+    if (front != 0 && front == front_for(alignment) && is_aligned(block, larger(alignment, 1))) {
+      const size_t bytes = bytes_below(base_of(record));
       const size_t total = total_for(size, front);
       if (total <= bytes && total >= bytes / 2) {
         record.resize(size, bytes - front, secret_);
@@ -584,7 +589,7 @@ class GuardedHeap : public Base {
       }
       char* const end = base + border + body;
       this->pages().source().protect(base, border);
-      this->pages().source().protect(end, Base::usable_size(base) - border - body);
+      this->pages().source().protect(end, bytes_below(base) - border - body);
       char* const block = end - its_room;
       return begin(block, size, its_room, 0, Fill::none, made, caller);
     }
@@ -613,7 +618,7 @@ class GuardedHeap : public Base {
   // False: some of it cannot be touched, for good: the heap below must not have it back.
   [[nodiscard]] bool end_guarding([[maybe_unused]] char* base) noexcept {
     if constexpr (has_guard_pages) {
-      if (!this->pages().source().unprotect(base, Base::bytes_of_large(base))) return false;
+      if (!this->pages().source().unprotect(base, bytes_below(base))) return false;
       increment(&unguarded_);
     }
     return true;
