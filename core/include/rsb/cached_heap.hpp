@@ -132,6 +132,8 @@ class CachedHeap : protected CachedPaths<Config> {
   using Base::may_own;
   using Base::place_of;
   using Base::reaches_back;
+  using Base::set_guarded;
+  using typename Base::Guarded;
 
   // ---- The rest: as Heap's ----
 

@@ -234,7 +234,7 @@ class Heap : protected HeapPaths<Config> {
   // Whether the address lies in a slot that was handed out, or a large block, at least so many
   // bytes, less than a page, from its start; or is aligned to a power of two of pages, and lies so
   // far from the start of a large block. Without the lock. At most as many steps as an address has
-  // bits.
+  // bits. Of large blocks those that are guarded are none of these.
   bool reaches_back(const void* p, size_t bytes) noexcept {
     Span* span = p != nullptr ? pages_.map().find(p) : nullptr;
     if (span == nullptr) return false;
@@ -248,17 +248,23 @@ class Heap : protected HeapPaths<Config> {
       return offset % span->slot_bytes() >= bytes;
     }
     const size_t into = bytes_into(p, page);
-    if (into != 0) return into >= bytes && is_large_block(at - into);
+    if (into != 0) return into >= bytes && is_large_block(at - into, Guarded::no);
     for (size_t front = page; is_aligned(p, front) && front <= address_of(p); front *= 2) {
-      if (is_large_block(at - front)) return true;
+      if (is_large_block(at - front, Guarded::no)) return true;
     }
     return false;
   }
 
-  // Whether a large block begins there, so far as that is seen without the lock.
-  bool is_large_block(const void* p) noexcept {
+  // Whether a large block begins there, guarded or not, so far as that is seen without the lock.
+  enum class Guarded : uint8_t { no, yes };
+  bool is_large_block(const void* p, Guarded guarded) noexcept {
     const Span* const span = p != nullptr ? pages_.map().find(p) : nullptr;
-    return span != nullptr && is_live_large(span, p);
+    return span != nullptr && is_live_large(span, p) &&
+           load_relaxed(&span->owner) == static_cast<uint8_t>(guarded);
+  }
+  // Of a large block of the caller's. It must not be released while it is guarded.
+  void set_guarded(const void* block, Guarded guarded) noexcept {
+    store_relaxed(&pages_.map().find(block)->owner, static_cast<uint8_t>(guarded));
   }
 
   // usable_size() of what is surely a live block: neither looked at nor with the lock.

@@ -123,6 +123,7 @@ class GuardedHeap : public Base {
     }
     BlockRecord& record = *BlockRecord::of(block);
     if (!record.is(State::live, secret_)) raise(fault_in_handler(record), block);
+    if (record.made() != Made::by_allocate) raise(Fault::mismatched_release, block);
     refuse_overflow(record);
     record.end(State::freed_only, return_address(), secret_);
     char* const base = base_of(record);
@@ -365,10 +366,16 @@ class GuardedHeap : public Base {
     }
   }
 
+  // What the heap below calls a large block.
+  bool is_guarded([[maybe_unused]] const void* base) noexcept {
+    if constexpr (has_guard_pages) return Base::is_large_block(base, Base::Guarded::yes);
+    return false;
+  }
+
   bool lies_between_guards([[maybe_unused]] const void* block) noexcept {
     if constexpr (has_guard_pages) {
       const char* const record = static_cast<const char*>(block) - record_bytes;
-      return Base::is_large_block(record - bytes_into(record, Base::page) - Base::page);
+      return is_guarded(record - bytes_into(record, Base::page) - Base::page);
     }
     return false;
   }
@@ -416,25 +423,27 @@ class GuardedHeap : public Base {
   // Of what is one live block, of so many bytes, to the heap below; null: it is broken.
   [[gnu::cold]] BlockRecord* record_in(const void* below, size_t bytes) noexcept {
     const char* const base = static_cast<const char*>(below);
-    size_t least_front = record_bytes;
     BlockRecord* freed = nullptr;  // perhaps a block that began here before
-    if constexpr (has_guard_pages) {
-      if (bytes > Base::Classes::largest) {
-        for (size_t at = Base::page; at + record_bytes <= 2 * Base::page; at += 16) {
-          BlockRecord* const record = BlockRecord::of(base + at + record_bytes);
-          if (!record->is_any(secret_) || record->front() != 0) continue;
-          if (record->is(State::live, secret_)) return record;
-          freed = record;
-        }
-        if (freed != nullptr) return freed;  // the rest may be protected
-        least_front = 2 * Base::page;
-      }
-    }
-    for (size_t front = least_front; front < bytes; front *= 2) {
+    if (is_guarded(base)) return guarded_record_in(base);
+    for (size_t front = record_bytes; front < bytes; front *= 2) {
       BlockRecord* const record = BlockRecord::of(base + front);
       if (!record->is_any(secret_) || record->front() != front) continue;
       if (record->is(State::live, secret_)) return record;
       freed = record;
+    }
+    return freed;
+  }
+
+  // In its second page: others perhaps cannot be touched.
+  [[gnu::cold]] BlockRecord* guarded_record_in([[maybe_unused]] const char* base) noexcept {
+    BlockRecord* freed = nullptr;
+    if constexpr (has_guard_pages) {
+      for (size_t at = Base::page; at + record_bytes <= 2 * Base::page; at += 16) {
+        BlockRecord* const record = BlockRecord::of(base + at + record_bytes);
+        if (!record->is_any(secret_) || record->front() != 0) continue;
+        if (record->is(State::live, secret_)) return record;
+        freed = record;
+      }
     }
     return freed;
   }
@@ -588,6 +597,7 @@ class GuardedHeap : public Base {
         return nullptr;
       }
       char* const end = base + border + body;
+      Base::set_guarded(base, Base::Guarded::yes);
       this->pages().source().protect(base, border);
       this->pages().source().protect(end, bytes_below(base) - border - body);
       char* const block = end - its_room;
@@ -619,6 +629,7 @@ class GuardedHeap : public Base {
   [[nodiscard]] bool end_guarding([[maybe_unused]] char* base) noexcept {
     if constexpr (has_guard_pages) {
       if (!this->pages().source().unprotect(base, bytes_below(base))) return false;
+      Base::set_guarded(base, Base::Guarded::no);
       increment(&unguarded_);
     }
     return true;

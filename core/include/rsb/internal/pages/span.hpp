@@ -80,6 +80,7 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   SizeClass size_class = 0;
   uint8_t border = border_none;
   // Kind::owned: the number of the cache; 0 while it is on its way, and for all that is not owned.
+  // Kind::large: with Checks::full 1, if pages of it cannot be touched.
   uint8_t owner = 0;
 
   union {
