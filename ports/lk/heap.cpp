@@ -52,6 +52,8 @@ struct LkHeap {
     o.span_size = PAGE_SIZE;
     o.acquire_size = 64 * rsb::KiB;  // the search for pages is linear in what is taken
     o.acquire_alignment = PAGE_SIZE;
+    // What is acquired for one block stays when that is freed, beside as much in pieces elsewhere.
+    o.keep_free = 2 * o.acquire_size;
     o.discard_size = PAGE_SIZE;
     o.least_alignment = 2 * sizeof(void*);  // LK's own tests ask for it
     return o;
@@ -64,6 +66,11 @@ struct ThisCpu {
 };
 
 struct CachedLkHeap : LkHeap {
+  static constexpr rsb::Options options = [] {
+    rsb::Options o = LkHeap::options;
+    o.keep_free = o.acquire_size;  // the caches keep pages besides
+    return o;
+  }();
   // LK counts no preemption, so its CPUs are pinned by masking their interrupts.
   using Seats =
       rsb::CpuSeats<SMP_MAX_CPUS, rsb::MaskingCpus<SMP_MAX_CPUS, ThisCpuInterrupts, ThisCpu>>;
