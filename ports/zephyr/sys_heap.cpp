@@ -18,16 +18,39 @@ constexpr size_t granule = Heap::granule;
 // ---- Memory that does not begin where its block does ----
 //
 // An alignment of two bits, A | R, asks for memory R bytes before a multiple of A; R is a pointer's
-// size. It then lies in a block some of whose first bytes are unused, and the word before it says
-// how many. Blocks begin at granules, and such memory does not.
+// size. It then lies in a block some of whose first bytes are unused. The word before it says how
+// many, mixed with where it is, so that a block's contents hardly ever say the same. Blocks begin
+// at granules, and such memory does not.
 
-size_t skipped(const char* memory) {
+// From how many bytes to the mark, and back.
+size_t mixed(const char* memory, size_t word) {
+  return word ^ reinterpret_cast<uintptr_t>(memory) * 0x9e3779b1u;
+}
+
+// Bytes from a block's start to the memory in it. What is neither is a fault.
+size_t skipped(Heap& heap, const char* memory) {
   const size_t into_granule = reinterpret_cast<uintptr_t>(memory) % granule;
   if (into_granule == 0) [[likely]]
     return 0;
-  const size_t bytes = *reinterpret_cast<const size_t*>(memory - sizeof(size_t));
-  // What is not so was freed, or is foreign: the heap says which, of the granule's beginning.
-  return bytes % granule == into_granule ? bytes : into_granule;
+  if (into_granule % sizeof(size_t) == 0 && (!Heap::checked || heap.may_own(memory))) {
+    const size_t bytes = mixed(memory, *reinterpret_cast<const size_t*>(memory - sizeof(size_t)));
+    const uintptr_t block = reinterpret_cast<uintptr_t>(memory) - bytes;
+    if (block % granule == 0 &&
+        (!Heap::checked || heap.may_own(reinterpret_cast<const void*>(block))))
+      return bytes;
+  }
+  if constexpr (Heap::checked) {
+    // It was freed, or is foreign: the heap says which, of the granule's beginning.
+    static_cast<void>(heap.usable_size(memory - into_granule));
+    rsb::raise(rsb::Fault::misaligned_pointer, memory);
+  }
+  return into_granule;
+}
+
+char* mark(char* block, size_t skip) {
+  char* const memory = block + skip;
+  *reinterpret_cast<size_t*>(memory - sizeof(size_t)) = mixed(memory, skip);
+  return memory;
 }
 
 char* allocate_before_aligned(Heap& heap, size_t alignment, size_t rewind, size_t bytes) {
@@ -36,9 +59,7 @@ char* allocate_before_aligned(Heap& heap, size_t alignment, size_t rewind, size_
   size_t whole;
   if (__builtin_add_overflow(bytes, skip, &whole)) return nullptr;
   auto* const block = static_cast<char*>(heap.allocate(whole, alignment));
-  if (block == nullptr) return nullptr;
-  *reinterpret_cast<size_t*>(block + skip - sizeof(size_t)) = skip;
-  return block + skip;
+  return block == nullptr ? nullptr : mark(block, skip);
 }
 
 char* allocate(Heap& heap, size_t alignment, size_t bytes) {
@@ -49,23 +70,23 @@ char* allocate(Heap& heap, size_t alignment, size_t bytes) {
 }
 
 size_t usable_size(Heap& heap, char* memory) {
-  const size_t skip = skipped(memory);
+  const size_t skip = skipped(heap, memory);
   return heap.usable_size(memory - skip) - skip;
 }
 
 [[gnu::noinline]] void release(Heap& heap, char* memory) {
-  heap.deallocate(memory - skipped(memory));
+  heap.deallocate(memory - skipped(heap, memory));
 }
 
 // Memory that stays aligned where it goes, or goes where it is aligned.
 char* reallocate(Heap& heap, char* memory, size_t alignment, size_t bytes) {
-  const size_t skip = skipped(memory);
+  const size_t skip = skipped(heap, memory);
   if (skip == 0) return static_cast<char*>(heap.reallocate(memory, bytes, alignment));
   if (alignment <= sizeof(void*)) {
     size_t whole;
     if (__builtin_add_overflow(bytes, skip, &whole)) return nullptr;
     auto* const block = static_cast<char*>(heap.reallocate(memory - skip, whole));
-    return block == nullptr ? nullptr : block + skip;
+    return block == nullptr ? nullptr : mark(block, skip);
   }
   char* const copy = allocate(heap, alignment, bytes);
   if (copy == nullptr) return nullptr;

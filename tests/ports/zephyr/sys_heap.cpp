@@ -238,6 +238,31 @@ TEST_CASE("misuse is a panic that is named") {
   sys_heap_free(&f.heap, behind);
 }
 
+TEST_CASE("what points into a block's first bytes is none, whatever they hold") {
+  if (IS_ENABLED(CONFIG_RSB_CHECKS_OFF)) return;
+  Fresh f;
+  auto* const block = static_cast<char*>(sys_heap_alloc(&f.heap, 100));
+  for (size_t word : {size_t{0}, sizeof(void*), size_t{4}, ~size_t{0}}) {
+    for (size_t at = 0; at < 96; at += sizeof word) memcpy(block + at, &word, sizeof word);
+    for (size_t into : {sizeof(void*), size_t{1}, size_t{7}}) {
+      CHECK(panics("freed pointer", [&] { sys_heap_free(&f.heap, block + into); }));
+      CHECK(panics("freed pointer",
+                   [&] { static_cast<void>(sys_heap_realloc(&f.heap, block + into, 300)); }));
+      CHECK(panics("freed pointer", [&] { sys_heap_usable_size(&f.heap, block + into); }));
+    }
+  }
+  auto* const before = static_cast<char*>(sys_heap_aligned_alloc(&f.heap, 64 | sizeof(void*), 100));
+  if (!IS_ENABLED(CONFIG_RSB_WORDS)) {  // by odds
+    CHECK(panics("freed pointer", [&] { sys_heap_free(&f.heap, before + 3); }));
+  }
+  // Nor is anything read of what is elsewhere.
+  auto* const nowhere = reinterpret_cast<char*>(~uintptr_t{0} - 3 * sizeof(void*) + 1);
+  CHECK(panics("not from this heap", [&] { sys_heap_free(&f.heap, nowhere); }));
+  sys_heap_free(&f.heap, before);
+  sys_heap_free(&f.heap, block);
+  f.check_is_whole();
+}
+
 TEST_CASE("a heap that is too small is a panic, the least is not") {
   if (CONFIG_RSB_SYS_HEAP_LEAST != 0) return;
   sys_heap heap{};
