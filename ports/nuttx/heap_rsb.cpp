@@ -294,6 +294,7 @@ void* mm_malloc(mm_heap_s* heap, size_t size) {
 }
 
 void* mm_memalign(mm_heap_s* heap, size_t alignment, size_t size) {
+  if ((alignment & (alignment - 1)) != 0) return nullptr;  // also one that MM_ALIGN would hide
   return allocate(heap, size, alignment);
 }
 

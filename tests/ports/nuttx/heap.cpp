@@ -259,7 +259,9 @@ TEST_CASE("alignments that are powers of two are served, and others not") {
     CHECK(is_aligned(block));
     mm_free(fresh.heap, block);
   }
-  CHECK(mm_memalign(fresh.heap, 48, 100) == nullptr);
+  for (size_t alignment : {size_t{3}, size_t{5}, size_t{7}, size_t{12}, size_t{48}}) {
+    CHECK(mm_memalign(fresh.heap, alignment, 100) == nullptr);
+  }
   fresh.check_all_is_back(before);
 }
 
