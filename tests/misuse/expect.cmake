@@ -21,8 +21,11 @@ if(SYSTEM STREQUAL "Windows")
   string(REPLACE "\r\n" "\n" output "${output}")
   string(REPLACE "\r\n" "\n" error "${error}")
   # Wine's own, not the program's.
-  string(REGEX REPLACE "^wine: Unhandled illegal instruction [^\n]*\n" "" error "${error}")
+  string(REGEX REPLACE "^wine: Unhandled (illegal instruction|page fault) [^\n]*\n" "" error "${error}")
 endif()
+
+# The emulator's own, not the program's.
+string(REGEX REPLACE "qemu: uncaught target signal [^\n]*\n" "" error "${error}")
 
 if(ENDING STREQUAL "success")
   set(expected_result "^0$")

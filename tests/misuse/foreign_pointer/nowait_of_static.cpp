@@ -2,7 +2,7 @@
 // A signal handler frees a static object.
 #include "rsb/rsb.h"
 
-static long object[16];
+alignas(16) static long object[16];
 
 int main() {
   rsb_free(rsb_malloc(24));

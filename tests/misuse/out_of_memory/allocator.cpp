@@ -3,6 +3,6 @@
 #include "rsb/allocator.hpp"
 
 int main() {
-  volatile size_t too_many = size_t{1} << 60;
+  volatile size_t too_many = ~size_t{0} / 4;
   return rsb::Allocator<long>().allocate(too_many) == nullptr;
 }

@@ -9,6 +9,6 @@ static int calls = 0;
 
 int main() {
   rsb_set_out_of_memory_handler([](size_t) { return ++calls < 3 ? 1 : 0; });
-  volatile std::size_t too_much = std::size_t{1} << 60;
+  volatile std::size_t too_much = ~std::size_t{0} / 4;
   ::operator delete(::operator new(too_much));
 }

@@ -4,6 +4,6 @@
 #include <new>
 
 int main() {
-  volatile std::size_t too_much = std::size_t{1} << 60;
+  volatile std::size_t too_much = ~std::size_t{0} / 4;
   ::operator delete(::operator new(too_much));
 }
