@@ -32,7 +32,8 @@ GROUPS = {
     "heaps": (FREESTANDING, ["tests/compile/heaps.cpp"]),
     "posix": (built("posix"), [
         "core/api/c_api.cpp", "core/api/libc.cpp", "core/api/new.cpp", "platform/libc/glibc.cpp",
-        "platform/posix/exit.cpp", "platform/posix/fork.cpp", "platform/posix/process.cpp",
+        "platform/posix/exit.cpp", "platform/posix/fork.cpp", "platform/posix/loaded_objects.cpp",
+        "platform/posix/marked_new.cpp", "platform/posix/process.cpp", "platform/posix/sized_delete.cpp",
         "platform/posix/report.cpp", "platform/posix/report_text.cpp", "platform/posix/standard_error.cpp"]),
     "caches": (built("posix", "cached_config.hpp"), ["core/api/c_api.cpp"]),
     "linux-syscall": (built("linux-syscall"), ["core/api/c_api.cpp", "platform/linux-syscall/process.cpp"]),

@@ -3,7 +3,14 @@ target_sources(rsb_malloc_objects PRIVATE
   ${CMAKE_CURRENT_LIST_DIR}/fork.cpp ${CMAKE_CURRENT_LIST_DIR}/process.cpp
   ${CMAKE_CURRENT_LIST_DIR}/report.cpp ${CMAKE_CURRENT_LIST_DIR}/report_text.cpp
   ${CMAKE_CURRENT_LIST_DIR}/standard_error.cpp)
-set(RSB_SHARED_SOURCES ${CMAKE_CURRENT_LIST_DIR}/exit.cpp)
+# Operators new and delete, by the versions of GNU's C++ library.
+set(operators sized_delete)
+if(RSB_CHECKS STREQUAL "full")
+  set(operators marked_new)
+endif()
+set(RSB_SHARED_SOURCES ${CMAKE_CURRENT_LIST_DIR}/exit.cpp ${CMAKE_CURRENT_LIST_DIR}/loaded_objects.cpp
+  ${CMAKE_CURRENT_LIST_DIR}/${operators}.cpp)
+set(RSB_SHARED_VERSIONS ${CMAKE_CURRENT_LIST_DIR}/operators.map)
 
 include(CheckCXXSymbolExists)
 check_cxx_symbol_exists(__GLIBC__ features.h RSB_HAVE_GLIBC)

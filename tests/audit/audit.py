@@ -51,6 +51,11 @@ STANDARD_NEW = {
     "_ZdlPvRKSt9nothrow_t", "_ZdaPvRKSt9nothrow_t",
     "_ZdlPvSt11align_val_tRKSt9nothrow_t", "_ZdaPvSt11align_val_tRKSt9nothrow_t",
 }
+# Those of them that librsbmalloc.so has, by the versions of GNU's C++ library (platform/posix/next_operator.hpp), which
+# are symbols themselves.
+SIZED_DELETE = {"_ZdlPvm", "_ZdaPvm", "_ZdlPvmSt11align_val_t", "_ZdaPvmSt11align_val_t"}
+MARKED_NEW = {name for name in STANDARD_NEW if "nothrow" not in name or name.startswith("_Zn")}
+VERSIONS = {"GLIBCXX_3.4", "CXXABI_1.3.9", "CXXABI_1.3.11"}
 # What the user may define and the library calls or reads.
 USER_DEFINES = {"rsb_pages_acquire", "rsb_pages_release", "rsb_regions"}
 
@@ -170,13 +175,14 @@ def unexpected_names(symbols, standard_c=STANDARD_C, at_fork=frozenset()):
 
 
 def shared(arguments):
-    """Problems with what the shared library exports, the names of rsb.h, of libc and of ENDS, no others; and with what it needs:
-    the C library alone."""
+    """Problems with what the shared library exports, the names of rsb.h, of libc, of ENDS and some operators, no others; and
+    with what it needs: the C library alone."""
     library, header = arguments.files
     text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.DOTALL)
     declared = set(re.findall(r"\b(rsb_\w+)\s*\([^;]*\)[^;()]*;", text)) - USER_DEFINES
     declared = {name for name in declared if not re.search(rf"typedef[^;]*\b{name}\b", text)}
     expected = declared | STANDARD_C | LIBRARY_C[arguments.libc] | ENDS | {"rsb_replaces_libc"}
+    expected |= VERSIONS | (MARKED_NEW if arguments.checks == "full" else SIZED_DELETE)
     if arguments.libc == "glibc":
         expected |= AT_FORK - {"pthread_atfork"}  # which is for static programs
     exported = Symbols(arguments.nm, [library], "--dynamic").defined[library.name]
@@ -239,6 +245,7 @@ def main():
     parser.add_argument("--nm", default="nm")
     parser.add_argument("--objdump", default="objdump")
     parser.add_argument("--libc", default="none", choices=[*LIBRARY_C, "newlib-nano"])
+    parser.add_argument("--checks", default="basic", choices=["off", "basic", "full"])
     parser.add_argument("audit", choices=["freestanding", "names", "windows_names", "glibc",
                                           "shared", "imports", "headers"])
     parser.add_argument("files", nargs="+", type=pathlib.Path)

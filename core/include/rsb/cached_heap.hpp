@@ -98,6 +98,7 @@ class CachedHeap : protected CachedPaths<Config> {
   }
 
   using Base::expect_size;
+  using Base::may_have_size;
 
   // Nothing of these passes through a cache.
   using Base::allocate_nowait;

@@ -126,6 +126,15 @@ class Heap : protected HeapPaths<Config> {
     expect_class(block, size, Classes::of(size, alignment));
   }
 
+  // Whether that does not fault; for who is not sure that the address was handed out by this heap.
+  bool may_have_size(const void* block, size_t size) const noexcept {
+    return may_have_class(block, size,
+                          size <= Classes::largest ? Classes::of(size) : Classes::none);
+  }
+  bool may_have_size(const void* block, size_t size, size_t alignment) const noexcept {
+    return may_have_class(block, size, Classes::of(size, alignment));
+  }
+
   // ---- Without waiting: for interrupt and signal handlers ----
 
   // As allocate(size, alignment), but never waits, never gives up the lock, calls neither page
@@ -344,9 +353,9 @@ class Heap : protected HeapPaths<Config> {
   using Base::allocate_at_once, Base::allocate_large, Base::allocate_slot, Base::deallocate_block,
       Base::deallocate_sized, Base::deferred, Base::expect_class, Base::fault_of_run,
       Base::fault_of_slot, Base::filled, Base::find, Base::has_deferred, Base::head_of,
-      Base::head_of_slot, Base::is_live_large, Base::offset_in_span, Base::reallocate_to,
-      Base::reclaim_empty_span, Base::room_in, Base::run_with, Base::serve_spans_of,
-      Base::take_over, Base::take_over_all, Base::withdraw_spans_of;
+      Base::head_of_slot, Base::is_live_large, Base::may_have_class, Base::offset_in_span,
+      Base::reallocate_to, Base::reclaim_empty_span, Base::room_in, Base::run_with,
+      Base::serve_spans_of, Base::take_over, Base::take_over_all, Base::withdraw_spans_of;
   using Base::least_of_malloc, Base::spans_have_tails;
   using Base::out_of_memory_, Base::pages_, Base::secret_;
   using typename Base::Giving, typename Base::LockGuard, typename Base::Room;

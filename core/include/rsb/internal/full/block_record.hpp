@@ -94,6 +94,14 @@ class alignas(8) BlockRecord {
     __builtin_memset(block() + size_, tail_byte, tail_);
     store_release(&seal_, seal(State::live, secret));
   }
+  // Of a live block.
+  void note_making(Made made, const void* caller, uint32_t secret) noexcept {
+    forget();  // for who looks at it meanwhile
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    made_ = made;
+    allocated_by_ = caller;
+    store_release(&seal_, seal(State::live, secret));
+  }
   void end(State state, const void* caller, uint32_t secret) noexcept {
     freed_by_.set(caller, allocated_by_);
     store_relaxed(&seal_, seal(state, secret));

@@ -79,29 +79,35 @@ class GuardedHeap : public Base {
   // ---- Releasing ----
 
   [[gnu::noinline]] void deallocate(void* block) noexcept {
-    if (block != nullptr) retire(live_made(block, Made::by_allocate), return_address());
+    const void* const caller = return_address();
+    if (block != nullptr) retire(live_made(block, Made::by_allocate, caller), caller);
   }
   [[gnu::noinline]] void deallocate(void* block, size_t size) noexcept {
-    if (block != nullptr) retire(live_sized(block, size, Made::by_allocate), return_address());
+    const void* const caller = return_address();
+    if (block != nullptr) retire(live_sized(block, size, Made::by_allocate, caller), caller);
   }
   [[gnu::noinline]] void deallocate(void* block, size_t size, size_t alignment) noexcept {
+    const void* const caller = return_address();
     if (block == nullptr) return;
-    BlockRecord& record = live_sized(block, size, Made::by_allocate);
+    BlockRecord& record = live_sized(block, size, Made::by_allocate, caller);
     refuse_other_alignment(record, alignment);
-    retire(record, return_address());
+    retire(record, caller);
   }
   [[gnu::noinline]] void deallocate_as(Made made, void* block) noexcept {
-    if (block != nullptr) retire(live_made(block, made), return_address());
+    const void* const caller = return_address();
+    if (block != nullptr) retire(live_made(block, made, caller), caller);
   }
   [[gnu::noinline]] void deallocate_as(Made made, void* block, size_t size) noexcept {
-    if (block != nullptr) retire(live_sized(block, size, made), return_address());
+    const void* const caller = return_address();
+    if (block != nullptr) retire(live_sized(block, size, made, caller), caller);
   }
   [[gnu::noinline]] void deallocate_as(Made made, void* block, size_t size,
                                        size_t alignment) noexcept {
+    const void* const caller = return_address();
     if (block == nullptr) return;
-    BlockRecord& record = live_sized(block, size, made);
+    BlockRecord& record = live_sized(block, size, made, caller);
     refuse_other_alignment(record, alignment);
-    retire(record, return_address());
+    retire(record, caller);
   }
 
   void expect_size(const void* block, size_t size) noexcept {
@@ -166,6 +172,33 @@ class GuardedHeap : public Base {
     const BlockPlace place = place_of(p);
     return place.is_live ? place.block : nullptr;
   }
+
+  // ---- For operators new and delete that stand before those of another library ----
+
+  // What is known of an address without a fault; not live: nothing.
+  struct Making {
+    bool is_live = false;
+    Made made = Made::by_allocate;
+    size_t size = 0;
+    const void* caller = nullptr;
+  };
+  Making making_of(const void* block) noexcept {
+    if (block == nullptr || !is_aligned(block, alignof(BlockRecord))) return {};
+    if (!may_have_record(block)) return {};
+    const BlockRecord& record = *BlockRecord::of(block);
+    if (!record.is(State::live, secret_)) return {};
+    return {true, record.made(), record.size(), record.allocated_by()};
+  }
+
+  // Of a live block, which is to be released accordingly from now on.
+  void note_making(void* block, Made made, const void* caller) noexcept {
+    BlockRecord::of(block)->note_making(made, caller, secret_);
+  }
+
+  // Who is asked before a release in another way than a block was made is named, by whoever made it
+  // and whoever releases it: false lets it pass. None: it is named.
+  using MismatchJudge = bool (*)(const void* allocated_by, const void* released_by);
+  void set_mismatch_judge(MismatchJudge judge) noexcept { store_relaxed(&judge_, judge); }
 
   // ---- The rest ----
 
@@ -332,15 +365,20 @@ class GuardedHeap : public Base {
     return *record;
   }
 
-  BlockRecord& live_made(const void* block, Made made) noexcept {
+  BlockRecord& live_made(const void* block, Made made, const void* caller) noexcept {
     BlockRecord& record = live(block);
-    if (record.made() != made) [[unlikely]]
+    if (record.made() != made && may_name_mismatch(record, caller)) [[unlikely]]
       raise(Fault::mismatched_release, block);
     return record;
   }
 
-  BlockRecord& live_sized(const void* block, size_t size, Made made) noexcept {
-    BlockRecord& record = live_made(block, made);
+  bool may_name_mismatch(const BlockRecord& record, const void* caller) const noexcept {
+    const MismatchJudge judge = load_relaxed(&judge_);
+    return judge == nullptr || judge(record.allocated_by(), caller);
+  }
+
+  BlockRecord& live_sized(const void* block, size_t size, Made made, const void* caller) noexcept {
+    BlockRecord& record = live_made(block, made, caller);
     if (record.size() != size) [[unlikely]]
       raise(Fault::size_mismatch, block);
     return record;
@@ -548,7 +586,7 @@ class GuardedHeap : public Base {
   void* remake(void* block, size_t size, size_t alignment, const void* caller) noexcept {
     if (block == nullptr) return make(size, alignment, Fill::none, Made::by_allocate, caller);
     if ((alignment & (alignment - 1)) != 0) return nullptr;
-    BlockRecord& record = live_made(block, Made::by_allocate);
+    BlockRecord& record = live_made(block, Made::by_allocate, caller);
     refuse_overflow(record);
     const size_t old_size = record.size();
     const size_t front = record.front();
@@ -641,6 +679,7 @@ class GuardedHeap : public Base {
   uint32_t guarded_ = 0;    // large blocks that were between guard pages; handlers count, too
   uint32_t unguarded_ = 0;  // those that are no more
   bool has_begun_ = false;  // to allocate
+  MismatchJudge judge_ = nullptr;
 };
 
 }  // namespace rsb

@@ -115,6 +115,15 @@ class HeapFaults : protected HeapState<Config> {
     }
   }
 
+  // Whether that would not fault, and without a fault of any kind: a block of this heap is of this
+  // class, or the address is none of its.
+  [[gnu::always_inline]] bool may_have_class(const void* block, size_t size,
+                                             SizeClass c) const noexcept {
+    if constexpr (!checked) return true;
+    const Span* const span = pages_.map().find(block);
+    return span == nullptr || has_size(span, size, c);
+  }
+
   bool has_size(const Span* span, size_t size, SizeClass c) const noexcept {
     return span->size_class == c && (c != Classes::none || has_length(span, pages_for(size)));
   }
