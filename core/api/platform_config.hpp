@@ -7,7 +7,18 @@
 
 namespace rsb {
 
-struct PlatformConfig {
+// Satisfies rsb::KnowsRandom if the platform has something random.
+template <class Pages>
+struct RandomOf {};
+template <class Pages>
+requires requires {
+  Pages::random();
+}
+struct RandomOf<Pages> {
+  static uint32_t random() noexcept { return Pages::random(); }
+};
+
+struct PlatformConfig : RandomOf<platform::Pages> {
   using Pages = platform::Pages;
   using Lock = platform::Lock;
   static constexpr Options options = [] {

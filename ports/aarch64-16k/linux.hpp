@@ -19,6 +19,7 @@ struct Instance {
     return o;
   }();
   static void exhausted() noexcept { platform::exhausted(); }
+  static uint32_t random() noexcept { return platform::Pages::random(); }
 };
 
 }  // namespace rsb

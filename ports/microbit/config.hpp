@@ -7,6 +7,7 @@
 
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
+#include "rsb/random_hook.hpp"
 #include "rsb/static_pool.hpp"
 
 namespace rsb {
@@ -24,6 +25,7 @@ struct Instance {
       .map = Map::flat,
   };
   static void exhausted() noexcept { errno = ENOMEM; }
+  static uint32_t random() noexcept { return random_of_hook(); }
 };
 
 }  // namespace rsb

@@ -7,6 +7,7 @@
 
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
+#include "rsb/random_hook.hpp"
 #include "rsb/static_pool.hpp"
 
 // How much memory the heap has: a program may choose, on the compiler's command line.
@@ -29,6 +30,7 @@ struct Instance {
       .map = Map::flat,
   };
   static void exhausted() noexcept { errno = ENOMEM; }
+  static uint32_t random() noexcept { return random_of_hook(); }
 };
 
 }  // namespace rsb

@@ -57,7 +57,7 @@ SIZED_DELETE = {"_ZdlPvm", "_ZdaPvm", "_ZdlPvmSt11align_val_t", "_ZdaPvmSt11alig
 MARKED_NEW = {name for name in STANDARD_NEW if "nothrow" not in name or name.startswith("_Zn")}
 VERSIONS = {"GLIBCXX_3.4", "CXXABI_1.3.9", "CXXABI_1.3.11"}
 # What the user may define and the library calls or reads.
-USER_DEFINES = {"rsb_pages_acquire", "rsb_pages_release", "rsb_regions"}
+USER_DEFINES = {"rsb_pages_acquire", "rsb_pages_release", "rsb_regions", "rsb_random"}
 
 
 def run(*command):

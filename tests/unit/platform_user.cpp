@@ -28,6 +28,42 @@ extern "C" void rsb_pages_release(void* base, size_t bytes) {
   source.release(base, bytes);
 }
 
+namespace {
+
+unsigned times_asked;
+bool is_asked_first = true;
+size_t blocks_handed_out;
+
+void* allocate_and_count(size_t size) {
+  void* const block = rsb_malloc(size);
+  if (block != nullptr) blocks_handed_out++;
+  return block;
+}
+
+}  // namespace
+
+extern "C" uint32_t rsb_random() {
+  times_asked++;
+  is_asked_first &= blocks_handed_out == 0;
+  return 0x12345678;
+}
+
+TEST_CASE("the user's random number is asked for once, before anything is handed out") {
+  serve();
+  CHECK(times_asked == 0);
+  void* blocks[3];
+  size_t size = 10;
+  for (void*& block : blocks) {
+    block = allocate_and_count(size);
+    CHECK(block != nullptr);
+    size *= 40;
+  }
+  CHECK(times_asked == 1);
+  CHECK(is_asked_first);
+  for (void* const block : blocks) rsb_free(block);
+  rsb_trim();
+}
+
 TEST_CASE("without memory there is none, and later there is") {
   source.fail_always_after(0);
   CHECK(rsb_malloc(10) == nullptr);

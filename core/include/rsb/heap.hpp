@@ -17,8 +17,8 @@
 //
 // Cost. allocate and deallocate of blocks up to the span size take constant time unless memory runs
 // out: some 33 instructions while the current span serves. Taking and giving back spans costs up to
-// 250 (x86-64, Checks::basic), and a call that acquires, releases or discards pages up to 488,
-// besides the page source (the first of all 654); tests/bench/steps counts them.
+// 250 (x86-64, Checks::basic), and a call that acquires, releases or discards pages up to 490,
+// besides the page source (the first of all 665); tests/bench/steps counts them.
 //
 // Shortcomings. Slots of different classes never share a span, so a program with few blocks of many
 // classes pays up to a span a class. Blocks between half a span and a span take a whole one.
@@ -339,8 +339,9 @@ class Heap : protected HeapPaths<Config> {
     return previous;
   }
 
-  // Makes link tags unpredictable: call it early with something random. Without, they
-  // depend on where the memory lies, which address randomisation makes hard to guess.
+  // Makes link tags unpredictable: call it early with something random, unless the configuration
+  // KnowsRandom. Without, they depend on where the memory lies, which address randomisation makes
+  // hard to guess.
   void seed(uint32_t random) noexcept {
     LockGuard guard(pages_.lock_);
     secret_ ^= random;

@@ -6,6 +6,16 @@
 
 namespace rsb {
 
+// A configuration that knows something random, as
+//   static uint32_t random() noexcept;
+// from which a heap makes its secrets. Asked once, at the first use and before anything is handed
+// out that depends on it; under the lock, and perhaps in a handler, so it must not call the heap.
+template <class C>
+concept KnowsRandom = requires {
+  { C::random() }
+  noexcept;
+};
+
 // How much the heap distrusts its caller.
 enum class Checks : uint8_t {
   off,    // trust the caller: misuse corrupts, as in the C standard

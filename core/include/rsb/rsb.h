@@ -318,6 +318,14 @@ rsb_out_of_memory_handler rsb_set_out_of_memory_handler(rsb_out_of_memory_handle
 void* rsb_pages_acquire(size_t bytes, size_t alignment);
 void rsb_pages_release(void* base, size_t bytes);
 
+/* ---- Something random: a function that the user may define (RSB_PLATFORM=user, static-pool) -----
+ *
+ * 32 bits that nobody can guess, other ones at each start: from them the heap makes its secrets
+ * (core/faults.md says what they are good for). Called once, before the first block is handed out
+ * that has to do with them; with the heap's lock held, perhaps in a handler: it must not call the
+ * heap. Without it all works, and the secrets are the same at each start. */
+uint32_t rsb_random(void);
+
 #ifdef __cplusplus
 }
 #endif

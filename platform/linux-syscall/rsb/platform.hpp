@@ -96,6 +96,14 @@ class Pages {
     return Move::target_lost;
   }
 
+  // For rsb::KnowsRandom. 0 where the kernel refuses, or has nothing random yet.
+  [[gnu::noinline]] static uint32_t random() noexcept {
+    constexpr uintptr_t dont_wait = 1;
+    uint32_t random = 0;
+    system_call(sys_getrandom, address_of(&random), sizeof random, dont_wait);
+    return random;
+  }
+
  private:
   static constexpr size_t huge_page = 2 * MiB;
 

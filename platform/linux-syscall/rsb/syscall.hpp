@@ -17,6 +17,7 @@ enum SystemCall : long {
   sys_mremap = 25,
   sys_madvise = 28,
   sys_nanosleep = 35,
+  sys_getrandom = 318,
 };
 
 inline long system_call(SystemCall number, uintptr_t a = 0, uintptr_t b = 0, uintptr_t c = 0,
@@ -43,6 +44,7 @@ enum SystemCall : long {
   sys_mmap = 222,
   sys_mprotect = 226,
   sys_madvise = 233,
+  sys_getrandom = 278,
 };
 
 inline long system_call(SystemCall number, uintptr_t a = 0, uintptr_t b = 0, uintptr_t c = 0,

@@ -7,6 +7,7 @@
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
 #include "rsb/page_source.hpp"
+#include "rsb/random_hook.hpp"
 #include "rsb/rsb.h"
 
 namespace rsb::platform {
@@ -19,6 +20,9 @@ class Pages : public NoPages {
     if (!region.is_none()) next_++;
     return region;
   }
+
+  // For rsb::KnowsRandom.
+  static uint32_t random() noexcept { return random_of_hook(); }
 
  private:
   size_t next_ = 0;

@@ -6,6 +6,7 @@
 #include "rsb/internal/machine/error_number.hpp"
 #include "rsb/lock.hpp"
 #include "rsb/options.hpp"
+#include "rsb/random_hook.hpp"
 #include "rsb/rsb.h"
 
 namespace rsb::platform {
@@ -20,6 +21,9 @@ class Pages {
     rsb_pages_release(base, bytes);
     return true;
   }
+
+  // For rsb::KnowsRandom.
+  static uint32_t random() noexcept { return random_of_hook(); }
 };
 
 using Lock = SpinLock;

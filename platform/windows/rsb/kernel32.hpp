@@ -9,6 +9,7 @@
 struct _MEMORY_BASIC_INFORMATION;  // NOLINT: their names, not ours
 struct _SYSTEM_INFO;               // NOLINT
 struct HINSTANCE__;                // NOLINT
+union _LARGE_INTEGER;              // NOLINT
 
 extern "C" {
 __declspec(dllimport) void* __stdcall VirtualAlloc(void*, size_t, unsigned long, unsigned long);
@@ -22,6 +23,8 @@ __declspec(dllimport) unsigned long __stdcall GetCurrentThreadId();
 __declspec(dllimport) int __stdcall SwitchToThread();
 __declspec(dllimport) void __stdcall Sleep(unsigned long);
 
+__declspec(dllimport) void* __stdcall EncodePointer(void*);
+__declspec(dllimport) int __stdcall QueryPerformanceCounter(_LARGE_INTEGER*);
 __declspec(dllimport) int __stdcall VirtualProtect(void*, size_t, unsigned long, unsigned long*);
 __declspec(dllimport) void __stdcall FlushProcessWriteBuffers();
 __declspec(dllimport) unsigned long __stdcall TlsAlloc();

@@ -92,6 +92,18 @@ class Pages {
     return set_access(base, bytes, page_read_write);
   }
 
+  // For rsb::KnowsRandom. From what the kernel draws for each process, by which it encodes
+  // pointers, and the time. (What draws more is in other DLLs, and to load one waits for a lock
+  // whose holders may wait for the heap.)
+  [[gnu::noinline]] static uint32_t random() noexcept {
+    const KeepLastError keep_last_error;
+    const uint64_t drawn = address_of(EncodePointer(nullptr));
+    uint64_t ticks = 0;
+    QueryPerformanceCounter(reinterpret_cast<_LARGE_INTEGER*>(&ticks));
+    const uint64_t both = (drawn ^ ticks << 32 ^ ticks) * 0x9e3779b97f4a7c15u;
+    return static_cast<uint32_t>(both >> 32) ^ static_cast<uint32_t>(drawn >> 32);
+  }
+
  private:
   static bool set_access(void* base, size_t bytes, unsigned long access) noexcept {
     const KeepLastError keep_last_error;

@@ -97,7 +97,7 @@ class alignas(8) BlockRecord {
   // Of a live block.
   void note_making(Made made, const void* caller, uint32_t secret) noexcept {
     forget();  // for who looks at it meanwhile
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    fence<__ATOMIC_RELEASE>();
     made_ = made;
     allocated_by_ = caller;
     store_release(&seal_, seal(State::live, secret));

@@ -34,6 +34,7 @@ struct UnderGuards : Config {
     o.checks = Checks::under_guards;
     return o;
   }();
+  static uint32_t random() noexcept = delete;  // which is asked once: what guards blocks seeds both
 };
 
 template <class C>
@@ -209,6 +210,17 @@ class GuardedHeap : public Base {
     if (!load_relaxed(&has_begun_)) secret_ ^= random;
   }
 
+  // Of a configuration that KnowsRandom the secret is made here if not before: from now on handlers
+  // can allocate.
+  template <class... Most>
+  size_t add_region(void* base, size_t bytes, Most... most) noexcept requires requires(Base& heap) {
+    heap.add_region(base, bytes, most...);
+  }
+  {
+    if constexpr (KnowsRandom<Config>) note_begin();
+    return Base::add_region(base, bytes, most...);
+  }
+
   [[gnu::cold]] size_t trim() noexcept {
     flush_queue();
     return Base::trim();
@@ -268,8 +280,40 @@ class GuardedHeap : public Base {
     return false;
   }
 
+  // Before anything is made, and the only place where the secret changes if the configuration
+  // KnowsRandom: who sees that it has begun sees the secret.
   void note_begin() noexcept {
-    if (!load_relaxed(&has_begun_)) store_relaxed(&has_begun_, true);
+    if (load_acquire(&has_begun_)) [[likely]]
+      return;
+    if constexpr (KnowsRandom<Config>) {
+      begin_with_secret();
+    } else {
+      store_relaxed(&has_begun_, true);
+    }
+  }
+
+  [[gnu::cold, gnu::noinline]] void begin_with_secret() noexcept {
+    if constexpr (KnowsRandom<Config>) {
+      uint32_t random;
+      {
+        Guard guard(Base::lock());
+        if (load_relaxed(&has_begun_)) return;
+        random = Config::random();
+        secret_ ^= random;
+        store_release(&has_begun_, true);
+      }
+      if constexpr (requires(Base & base) { base.seed(random); }) Base::seed(random * 0x9e3779b1u);
+    }
+  }
+
+  // The same in a handler, which cannot wait. False: nobody has begun.
+  bool may_begin_nowait() noexcept {
+    if constexpr (KnowsRandom<Config>) {
+      return load_acquire(&has_begun_);
+    } else {
+      note_begin();
+      return true;
+    }
   }
 
   // Bytes before a block that is aligned so; a power of two.
@@ -305,7 +349,7 @@ class GuardedHeap : public Base {
 
   void* make_nowait(size_t size, size_t alignment, const void* caller) noexcept {
     if ((alignment & (alignment - 1)) != 0 || gets_null(size)) return nullptr;
-    note_begin();
+    if (!may_begin_nowait()) return nullptr;
     const size_t front = front_for(alignment);
     const size_t total = total_for(size, front);
     char* const base =

@@ -12,7 +12,7 @@ template <HeapConfig Config>
 class HeapSpans : protected HeapFaults<Config> {
  protected:
   using Base = HeapFaults<Config>;
-  using Base::bins_, Base::pages_, Base::secret_;
+  using Base::bins_, Base::is_seeded_, Base::pages_, Base::secret_;
   using Base::checked, Base::longest_cached_run, Base::options, Base::page, Base::spans_have_tails,
       Base::spans_may_be_owned;
   using Base::offset_in_span;
@@ -29,10 +29,19 @@ class HeapSpans : protected HeapFaults<Config> {
   }
 
   void make_span(Span* span, SizeClass c) noexcept {
+    if constexpr (KnowsRandom<Config>) {
+      if (!is_seeded_) [[unlikely]]
+        seed_itself();
+    }
     // A linear congruential generator, stirred with where the memory lies; its high bits are good.
     secret_ = secret_ * 0x2c9277b5u + integer_cast<uint32_t>(address_of(span->base) >> 8) + 1;
     span->become_span(c, Classes::layout(c), secret_ << 16 | secret_ >> 16);
     if constexpr (spans_have_tails) set_tails(span, Kind::tail);
+  }
+
+  [[gnu::cold, gnu::noinline]] void seed_itself() noexcept {
+    is_seeded_ = true;
+    if constexpr (KnowsRandom<Config>) secret_ ^= Config::random();
   }
 
   void set_tails(Span* span, Kind kind) noexcept {

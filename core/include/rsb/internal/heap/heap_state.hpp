@@ -117,6 +117,7 @@ class HeapState {
   uint32_t secret_ = 0;
   bool shrunk_in_place_ = false;
   bool moving_fails_ = false;
+  bool is_seeded_ = false;
   OutOfMemoryHandler out_of_memory_ = nullptr;
 };
 

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# Runs COMMAND some times. What it says must not be the same each time, but for the first line.
+foreach(turn RANGE 1 4)
+  execute_process(COMMAND ${COMMAND}
+    RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE error TIMEOUT 50)
+  string(REPLACE "\r" "" output "${output}${error}")
+  if(NOT result STREQUAL "0" OR NOT output MATCHES "^([^\n]+\n)(.+)$")
+    message(FATAL_ERROR "result: ${result}\nsaid: ${output}")
+  endif()
+  list(APPEND first_lines "${CMAKE_MATCH_1}")
+  list(APPEND others "${CMAKE_MATCH_2}")
+endforeach()
+list(REMOVE_DUPLICATES first_lines)
+list(LENGTH first_lines different)
+if(NOT different EQUAL 1)
+  message(FATAL_ERROR "cannot be compared: ${first_lines}")
+endif()
+list(REMOVE_DUPLICATES others)
+list(LENGTH others different)
+if(different EQUAL 1)
+  message(FATAL_ERROR "always the same: ${others}")
+endif()
