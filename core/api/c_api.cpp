@@ -125,7 +125,7 @@ void* rsb_memalign(size_t alignment, size_t size) noexcept {
 
 int rsb_posix_memalign(void** block, size_t alignment, size_t size) noexcept {
   if (!is_power_of_two(alignment) || alignment < sizeof(void*)) return error_invalid;
-  void* const result = instance.allocate(size, alignment);
+  void* const result = rsb::allocate_by(rsb::Made::by_allocate, size, alignment);
   if (result == nullptr) return error_no_memory;
   *block = result;
   return 0;
@@ -220,6 +220,11 @@ int rsb_get_bin_stats(size_t bin, rsb_bin_stats* stats) noexcept {
 int rsb_walk(int (*visit)(void*, size_t, void*), void* context) {
   return rsb::inspect(instance).walk(
       [=](void* block, size_t bytes) { return visit(block, bytes, context) != 0; });
+}
+
+int rsb_describe(const void* address, rsb_description* description) noexcept {
+  *description = rsb::inspect(instance).describe(address);
+  return description->run != nullptr || description->state != RSB_NO_BLOCK;
 }
 
 const char* rsb_check(void) noexcept {

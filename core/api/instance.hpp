@@ -51,18 +51,23 @@ constexpr size_t valloc_alignment() noexcept {
   instance.deallocate(block);
 }
 
-// The same for operator new and delete, where the heap tells who made a block. (Templates, so that
-// what the heap does not have is not compiled.)
+// The same for operator new and delete, and others that have more to do when they have the block,
+// where the heap tells how it was made, and who called them. (Templates, so that what the heap does
+// not have is not compiled.)
 template <class Heap = BuiltHeap>
 [[gnu::always_inline]] inline void* allocate_by([[maybe_unused]] Made made, size_t size) noexcept {
-  if constexpr (Heap::tells_makers) return static_cast<Heap&>(instance).allocate_as(made, size, 0);
+  if constexpr (Heap::tells_makers) {
+    return static_cast<Heap&>(instance).allocate_as(made, size, 0, return_address());
+  }
   if constexpr (!Heap::tells_makers) return allocate(size);
 }
 template <class Heap = BuiltHeap>
 [[gnu::always_inline]] inline void* allocate_by([[maybe_unused]] Made made, size_t size,
                                                 size_t alignment) noexcept {
   Heap& heap = instance;
-  if constexpr (Heap::tells_makers) return heap.allocate_as(made, size, alignment);
+  if constexpr (Heap::tells_makers) {
+    return heap.allocate_as(made, size, alignment, return_address());
+  }
   if constexpr (!Heap::tells_makers) return heap.allocate(size, alignment);
 }
 template <class Heap = BuiltHeap, class... Sizes>

@@ -593,6 +593,25 @@ TEST_CASE("a small heap finds the block that an address points into") {
   rsb_free(keep);
 }
 
+TEST_CASE("an address is described") {
+  NothingLeft nothing_left;
+  char* const block = static_cast<char*>(rsb_malloc(100));
+  rsb_description description;
+  CHECK(rsb_describe(block + 7, &description) != 0);
+  CHECK(description.state == RSB_BLOCK_LIVE);
+  CHECK(description.block == block);
+  CHECK(description.size == rsb_malloc_usable_size(block));
+  CHECK(description.offset == 7);
+  CHECK((description.slot_bytes == 0) == is_small());
+  CHECK((description.run == nullptr) == is_small());
+  rsb_free(block);
+  int local = 0;
+  CHECK(rsb_describe(&local, &description) == 0);
+  CHECK(description.state == RSB_NO_BLOCK);
+  CHECK(description.block == nullptr);
+  CHECK(rsb_describe(nullptr, &description) == 0);
+}
+
 // ---- Failure
 // --------------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ const char* RSB_UNIT_C(void) {
   int has_pages;
   rsb_stats stats;
   rsb_bin_stats bin_stats;
+  rsb_description description;
   rsb_region region = {NULL, 0};
   rsb_out_of_memory_handler previous;
   rsb_fault_kind kind;
@@ -101,6 +102,7 @@ const char* RSB_UNIT_C(void) {
 
   p = rsb_malloc(1);
   EXPECT(rsb_may_own(p) && !rsb_may_own(NULL));
+  EXPECT(rsb_describe(p, &description) && description.block == p);
   EXPECT(rsb_extend_region(p, 1) == 0);
   EXPECT(rsb_shrink_region(p, 0) == 0);
   if (!has_pages) {

@@ -249,14 +249,14 @@ TEST_CASE_TEMPLATE("a block is released in the way that it was made", C, FULL_WO
   constexpr Made ways[] = {Made::by_allocate, Made::by_new, Made::by_new_array};
   for (const Made made : ways) {
     for (const Made released : ways) {
-      void* const block = f.heap.allocate_as(made, 20, 0);
+      void* const block = f.heap.allocate_as(made, 20, 0, nullptr);
       REQUIRE(block != nullptr);
       const int fault = support::fault_of([&] { f.heap.deallocate_as(released, block); });
       CHECK(fault == (made == released ? support::no_fault : of(Fault::mismatched_release)));
       if (made != released) f.heap.deallocate_as(made, block, 20);
     }
   }
-  void* const block = f.heap.allocate_as(Made::by_new, 20, 0);
+  void* const block = f.heap.allocate_as(Made::by_new, 20, 0, nullptr);
   CHECK(fault_of_free(f, block) == of(Fault::mismatched_release));
   CHECK(support::fault_of([&] { support::drop(f.heap.reallocate(block, 40)); }) ==
         of(Fault::mismatched_release));

@@ -47,6 +47,11 @@ class CachedHeapInspector {
     return s;
   }
 
+  // Leaves caches as they are.
+  [[gnu::cold]] Description describe(const void* address) noexcept {
+    return inspect(base()).describe(address);
+  }
+
   [[gnu::cold]] RegionStats region_stats(void* base_of_region, size_t bytes) noexcept {
     heap_.flush_all();  // what was written to while free is a fault, and comes before all else
     const Emptied emptied(heap_);

@@ -229,15 +229,24 @@ class Heap : protected HeapPaths<Config> {
     if (span == nullptr) return {};
     LockGuard guard(pages_.lock_);
     span = head_of(span);
-    if (span->is_span()) {
-      const size_t offset = bytes_from(span->base, p) / span->slot_bytes() * span->slot_bytes();
-      if (offset >= size_t{span->slots.fresh} * 4) return {};
-      char* const slot = span->base + offset;
-      return {slot, span->slot_bytes(), span->is_in_use(slot, offset)};
+    const Span* const run = span->is_span() ? span : run_with(p);
+    if (run == nullptr) return {};
+    BlockPlace place;
+    place.run = run->base;
+    place.run_bytes = pages_.runs_.length(run) * page;
+    if (run->is_span()) {
+      place.slot_bytes = run->slot_bytes();
+      const size_t offset = bytes_from(run->base, p) / place.slot_bytes * place.slot_bytes;
+      if (offset >= size_t{run->slots.fresh} * 4) return place;
+      place.block = run->base + offset;
+      place.bytes = place.slot_bytes;
+      place.is_live = run->is_in_use(place.block, offset);
+    } else if (run->kind == Kind::large || run->kind == Kind::free) {
+      place.block = run->base;
+      place.bytes = place.run_bytes;
+      place.is_live = is_live_large(run, run->base);
     }
-    const Span* const run = run_with(p);
-    if (run == nullptr || (run->kind != Kind::large && run->kind != Kind::free)) return {};
-    return {run->base, pages_.runs_.length(run) * page, is_live_large(run, run->base)};
+    return place;
   }
 
   // Whether the address lies in a slot that was handed out, or a large block, at least so many

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "rsb/heap.hpp"
+#include "rsb/internal/blocks/description.hpp"
 #include "rsb/internal/full/guarded_inspector.hpp"
 
 namespace rsb {
@@ -116,6 +117,12 @@ class HeapInspector {
       }
     }
     return s;
+  }
+
+  // What the address points into, see rsb_describe(). Constant time for slots, else linear in the
+  // number of runs.
+  [[gnu::cold]] Description describe(const void* address) noexcept {
+    return description_of(heap_.place_of(address), address);
   }
 
   // `bin` must be below Stats::bins.

@@ -218,11 +218,55 @@ int rsb_get_bin_stats(size_t bin, rsb_bin_stats* stats) RSB_NOEXCEPT;
  * that case, else 1. The visitor must not call the heap. */
 int rsb_walk(int (*visit)(void* block, size_t bytes, void* context), void* context);
 
+/* What is known of an address: what rsb_fault() may want to say of the one that it is given. */
+typedef enum rsb_block_state {
+  RSB_NO_BLOCK = 0,  /* in none that was ever handed out, so far as the heap knows */
+  RSB_BLOCK_LIVE,    /* handed out, and not released; also what waits after rsb_free_nowait(), and
+                        perhaps a free block that was written to (RSB_OVERWRITTEN_LINK) */
+  RSB_BLOCK_WAITING, /* level full: released, and not yet given back to the heap below */
+  RSB_BLOCK_FREE     /* released and given back; or in memory that never was handed out */
+} rsb_block_state;
+
+typedef struct rsb_description {
+  rsb_block_state state;
+  /* Where the block begins. Null: there is none, or nobody knows any more where it began, as in
+   * free pages, which may have been several blocks. Then size and offset are 0. */
+  const void* block;
+  size_t size;       /* level full: what was asked for; else the bytes that may be used */
+  ptrdiff_t offset;  /* of the address from the block's start; with level full it may be negative,
+                        or beyond the size: in what guards the block */
+  size_t slot_bytes; /* of the slot that the address lies in; 0: in none, but in whole pages, or in
+                        a small heap */
+  /* The pages that it lies in: a span of slots, a large block's, or a run of pages, used or free.
+   * Null, and 0 bytes: not known; a small heap has none. */
+  const void* run;
+  size_t run_bytes;
+  /* Level full, else null: return addresses of the calls that allocated the block, or resized it to
+   * another place, and that released it. Null where that is not kept: who allocated a block only as
+   * long as it is live or waits, and where pointers have four bytes, while it is live; who released
+   * it, until the memory is used again. Of a block before which was written (RSB_UNDERFLOW) it is
+   * what is found there. */
+  const void* allocated_by;
+  const void* freed_by;
+} rsb_description;
+
+/* Describes any address, without touching what is there unless it is the heap's own. Non-zero:
+ * something is known. 0: it is not this heap's, and *description says RSB_NO_BLOCK, and all else is
+ * null. What another thread does meanwhile may make it wrong.
+ *
+ * It takes the heap's lock: constant time for slots, else linear in the number of runs, of a small
+ * heap in that of the region's blocks. So rsb_fault() may call it wherever no lock is held: not for
+ * RSB_CALL_INSIDE_CALL, nor in a handler that calls rsb_free_nowait(). It allocates nothing. */
+int rsb_describe(const void* address, rsb_description* description) RSB_NOEXCEPT;
+
 /* The version of the library that the program has been linked to or has loaded, as "0.1.0"; the
  * header's is RSB_VERSION. From anywhere; never null, and stays. */
 const char* rsb_version(void) RSB_NOEXCEPT;
 
-/* Verifies every invariant. Null if all hold, else a sentence that names one that does not. */
+/* Verifies every invariant. Null if all hold; else a sentence that says what should hold, and does
+ * not: "a bin lists each span once" is said where one is listed twice. Two of them are of what the
+ * program did, with level full: "what lies behind a block is as the heap left it", RSB_OVERFLOW as
+ * a fault, and "a freed block is as the heap left it", RSB_OVERWRITTEN_LINK. */
 const char* rsb_check(void) RSB_NOEXCEPT;
 
 /* Gives back all that is free; returns how many bytes went back to the page source (from a pool:
@@ -298,8 +342,9 @@ typedef enum rsb_fault_kind {
 /* Called when a misuse is caught, with no lock held; must not return (the heap is as it was
  * before the faulty call, so a longjmp out of it is fine). But RSB_CALL_INSIDE_CALL, and what
  * rsb_free_nowait() sees, may come inside another call, which holds the lock: then it must neither
- * call the heap nor jump out. Define it to replace the
- * default, which traps; on systems with a standard error stream it first says what happened. */
+ * call the heap nor jump out. What block the address lies in, rsb_describe() says. Define it to
+ * replace the default, which traps; on systems with a standard error stream it first says what
+ * happened. */
 RSB_NORETURN void rsb_fault(rsb_fault_kind kind, const void* address);
 
 /* The sentence for a kind; never null. */

@@ -256,9 +256,14 @@ class SmallHeap : protected SmallMeans<Config> {
 
   // The same, and its usable bytes. Of free memory nothing is known but that it is free.
   BlockPlace place_of(const void* p) noexcept {
-    char* const block = static_cast<char*>(block_with(p));
-    if (block != nullptr) return {block, usable_size(block), true};
-    return {const_cast<char*>(static_cast<const char*>(may_own(p) ? p : nullptr)), 0, false};
+    Guard guard(lock_);
+    SmallRegion* const region = regions_.with(p);
+    if (region == nullptr) return {};
+    char* const block = piece_with(*region, p);
+    if (block == nullptr || is_hidden(*region, block)) {
+      return {const_cast<char*>(static_cast<const char*>(p)), 0, false};
+    }
+    return {block, Base::live_bytes(*region, block) - block_overhead, true};
   }
 
   // The largest request that allocate(size) would now meet for certain, but for those that a second

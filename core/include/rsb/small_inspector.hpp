@@ -4,6 +4,7 @@
 // takes to look at every block: not for where interrupts must not wait.
 #pragma once
 
+#include "rsb/internal/blocks/description.hpp"
 #include "rsb/internal/full/guarded_inspector.hpp"
 #include "rsb/small_heap.hpp"
 
@@ -109,6 +110,11 @@ class SmallHeapInspector {
 
   // There are no bins: all 0.
   [[gnu::cold]] rsb_bin_stats bin_stats(size_t) noexcept { return {}; }
+
+  // What the address points into, see rsb_describe(). Linear in the number of the region's blocks.
+  [[gnu::cold]] Description describe(const void* address) noexcept {
+    return description_of(heap_.place_of(address), address);
+  }
 
   // Calls visit(const SmallPiece&) for every piece of the regions until it returns false; returns
   // false in that case. The pieces of a region come by ascending address and without a gap, the

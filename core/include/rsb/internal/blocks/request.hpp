@@ -12,11 +12,14 @@ namespace rsb {
 enum class Fill : uint8_t { none, zero };
 
 // What an address points into. `block` null: nothing that was ever a block, so far as the heap
-// knows; not live: a free slot, or free pages.
+// knows; not live: a free slot, or free memory, of which a block was some part.
 struct BlockPlace {
   char* block = nullptr;
   size_t bytes = 0;
   bool is_live = false;
+  size_t slot_bytes = 0;      // of the slot that it lies in; 0: in none
+  const char* run = nullptr;  // the pages: a span's, a large block's, those of a run; null: none
+  size_t run_bytes = 0;
 };
 
 // Whether an allocation that cannot be met asks the out-of-memory handler and counts as a failure.

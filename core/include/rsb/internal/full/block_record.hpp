@@ -46,6 +46,7 @@ class alignas(8) BlockRecord {
   static constexpr unsigned char freed_byte = 0xfd;
   static constexpr size_t least_tail = 8;
   static constexpr size_t most_tail = 64;
+  static constexpr bool keeps_both = sizeof(void*) == 8;  // who allocated it, and who freed it
 
   enum class State : uint32_t {
     live = 0x6c697665,
@@ -191,7 +192,6 @@ class alignas(8) BlockRecord {
     return integer_cast<uint32_t>(sum ^ sum >> half) ^ rest ^ static_cast<uint32_t>(state);
   }
 
-  static constexpr bool keeps_both = sizeof(void*) == 8;
   // The first eight bytes are the heap's when the block is free; of the third eight it clears the
   // seal where a slot never was handed out, see Checks::under_guards.
   const void* allocated_by_;

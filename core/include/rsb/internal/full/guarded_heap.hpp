@@ -17,7 +17,7 @@
 #pragma once
 
 #include "rsb/fault.hpp"
-#include "rsb/internal/blocks/request.hpp"
+#include "rsb/internal/blocks/description.hpp"
 #include "rsb/internal/full/block_record.hpp"
 #include "rsb/internal/full/freed_queue.hpp"
 #include "rsb/lock.hpp"
@@ -71,10 +71,11 @@ class GuardedHeap : public Base {
   [[nodiscard, gnu::noinline]] void* allocate_zeroed(size_t size) noexcept {
     return make(size, 0, Fill::zero, Made::by_allocate, return_address());
   }
-  // To be released by deallocate_as() with the same `made`. Alignment 0: malloc's.
-  [[nodiscard, gnu::noinline]] void* allocate_as(Made made, size_t size,
-                                                 size_t alignment) noexcept {
-    return make(size, alignment, Fill::none, made, return_address());
+  // To be released by deallocate_as() with the same `made`. Alignment 0: malloc's. `caller`: where
+  // the call returns to, for who calls this and does something more.
+  [[nodiscard, gnu::noinline]] void* allocate_as(Made made, size_t size, size_t alignment,
+                                                 const void* caller) noexcept {
+    return make(size, alignment, Fill::none, made, caller);
   }
 
   // ---- Releasing ----
@@ -161,17 +162,13 @@ class GuardedHeap : public Base {
     return block != nullptr ? live(block).size() : 0;
   }
 
-  // What the address points into, with what guards it. Linear.
-  BlockPlace place_of(const void* p) noexcept {
-    BlockPlace place = Base::place_of(p);
-    const BlockRecord* const record = place.is_live ? record_in(place.block, place.bytes) : nullptr;
-    if (record == nullptr) return place;
-    return {const_cast<char*>(record->block()), record->size(), record->is(State::live, secret_)};
-  }
-
+  // The live block that the address points into, or into what guards it; null: none. Linear.
   void* block_with(const void* p) noexcept {
-    const BlockPlace place = place_of(p);
-    return place.is_live ? place.block : nullptr;
+    const BlockPlace place = Base::place_of(p);
+    if (!place.is_live) return nullptr;
+    BlockRecord* const record = record_in(place.block, place.bytes);
+    if (record == nullptr) return place.block;
+    return record->is(State::live, secret_) ? record->block() : nullptr;
   }
 
   // ---- For operators new and delete that stand before those of another library ----
@@ -482,9 +479,7 @@ class GuardedHeap : public Base {
     if (!place.is_live) {
       if (may_begin || is_small) return Fault::double_free;
       if (is_slot(place.bytes)) return Fault::interior_pointer;
-      const bool may_have_one = is_aligned(p, alignof(BlockRecord)) && offset >= record_bytes;
-      const bool was_one = may_have_one && BlockRecord::of(p)->is_any(secret_);
-      return was_one ? Fault::double_free : Fault::foreign_pointer;
+      return record_at(place, p) != nullptr ? Fault::double_free : Fault::foreign_pointer;
     }
     if (const BlockRecord* const record = record_in(place.block, place.bytes)) {
       if (record->block() == p) return Fault::double_free;
@@ -528,6 +523,60 @@ class GuardedHeap : public Base {
       }
     }
     return freed;
+  }
+
+  // Of a block that began at the address, which is free memory now; null: none is seen.
+  [[gnu::cold]] const BlockRecord* record_at(const BlockPlace& place, const void* p) noexcept {
+    if (!is_aligned(p, alignof(BlockRecord))) return nullptr;
+    if constexpr (is_small) {
+      if (!may_have_record(p)) return nullptr;
+    } else {
+      if (bytes_from(place.block, p) < record_bytes) return nullptr;
+    }
+    const BlockRecord* const record = BlockRecord::of(p);
+    return record->is_any(secret_) ? record : nullptr;
+  }
+
+  // ---- Describing ----
+
+  // See rsb_describe().
+  [[gnu::cold]] Description describe(const void* p) noexcept {
+    const BlockPlace place = Base::place_of(p);
+    Description description = description_of(place, p);
+    if (place.block == nullptr) return description;
+    const bool has_record = place.is_live || place.slot_bytes != 0;
+    const BlockRecord* const record =
+        has_record ? record_in(place.block, place.bytes) : record_at(place, p);
+    if (record == nullptr) {
+      if (place.is_live) describe_by_broken_record(description, place, p);
+      return description;
+    }
+    describe_block(description, record->block(), record->size(), p);
+    const bool is_live = record->is(State::live, secret_);
+    if (place.is_live && !is_live) description.state = RSB_BLOCK_WAITING;
+    if (!is_live) description.freed_by = record->freed_by();
+    // The heap below writes over the first of both when it has the block back.
+    const bool knows_maker = is_live || (place.is_live && BlockRecord::keeps_both);
+    if (knows_maker) description.allocated_by = record->allocated_by();
+    return description;
+  }
+
+  // Of a live block before which was written, if that is what begins at the address. It is most
+  // often the bytes next to the block, so that the rest is as it was.
+  [[gnu::cold]] void describe_by_broken_record(Description& description, const BlockPlace& place,
+                                               const void* p) noexcept {
+    const size_t offset = bytes_from(place.block, p);
+    bool may_begin = is_power_of_two(offset) && offset >= record_bytes;
+    if constexpr (has_guard_pages) {
+      // The record is in its second page: others perhaps cannot be touched.
+      if (is_guarded(place.block))
+        may_begin = offset >= Base::page + record_bytes && offset <= 2 * Base::page;
+    }
+    if (!may_begin || !is_aligned(p, alignof(BlockRecord))) return;
+    const BlockRecord& record = *BlockRecord::of(p);
+    if (record.size() > place.bytes - offset) return;
+    describe_block(description, p, record.size(), p);
+    description.allocated_by = record.allocated_by();
   }
 
   static char* base_of(BlockRecord& record) noexcept {

@@ -44,14 +44,28 @@ class GuardedInspector : public Base {
 
   template <class Visitor>
   [[gnu::cold]] bool walk(Visitor&& visit) noexcept {
+    return walk_with_callers(
+        [&](void* block, size_t size, const void*) { return visit(block, size); });
+  }
+
+  // Calls visit(void* block, size_t size, const void* allocated_by): also by whom the block was
+  // allocated, as Description has it.
+  template <class Visitor>
+  [[gnu::cold]] bool walk_with_callers(Visitor&& visit) noexcept {
     return Base::walk([&](void* below, size_t bytes) {
       BlockRecord* const record = heap_.record_in(below, bytes);
       if (record == nullptr || !record->is(BlockRecord::State::live, heap_.secret_)) return true;
-      return visit(static_cast<void*>(record->block()), record->size());
+      return visit(static_cast<void*>(record->block()), record->size(), record->allocated_by());
     });
   }
 
+  // The block as the program knows it, and who allocated and freed it, as far as that is kept.
+  [[gnu::cold]] Description describe(const void* address) noexcept {
+    return heap_.describe(address);
+  }
+
   [[gnu::cold]] const char* check() noexcept {
+    damage_ = {};
     if (const char* const broken = Base::check()) return broken;
     const char* broken = nullptr;
     Base::walk([&](void* below, size_t bytes) {
@@ -59,18 +73,29 @@ class GuardedInspector : public Base {
       const BlockRecord* const record = heap_.record_in(below, bytes);
       if (record != nullptr && record->has_overwritten_tail(heap_.secret_)) {
         broken = "what lies behind a block is as the heap left it";
+        damage_ = {Fault::overflow, record->block()};
       }
       return broken == nullptr;
     });
+    if (broken != nullptr) return broken;
     for_each_waiting([&](void* block, size_t) {
       const BlockRecord& freed = *BlockRecord::of(block);
       if (freed.overwritten_fill(TheHeap::most_filled(freed)) != nullptr) {
         broken = "a freed block is as the heap left it";
+        damage_ = {Fault::overwritten_link, block};
       }
       return broken == nullptr;
     });
     return broken;
   }
+
+  // A block that was written to, or beside, where it must not be; null: none.
+  struct Damage {
+    Fault fault = Fault::overwritten_link;
+    const void* block = nullptr;
+  };
+  // What the last check() has found.
+  const Damage& damage() const noexcept { return damage_; }
 
  private:
   template <class Visit>
@@ -80,6 +105,7 @@ class GuardedInspector : public Base {
   }
 
   TheHeap& heap_;
+  Damage damage_;
 };
 
 }  // namespace rsb
