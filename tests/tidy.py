@@ -32,15 +32,16 @@ GROUPS = {
     "heaps": (FREESTANDING, ["tests/compile/heaps.cpp"]),
     "posix": (built("posix"), [
         "core/api/c_api.cpp", "core/api/libc.cpp", "core/api/new.cpp", "platform/libc/glibc.cpp",
-        "platform/posix/exit.cpp", "platform/posix/fork.cpp", "platform/posix/loaded_objects.cpp",
-        "platform/posix/marked_new.cpp", "platform/posix/process.cpp", "platform/posix/sized_delete.cpp",
-        "platform/posix/report.cpp", "platform/posix/report_text.cpp", "platform/posix/standard_error.cpp"]),
+        "platform/posix/addresses.cpp", "platform/posix/exit.cpp", "platform/posix/fault_report.cpp",
+        "platform/posix/fork.cpp", "platform/posix/loaded_objects.cpp", "platform/posix/marked_new.cpp",
+        "platform/posix/process.cpp", "platform/posix/report.cpp", "platform/posix/report_text.cpp",
+        "platform/posix/sized_delete.cpp", "platform/posix/standard_error.cpp", "platform/posix/writer.cpp"]),
     "caches": (built("posix", "cached_config.hpp"), ["core/api/c_api.cpp"]),
     "linux-syscall": (built("linux-syscall"), ["core/api/c_api.cpp", "platform/linux-syscall/process.cpp"]),
     "static-pool": (built("static-pool"), ["core/api/c_api.cpp", "platform/static-pool/regions.cpp"]),
     "windows": (built("windows", "default_config.hpp", *WINDOWS), [
         "core/api/c_api.cpp", "platform/windows/errno.cpp", "platform/windows/fault_hook.cpp",
-        "platform/windows/msvcrt.cpp", "platform/windows/process.cpp"]),
+        "platform/windows/fault_report.cpp", "platform/windows/msvcrt.cpp", "platform/windows/process.cpp"]),
     "aarch64-16k": (built("static-pool", "ports/aarch64-16k/bare_metal_config.hpp", *AARCH64), [
         "ports/aarch64-16k/exception.cpp", "ports/aarch64-16k/interrupts.cpp"]),
     "linux-module": ([*FREESTANDING, "-DRSB_LINUX_CACHES", "-DRSB_LINUX_CPUS=4"], ["ports/linux-module/heap.cpp"]),

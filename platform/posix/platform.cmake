@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-target_sources(rsb_malloc_objects PRIVATE
-  ${CMAKE_CURRENT_LIST_DIR}/fork.cpp ${CMAKE_CURRENT_LIST_DIR}/process.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/report.cpp ${CMAKE_CURRENT_LIST_DIR}/report_text.cpp
-  ${CMAKE_CURRENT_LIST_DIR}/standard_error.cpp)
+foreach(name addresses fault_report fork process report report_text standard_error writer)
+  target_sources(rsb_malloc_objects PRIVATE ${CMAKE_CURRENT_LIST_DIR}/${name}.cpp)
+endforeach()
 # Operators new and delete, by the versions of GNU's C++ library.
 set(operators sized_delete)
 if(RSB_CHECKS STREQUAL "full")
   set(operators marked_new)
+  target_compile_definitions(rsb_malloc_objects PRIVATE RSB_LINKS_UNWINDER)
 endif()
 set(RSB_SHARED_SOURCES ${CMAKE_CURRENT_LIST_DIR}/exit.cpp ${CMAKE_CURRENT_LIST_DIR}/loaded_objects.cpp
   ${CMAKE_CURRENT_LIST_DIR}/${operators}.cpp)

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "inside_call.hpp"
 #include "instance.hpp"
 #include "report_text.hpp"
 #include "standard_error.hpp"
@@ -67,19 +68,6 @@ class NoSignals {
   sigset_t raised_;
   sigset_t before_;
 };
-
-// In a signal handler, which would wait for what it has interrupted. (A lock of the user's
-// configuration need not be able to tell.)
-template <class Heap>
-bool is_inside_call(Heap& heap) noexcept {
-  if constexpr (requires { heap.is_inside_call(); }) {
-    return heap.is_inside_call();
-  } else if constexpr (requires { heap.lock().is_held_by_this_thread(); }) {
-    return heap.lock().is_held_by_this_thread();
-  } else {
-    return false;
-  }
-}
 
 }  // namespace
 

@@ -1,111 +1,19 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "report_text.hpp"
 
-#include <errno.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "rsb/options.hpp"
 #include "rsb/rsb.h"
+#include "writer.hpp"
 
 namespace {
 
 using rsb::KiB;
 using rsb::platform::Process;
-
-// The length of the character of well-formed UTF-8 (RFC 3629) that the text begins with; 0: none.
-size_t utf8_length(const char* text) noexcept {
-  const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  if (first < 0xc2 || first > 0xf4) return 0;
-  const size_t length = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-  // Neither longer than it need be, nor half of a surrogate pair, nor above U+10FFFF.
-  const unsigned char least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-  const unsigned char most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-  if (byte(1) < least || byte(1) > most) return 0;
-  for (size_t i = 2; i < length; i++) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  return length;
-}
+using rsb::platform::Writer;
 
 // So much that it seldom takes more than one write(): what processes that end at the same time say
 // does not mix. Not on the stack, which may be a signal handler's.
 constinit char buffer[8 * KiB];
-
-// Small, not fast: it is in each program.
-class Writer {
- public:
-  explicit Writer(int descriptor) noexcept : descriptor_(descriptor) {}
-  ~Writer() { flush(); }
-  Writer(const Writer&) = delete;
-  Writer& operator=(const Writer&) = delete;
-
-  Writer& operator<<(const char* text) noexcept { return put_column(text, 0); }
-  Writer& operator<<(size_t number) noexcept { return put_column(number, 0); }
-
-  // With blanks before it up to a width.
-  [[gnu::noinline]] Writer& put_column(size_t number, size_t width) noexcept {
-    char text[20];
-    char* digit = text + sizeof text;
-    do {
-      *--digit = static_cast<char>('0' + number % 10);
-      number /= 10;
-    } while (number != 0);
-    return put_column(digit, static_cast<size_t>(text + sizeof text - digit), width);
-  }
-  [[gnu::noinline]] Writer& put_column(const char* text, size_t width) noexcept {
-    return put_column(text, strlen(text), width);
-  }
-
-  // As between the quotes of a JSON string. A byte that is no part of UTF-8 is replaced.
-  Writer& put_escaped(const char* text) noexcept {
-    while (*text != '\0') {
-      const size_t length = utf8_length(text);
-      if (length == 0) {
-        *this << "\\ufffd";
-      } else if (*text == '"' || *text == '\\') {
-        put("\\", 1).put(text, 1);
-      } else if (static_cast<unsigned char>(*text) < ' ' || *text == 0x7f) {
-        const char* const digits = "0123456789abcdef";
-        *this << "\\u00";
-        put(&digits[*text >> 4], 1).put(&digits[*text & 15], 1);
-      } else {
-        put(text, length);
-      }
-      text += length == 0 ? 1 : length;
-    }
-    return *this;
-  }
-
- private:
-  [[gnu::noinline]] Writer& put(const char* text, size_t bytes) noexcept {
-    if (bytes > sizeof buffer - used_) flush();
-    memcpy(buffer + used_, text, bytes);
-    used_ += bytes;
-    return *this;
-  }
-  [[gnu::noinline]] Writer& put_column(const char* text, size_t bytes, size_t width) noexcept {
-    for (size_t i = bytes; i < width; i++) put(" ", 1);
-    return put(text, bytes);
-  }
-
-  [[gnu::noinline]] void flush() noexcept {
-    for (size_t done = 0; done < used_;) {
-      const ssize_t written = write(descriptor_, buffer + done, used_ - done);
-      if (written > 0) {
-        done += static_cast<size_t>(written);
-      } else if (written == 0 || errno != EINTR) {
-        break;  // there is nobody to be told
-      }
-    }
-    used_ = 0;
-  }
-
-  const int descriptor_;
-  size_t used_ = 0;
-};
 
 constexpr const char* line = "rsbmalloc: ";
 
@@ -164,7 +72,7 @@ constexpr Key keys[] = {
 [[gnu::cold]] void rsb::platform::write_table(int descriptor, const Process& process) noexcept {
   rsb_stats s;
   rsb_get_stats(&s);
-  Writer out(descriptor);
+  Writer out(descriptor, buffer);
   (out << line).put_escaped(process.program) << ", pid " << static_cast<size_t>(process.id) << "\n";
   out << line << s.live_blocks << " live blocks of " << s.live_bytes / KiB << " KiB in "
       << s.used_bytes / KiB << " KiB of pages (at most " << s.peak_used_bytes / KiB << " KiB)\n";
@@ -185,7 +93,7 @@ constexpr Key keys[] = {
 [[gnu::cold]] void rsb::platform::write_json(int descriptor, const Process& process) noexcept {
   rsb_stats s;
   rsb_get_stats(&s);
-  Writer out(descriptor);
+  Writer out(descriptor, buffer);
   (out << "{\"program\":\"").put_escaped(process.program) << "\",\"pid\":";
   out << static_cast<size_t>(process.id);
   for (const Key& key : keys) out << ",\"" << key.name << "\":" << s.*key.value;

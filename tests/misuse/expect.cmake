@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # Runs PROGRAM, by EMULATOR if there is one, and compares how it ends with ENDING:
 #   success       status 0 and not a word
-#   default_hook  aborts, after the fault's SENTENCE and the address on standard error
+#   default_hook  aborts, after the fault's SENTENCE and the address on standard error, and what is known besides, which
+#                 is indented
 #   own_hook      leaves with status 100 + KIND, after the SENTENCE on standard output
 #   trap          an illegal instruction, and not a word
 #   access        an access to memory that is not there, and not a word
@@ -31,7 +32,7 @@ if(ENDING STREQUAL "success")
   set(expected_result "^0$")
 elseif(ENDING STREQUAL "default_hook")
   set(expected_result ${aborted})
-  set(expected_error "rsbmalloc: ${SENTENCE} \\(address 0x[0-9a-f]+\\)\n")
+  set(expected_error "rsbmalloc: ${SENTENCE} \\(address 0x[0-9a-f]+\\)\n(  [^\n]*\n)*")
 elseif(ENDING STREQUAL "own_hook")
   math(EXPR status "100 + ${KIND}")
   set(expected_result "^${status}$")

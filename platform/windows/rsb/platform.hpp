@@ -147,6 +147,11 @@ class Lock {
 
   void unlock() noexcept { __atomic_store_n(&owner_, nobody, __ATOMIC_RELEASE); }
 
+  // In an exception handler, too.
+  bool is_held_by_this_thread() const noexcept {
+    return __atomic_load_n(&owner_, __ATOMIC_RELAXED) == this_thread();
+  }
+
  private:
   static constexpr unsigned long nobody = 0;  // no thread's number
 
@@ -162,7 +167,7 @@ class Lock {
   }
 
   [[gnu::noinline, gnu::cold]] void wait() noexcept {
-    if (__atomic_load_n(&owner_, __ATOMIC_RELAXED) == this_thread()) {
+    if (is_held_by_this_thread()) {
       raise(static_cast<Fault>(RSB_CALL_INSIDE_CALL), nullptr);
     }
     BackOff<YieldThenSleep> back_off;
