@@ -33,9 +33,11 @@ GROUPS = {
     "posix": (built("posix"), [
         "core/api/c_api.cpp", "core/api/libc.cpp", "core/api/new.cpp", "platform/libc/glibc.cpp",
         "platform/posix/addresses.cpp", "platform/posix/exit.cpp", "platform/posix/fault_report.cpp",
-        "platform/posix/fork.cpp", "platform/posix/loaded_objects.cpp", "platform/posix/marked_new.cpp",
-        "platform/posix/process.cpp", "platform/posix/report.cpp", "platform/posix/report_text.cpp",
-        "platform/posix/sized_delete.cpp", "platform/posix/standard_error.cpp", "platform/posix/writer.cpp"]),
+        "platform/posix/fork.cpp", "platform/posix/loaded_objects.cpp", "platform/posix/process.cpp",
+        "platform/posix/report.cpp", "platform/posix/report_text.cpp", "platform/posix/sized_delete.cpp",
+        "platform/posix/standard_error.cpp", "platform/posix/writer.cpp"]),
+    "posix-full": (built("posix", "default_config.hpp", "-URSB_CHECKS", "-DRSB_CHECKS=full"), [
+        "platform/posix/check_at_end.cpp", "platform/posix/leaks.cpp", "platform/posix/marked_new.cpp"]),
     "caches": (built("posix", "cached_config.hpp"), ["core/api/c_api.cpp"]),
     "linux-syscall": (built("linux-syscall"), ["core/api/c_api.cpp", "platform/linux-syscall/process.cpp"]),
     "static-pool": (built("static-pool"), ["core/api/c_api.cpp", "platform/static-pool/regions.cpp"]),

@@ -14,8 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "check_at_end.hpp"
 #include "inside_call.hpp"
 #include "instance.hpp"
+#include "leaks.hpp"
 #include "report_text.hpp"
 #include "standard_error.hpp"
 
@@ -40,6 +42,7 @@ void report_in_child() noexcept {
 
 [[gnu::destructor(101)]] void end() {
   rsb::platform::report();
+  rsb::platform::check_at_end();
 }
 
 // While there is one, what the thread writes in vain raises no signal: the process ends as it
@@ -78,7 +81,9 @@ void rsb::platform::prepare_report() noexcept {
   if (!is_first_standard_error(STDERR_FILENO)) return;  // there is none
   const KeepErrno keep_errno;
   const NoCancellation no_cancellation;  // dlopen() is no place for it
-  write_report = strcmp(wanted, "json") == 0 ? write_json : write_table;
+  write_report = strcmp(wanted, "json") == 0    ? write_json
+                 : strcmp(wanted, "leaks") == 0 ? write_leaks
+                                                : write_table;
   const char* const name = program_invocation_short_name;
   memcpy(program, name, rsb::smaller(strlen(name), sizeof program - 1));
   // A high number is out of the way of the program's own, unless the limit is below.

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// What lives when a process ends, and what is wrong then: for ends_full.py. Ends with status 3
+// unless it says so.
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifdef PREFIXED
+extern void* rsb_malloc(size_t);
+extern void rsb_free(void*);
+#define malloc rsb_malloc
+#define free rsb_free
+#endif
+
+enum { status = 3 };
+
+static char* volatile kept[200];
+static unsigned keeps = 0;
+
+// Exported, so that their names are known; each a call of its own.
+#define KEEPER(name)                                 \
+  __attribute__((noinline)) void name(size_t size);  \
+  __attribute__((noinline)) void name(size_t size) { \
+    kept[keeps++] = malloc(size);                    \
+  }
+KEEPER(keep_much)
+KEEPER(keep_often)
+
+#define FOUR(what) what what what what
+#define KEEP_ONE kept[keeps++] = malloc(1);
+static void keep_from_64_places(void) {
+  FOUR(FOUR(FOUR(KEEP_ONE)))
+}
+
+static void* allocate(void* p) {
+  void* live[64] = {NULL};
+  unsigned i = 1;
+  while (p != NULL) {
+    i = i * 1664525u + 1013904223u;
+    void** const slot = &live[i >> 8 & 63];
+    free(*slot);
+    *slot = malloc((size_t)8 << (i >> 20) % 13);
+    if (*slot != NULL) memset(*slot, (int)i, (size_t)8 << (i >> 20) % 13);
+  }
+  return NULL;
+}
+static void start_threads(void) {
+  for (int i = 0; i < 3; i++) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, allocate, &keeps) != 0) abort();
+  }
+  usleep(3000);
+}
+
+int main(int argc, char** argv) {
+  if (argc != 2) return 1;
+  const char* const scene = argv[1];
+#define SCENE(name) if (strcmp(scene, name) == 0)
+  for (int i = 0; i < 10; i++) keep_often(100);
+  keep_much(20000);
+  SCENE("exit") exit(status);
+  SCENE("_exit") _exit(status);
+  SCENE("many places") {
+    keep_from_64_places();
+    exit(status);
+  }
+  SCENE("freed") {
+    for (unsigned i = 0; i < keeps; i++) free(kept[i]);
+    exit(status);
+  }
+  SCENE("threads") {
+    start_threads();
+    exit(status);
+  }
+  SCENE("behind a block") {
+    kept[4][100] = 1;
+    exit(status);
+  }
+  SCENE("behind a block, _exit") {
+    kept[4][100] = 1;
+    _exit(status);
+  }
+  SCENE("a freed block") {
+    free(kept[4]);
+    kept[4][50] = 1;
+    exit(status);
+  }
+  SCENE("behind a block in a child") {
+    const pid_t child = fork();
+    if (child == 0) {
+      kept[4][100] = 1;
+      exit(status);
+    }
+    int ended = 0;
+    if (waitpid(child, &ended, 0) != child || !WIFSIGNALED(ended)) exit(1);
+    exit(status);
+  }
+  return 1;
+}
