@@ -148,7 +148,7 @@ class alignas(8) BlockRecord {
  private:
   static const void* first_other(const char* p, size_t bytes, unsigned char byte) noexcept {
     // Lowered to what there is, where the processor has nothing as wide.
-    typedef size_t Words __attribute__((vector_size(16), aligned(sizeof(size_t)), may_alias));
+    using Words [[gnu::vector_size(16), gnu::aligned(sizeof(size_t)), gnu::may_alias]] = size_t;
     constexpr size_t step = 4 * sizeof(Words);
     const char* const end = p + bytes;
     for (; p != end && bytes_into(p, sizeof(size_t)) != 0; p++) {
