@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// What a heap with Checks::full adds to the one below: its options, its secret, the queue, and how
+// much is asked of the heap below for a block.
+//
+// Room full: for Checks::full of all heaps.
+#pragma once
+
+#include "rsb/fault.hpp"
+#include "rsb/internal/blocks/description.hpp"
+#include "rsb/internal/blocks/request.hpp"
+#include "rsb/internal/full/block_record.hpp"
+#include "rsb/internal/full/freed_queue.hpp"
+#include "rsb/lock.hpp"
+#include "rsb/options.hpp"
+#include "rsb/page_source.hpp"
+
+namespace rsb {
+
+// A configuration like another one, for the heap below.
+template <class Config>
+struct UnderGuards : Config {
+  static constexpr auto options = [] {
+    auto o = Config::options;
+    o.checks = Checks::under_guards;
+    return o;
+  }();
+  static uint32_t random() noexcept = delete;  // which is asked once: what guards blocks seeds both
+};
+
+template <class C>
+concept FullyChecked = C::options.checks == Checks::full;
+
+template <class Below, class Config>
+class GuardedState : public Below {
+ public:
+  static constexpr auto options = Config::options;
+  static constexpr bool tells_makers = true;
+  static constexpr FullOptions full = [] {
+    if constexpr (requires { Config::full; }) {
+      return Config::full;
+    } else {
+      return FullOptions{};
+    }
+  }();
+
+  // Before the first allocation; later, nothing changes for what guards blocks.
+  void seed(uint32_t random) noexcept {
+    if constexpr (requires(Below & base) { base.seed(random); }) Below::seed(random);
+    Guard guard(Below::lock());
+    if (!load_relaxed(&has_begun_)) secret_ ^= random;
+  }
+
+  // Who is asked before a release in another way than a block was made is named, by whoever made it
+  // and whoever releases it: false lets it pass. None: it is named.
+  using MismatchJudge = bool (*)(const void* allocated_by, const void* released_by);
+  void set_mismatch_judge(MismatchJudge judge) noexcept { store_relaxed(&judge_, judge); }
+
+ protected:
+  static constexpr bool is_small = SameAs<decltype(Config::options), const SmallOptions>;
+
+  using State = BlockRecord::State;
+  using Queue = FreedQueue<full.queue_blocks>;
+
+  static constexpr size_t record_bytes = sizeof(BlockRecord);
+
+  // What the heap below aligns to by itself; and what malloc's blocks are to be aligned to.
+  static constexpr size_t natural_alignment = [] {
+    if constexpr (is_small) return Below::granule;
+    if constexpr (!is_small) return larger(16, Config::options.least_alignment);
+  }();
+
+  // Whether slots know that they were never handed out, so that what looks freed is.
+  static constexpr bool verifies_slots = !is_small && record_bytes == 32;
+
+  // Of so many bytes to the heap below.
+  static bool is_slot([[maybe_unused]] size_t bytes) noexcept {
+    if constexpr (!is_small) return bytes <= Below::Classes::largest;
+    return false;
+  }
+  static bool is_verified_slot(size_t bytes) noexcept { return verifies_slots && is_slot(bytes); }
+
+  static constexpr bool has_guard_pages = [] {
+    if constexpr (!is_small) {
+      return full.guarded_blocks != 0 && ProtectingSource<typename Config::Pages>;
+    }
+    return false;
+  }();
+
+  // ---- The secret, and when it is made ----
+
+  // Before anything is made, and the only place where the secret changes if the configuration
+  // KnowsRandom: who sees that it has begun sees the secret.
+  void note_begin() noexcept {
+    if (load_acquire(&has_begun_)) [[likely]]
+      return;
+    if constexpr (KnowsRandom<Config>) {
+      begin_with_secret();
+    } else {
+      store_relaxed(&has_begun_, true);
+    }
+  }
+
+  [[gnu::cold, gnu::noinline]] void begin_with_secret() noexcept {
+    if constexpr (KnowsRandom<Config>) {
+      uint32_t random;
+      {
+        Guard guard(Below::lock());
+        if (load_relaxed(&has_begun_)) return;
+        random = Config::random();
+        secret_ ^= random;
+        store_release(&has_begun_, true);
+      }
+      if constexpr (requires(Below & base) { base.seed(random); })
+        Below::seed(random * 0x9e3779b1u);
+    }
+  }
+
+  // The same in a handler, which cannot wait. False: nobody has begun.
+  bool may_begin_nowait() noexcept {
+    if constexpr (KnowsRandom<Config>) {
+      return load_acquire(&has_begun_);
+    } else {
+      note_begin();
+      return true;
+    }
+  }
+
+  // With the lock held.
+  uint32_t random() noexcept {
+    random_ = random_ * 0x2c9277b5u + (secret_ | 1);
+    return random_;
+  }
+
+  // ---- Sizes ----
+
+  static bool gets_null([[maybe_unused]] size_t size) noexcept {
+    if constexpr (is_small) return Config::options.null_for_zero && size == 0;
+    return false;
+  }
+
+  // Bytes before a block that is aligned so; a power of two.
+  static size_t front_for(size_t alignment) noexcept {
+    return larger(alignment == 0 ? natural_alignment : alignment, record_bytes);
+  }
+
+  // What is asked of the heap below; SIZE_MAX if that is too much.
+  static size_t total_for(size_t size, size_t front) noexcept {
+    const size_t around = front + BlockRecord::least_tail;
+    return size > max_object_bytes || around > max_object_bytes ? SIZE_MAX : size + around;
+  }
+
+  // What a live block has to the heap below.
+  size_t bytes_below(const void* base) noexcept {
+    if constexpr (is_small) return Below::usable_size(base);
+    if constexpr (!is_small) return Below::bytes_of_live(base);
+  }
+
+  [[no_unique_address]] Queue queue_;
+  uint32_t secret_ = 0;
+  uint32_t random_ = 0;
+  uint32_t guarded_ = 0;    // large blocks that were between guard pages; handlers count, too
+  uint32_t unguarded_ = 0;  // those that are no more
+  bool has_begun_ = false;  // to allocate
+  MismatchJudge judge_ = nullptr;
+};
+
+}  // namespace rsb
