@@ -50,9 +50,7 @@ class HeapModel {
 
   // Releases everything; then nothing may be left.
   void finish() {
-    world_.source().fail_never();
-    world_.source().refuse_next_releases(0);
-    world_.source().refuse_next_discards(0);
+    world_.source().recover();
     compare_contents();
     while (!blocks_.empty()) release(blocks_.size() - 1, Release::plain);
     while (!runs_.empty()) release_run(runs_.size() - 1);

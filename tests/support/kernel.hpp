@@ -18,6 +18,7 @@ struct KernelBuddy {
 
   void* alloc_pages(unsigned order) noexcept {
     if (WatchedLock::is_held()) under_lock++;
+    if (calls.fails(SourceCall::acquire)) return nullptr;
     return allocator.alloc_pages(order);
   }
   void free_pages(void* block, unsigned order) noexcept {
@@ -26,6 +27,7 @@ struct KernelBuddy {
   }
 
   Allocator allocator;
+  CallsOfSource calls;
   unsigned under_lock = 0;  // calls with the heap's lock held
 };
 
@@ -50,6 +52,15 @@ struct KernelWorld {
     __builtin_memset(arena, dirt, arena_bytes);
     buddy().allocator.begin_at(arena);
   }
+
+  ~KernelWorld() {
+    if (failing_call.is_on()) settle(*this);
+  }
+  KernelWorld(const KernelWorld&) = delete;
+  KernelWorld& operator=(const KernelWorld&) = delete;
+
+  void recover() noexcept { buddy().calls.recover(); }
+  bool must_serve() noexcept { return rsb::inspect(heap).stats().free_bytes != 0; }
 
   void add_window() noexcept {
     for (rsb::Span& s : kernel_descriptors) s = rsb::Span{};

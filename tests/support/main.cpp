@@ -2,7 +2,15 @@
 #define DOCTEST_CONFIG_IMPLEMENT
 #include "support/test.hpp"
 
+#ifdef __linux__
+#include "support/calls_in_turn.hpp"
+#endif
+
 int main(int argc, char** argv) {
   doctest::Context context(argc, argv);
+#ifdef __linux__
+  if (const char* const which = getenv("RSB_FAIL"))
+    return support::CallsInTurn::run(context, which);
+#endif
   return context.run();
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "rsb/page_source.hpp"
+#include "support/failing_call.hpp"
 #include "support/watched_lock.hpp"
 
 namespace support {
@@ -52,6 +53,13 @@ class ScriptedPages {
     refusal_ = as;
   }
 
+  // Nothing fails any more, whatever was said before.
+  void recover() noexcept {
+    fail_never();
+    refused_releases_ = refused_discards_ = refused_moves_ = 0;
+    all_calls_.recover();
+  }
+
   // ---- What has happened
   // --------------------------------------------------------------------------
 
@@ -82,6 +90,7 @@ class ScriptedPages {
 
   bool release(void* base, size_t bytes) noexcept {
     expect(!WatchedLock::is_held(), "release() called with the lock held");
+    if (all_calls_.fails(SourceCall::release)) return false;
     if (refused_releases_ != 0) {
       refused_releases_--;
       return false;
@@ -103,7 +112,7 @@ class ScriptedPages {
     largest_request_ = rsb::larger(largest_request_, bytes);
     largest_alignment_ = rsb::larger(largest_alignment_, alignment);
     const size_t call = calls_++;
-    if (call >= fail_from_ && call < fail_until_) {
+    if (all_calls_.fails(SourceCall::acquire) || (call >= fail_from_ && call < fail_until_)) {
       failed_++;
       return nullptr;
     }
@@ -127,6 +136,7 @@ class ScriptedPages {
   bool may_discard(void* base, size_t bytes) noexcept {
     expect(!WatchedLock::is_held(), "discard() called with the lock held");
     expect(lies_in_one(base, bytes), "discard() of memory outside an acquisition");
+    if (all_calls_.fails(SourceCall::discard)) return false;
     if (refused_discards_ != 0) {
       refused_discards_--;
       return false;
@@ -139,6 +149,7 @@ class ScriptedPages {
     expect(!WatchedLock::is_held(), "move() called with the lock held");
     expect(lies_in_one(from, bytes), "move() of memory outside an acquisition");
     expect(lies_in_one(to, bytes), "move() to memory outside an acquisition");
+    if (all_calls_.fails(SourceCall::move)) return false;
     if (refused_moves_ != 0) {
       refused_moves_--;
       return false;
@@ -214,6 +225,7 @@ class ScriptedPages {
   size_t refused_moves_ = 0;
   rsb::Move refusal_ = rsb::Move::refused;
 
+  CallsOfSource all_calls_;
   size_t calls_ = 0;
   size_t failed_ = 0;
   size_t acquired_ = 0;

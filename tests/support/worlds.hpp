@@ -171,6 +171,40 @@ inline char* const arena = rsb::align_up(arena_space, arena_bytes);
 alignas(arena_bytes) inline char arena[arena_bytes];
 #endif
 
+// The end of a test in which a call of the page source has failed: nothing does any more, and all
+// blocks are released that are live still. Then nothing is lost, and later calls succeed.
+template <class World>
+[[gnu::noinline]] void settle(World& w) {
+  constexpr size_t most = 512;
+  const auto expect_sound = [&] {
+    if (const char* const sentence = w.problem()) failing_call.complain(sentence);
+  };
+  expect_sound();
+  w.recover();
+  w.heap.trim();  // what waits to be free is no live block then
+  for (;;) {
+    void* blocks[most];
+    size_t count = 0;
+    rsb::inspect(w.heap).walk([&](void* block, size_t) {
+      blocks[count++] = block;
+      return count != most;
+    });
+    if (count == 0) break;
+    while (count != 0) w.heap.deallocate(blocks[--count]);
+  }
+  expect_sound();
+  w.heap.trim();
+  expect_sound();
+  const rsb::Stats stats = rsb::inspect(w.heap).stats();
+  if (stats.live_blocks != 0) failing_call.complain("what was released is live");
+  void* const later = w.heap.allocate(16);
+  const bool succeeds = later != nullptr;
+  w.heap.deallocate(later);
+  w.heap.trim();
+  expect_sound();
+  if (!succeeds && w.must_serve()) failing_call.complain("a later call does not succeed");
+}
+
 // A heap with nothing behind it but the arena, full of dirt. At its end nothing may be wrong with
 // it.
 template <class Config>
@@ -181,6 +215,12 @@ class World {
   static constexpr bool is_pool = options.map == Map::flat;
 
   World() noexcept : World(arena_bytes) {}
+
+  ~World() {
+    if (failing_call.is_on() && !is_broken_) settle(*this);
+  }
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
 
   // With less memory.
   explicit World(size_t bytes) noexcept : bytes_(bytes) {
@@ -228,6 +268,17 @@ class World {
     return nullptr;
   }
 
+  // By the test, on purpose: nothing is expected of the heap any more.
+  void is_broken() noexcept { is_broken_ = true; }
+
+  void recover() noexcept { source().recover(); }
+
+  // Whether a request for one slot can be met when nothing is live. To be asked last.
+  bool must_serve() noexcept {
+    if constexpr (is_pool) return stats().longest_run_bytes >= options.span_size;
+    return source().acquire(options.acquire_size, options.acquire_alignment) != nullptr;
+  }
+
   // Whether p lies in what the heap may hand out.
   bool is_inside(const void* p) const noexcept { return rsb::bytes_from(arena, p) < bytes_; }
 
@@ -241,13 +292,25 @@ class World {
  private:
   const size_t bytes_;
   size_t given_ = 0;
+  bool is_broken_ = false;
 };
 
 }  // namespace support
 
+// What holds whatever call of the page source fails.
+#define CHECK_WHATEVER_FAILS(...)                                                \
+  do {                                                                           \
+    const bool holds_ = (__VA_ARGS__);                                           \
+    if (!holds_) support::failing_call.complain("does not hold: " #__VA_ARGS__); \
+    CHECK(holds_);                                                               \
+  } while (false)
+
 // Nothing is wrong with a World.
-#define CHECK_SOUND(world)                                          \
-  do {                                                              \
-    const char* const problem_ = (world).problem();                 \
-    if (problem_ != nullptr) FAIL_CHECK(doctest::String(problem_)); \
+#define CHECK_SOUND(world)                          \
+  do {                                              \
+    const char* const problem_ = (world).problem(); \
+    if (problem_ != nullptr) {                      \
+      support::failing_call.complain(problem_);     \
+      FAIL_CHECK(doctest::String(problem_));        \
+    }                                               \
   } while (false)

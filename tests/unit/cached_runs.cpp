@@ -124,9 +124,11 @@ TEST_CASE_TEMPLATE("a large block is kept for the next request of its length, wi
 }
 
 TEST_CASE("none is kept for a thread that alone has a cache, nor what is too long") {
-  World<Checked> w;
-  w.heap.deallocate(w.heap.allocate(4 * page));
-  CHECK(w.stats().cached_bytes == 0);
+  {
+    World<Checked> w;
+    w.heap.deallocate(w.heap.allocate(4 * page));
+    CHECK(w.stats().cached_bytes == 0);
+  }
   Shared<Checked> shared;
   shared.heap.deallocate(shared.heap.allocate(longest + 1));
   CHECK(shared.cached_bytes() == 0);
@@ -347,7 +349,7 @@ TEST_CASE("a region goes although caches kept blocks of it, and comes back") {
   Shared<Checked> w;
   make_wanted(w, 4 * page);
   alignas(1024) static char memory[64 * 1024];
-  const size_t added = w.heap.add_region(memory, sizeof memory);
+  const size_t added = w.add_region(memory, sizeof memory);
   REQUIRE(added != 0);
   void* blocks[64];
   size_t count = 0;
@@ -357,8 +359,25 @@ TEST_CASE("a region goes although caches kept blocks of it, and comes back") {
   }
   CHECK(inside != 0);
   while (count != 0) w.heap.deallocate(blocks[--count]);
-  CHECK(w.heap.remove_region(memory, sizeof memory) == added);
+  CHECK(w.remove_region(memory, sizeof memory) == added);
   CHECK_SOUND(w);
+}
+
+TEST_CASE_TEMPLATE("zeroed memory of a region is zero, whatever was in the region", C, Checked,
+                   Unchecked) {
+  Shared<C> w;
+  make_wanted(w, 4 * page);
+  alignas(1024) static char memory[64 * 1024];
+  support::fill(memory, sizeof memory, 0x5a);
+  REQUIRE(w.add_region(memory, sizeof memory) != 0);
+  size_t inside = 0;
+  for (;;) {
+    void* const block = w.heap.allocate_zeroed(4 * page);
+    if (block == nullptr) break;
+    CHECK(support::holds_only(block, 4 * page, 0));
+    inside += bytes_from(memory, block) < sizeof memory;
+  }
+  CHECK(inside != 0);
 }
 
 TEST_CASE("a block of a cache grows within its length where it stands, and keeps what is in it") {

@@ -590,6 +590,7 @@ TEST_CASE_TEMPLATE("no overwritten link makes an unchecked heap hand out an addr
     char* const freed = static_cast<char*>(w.heap.allocate(32));
     char* const span = keep;  // the first slot
     w.heap.deallocate(freed);
+    w.is_broken();
     const uint64_t rubbish = uint64_t{random.next()} << 32 | random.next();
     __builtin_memcpy(freed, &rubbish, sizeof rubbish);
     // The first is the overwritten slot itself, the second what its link says.

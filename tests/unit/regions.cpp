@@ -413,7 +413,7 @@ TEST_CASE("a run does not grow into a region that is on its way out") {
   CHECK(w.add_region(upper(), half) == half);
   CHECK(w.heap.pages().resize(run, 2));
   w.heap.pages().deallocate(run);
-  CHECK(w.heap.pages().remove_region(upper(), half) == half);
+  CHECK(w.remove_region(upper(), half) == half);
 }
 
 TEST_CASE("a pool's first regions can be taken out, as many as the options say") {
