@@ -79,7 +79,7 @@ struct Awaited : support::Firmware {
 
 TEST_CASE("a magazine is a stack, and holds as many slots as its capacity") {
   void* nothing = nullptr;
-  void* room[4];
+  void* room[6];
   char slots[4];
   void **top, **limit;
   MagazineRest rest;
@@ -105,6 +105,7 @@ TEST_CASE("a magazine is a stack, and holds as many slots as its capacity") {
   CHECK(out[0] == &slots[1]);
   CHECK(out[1] == &slots[2]);
   CHECK(m.put(out, 2) == 2);
+  CHECK(m.put(out, 2) == 0);  // there is room for no more
   CHECK(m.pop() == &slots[1]);
   CHECK(m.pop() == &slots[2]);
   CHECK(m.pop() == &slots[0]);

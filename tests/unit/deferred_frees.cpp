@@ -78,6 +78,21 @@ TEST_CASE("what was pushed is taken over, each block once, from however many reg
   }
 }
 
+TEST_CASE("a block is taken over although more regions have none than are looked at at once") {
+  memory = {};
+  DeferredFrees deferred;
+  for (size_t r = 0; r < 20; r++) deferred.add(memory.regions[r], memory.bytes[r]);
+  for (const size_t region : {size_t{0}, size_t{10}, size_t{19}}) {
+    CAPTURE(region);
+    void* const block = memory.block(region, 3);
+    deferred.push(memory.regions[region], block, Room::link_and_mark, never_looks_free);
+    void* found = nullptr;
+    for (int i = 0; i < 20 && found == nullptr && deferred.any(); i++) found = deferred.pop();
+    REQUIRE(found == block);
+    CHECK(deferred.follow(block, Room::link_and_mark));
+  }
+}
+
 TEST_CASE("handlers nested at the worst place push their blocks too") {
   memory = {};
   DeferredFrees deferred;

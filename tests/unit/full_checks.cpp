@@ -229,6 +229,20 @@ TEST_CASE_TEMPLATE("pointers into blocks and to elsewhere are named", C, FULL_WO
   CHECK_SOUND(f);
 }
 
+TEST_CASE_TEMPLATE("a record that was copied over another one is none there", C, FULL_WORLDS) {
+  if (!Fixture<C>::waits) return;
+  for (const size_t size : {size_t{24}, size_t{100}}) {
+    Fixture<C> f;
+    auto* const live = static_cast<char*>(f.heap.allocate(size));
+    auto* const freed = static_cast<char*>(f.heap.allocate(size));
+    REQUIRE(freed != nullptr);
+    f.heap.deallocate(freed);
+    constexpr size_t record = sizeof(BlockRecord);
+    __builtin_memcpy(freed - record, live - record, record + size + BlockRecord::least_tail);
+    CHECK(fault_of_free(f, freed) == of(Fault::underflow));
+  }
+}
+
 TEST_CASE_TEMPLATE("a sized release must name the very size", C, FULL_WORLDS) {
   Fixture<C> f;
   void* const block = f.heap.allocate(100);

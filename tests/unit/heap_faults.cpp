@@ -184,11 +184,14 @@ TEST_CASE_TEMPLATE("a pointer at which no block can start is misaligned", C,
                    SUPPORT_CHECKED_WORLDS) {
   World<C> w;
   char* const block = static_cast<char*>(w.heap.allocate(100));
-  for (size_t i = 1; i < 100; i += 2) check_refused(w, block + i, Fault::misaligned_pointer);
+  for (size_t i = 1; i < 100; i++) {
+    if (i % 4 != 0) check_refused(w, block + i, Fault::misaligned_pointer);
+  }
   w.heap.deallocate(block);
   char* const large = static_cast<char*>(w.heap.allocate(large_size<C>));
   REQUIRE(large != nullptr);
   check_refused(w, large + 1, Fault::misaligned_pointer);
+  check_refused(w, large + 2, Fault::misaligned_pointer);
   check_refused(w, large + 3, Fault::misaligned_pointer);
   w.heap.deallocate(large);
 }

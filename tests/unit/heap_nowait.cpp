@@ -386,6 +386,24 @@ TEST_CASE_TEMPLATE("the reserve is for those who cannot wait", C, WORLDS_WITH_RE
   CHECK_SOUND(w);
 }
 
+TEST_CASE_TEMPLATE("what the reserve gives is aligned as asked for, or null", C,
+                   WORLDS_WITH_RESERVE) {
+  World<C> w;
+  w.heap.deallocate(w.heap.allocate(16));
+  fill_with(w, span_of<C>, blocks, 20'000);
+  const size_t bytes = span_of<C> + 1;
+  bool is_refused = false;
+  for (size_t alignment = C::options.page_size; alignment <= support::arena_bytes; alignment *= 2) {
+    CAPTURE(alignment);
+    void* const block = w.heap.allocate_nowait(bytes, alignment);
+    if (block == nullptr) is_refused = true;
+    CHECK(is_aligned(block, alignment));
+    w.heap.deallocate(block);
+  }
+  CHECK(is_refused);
+  CHECK_SOUND(w);
+}
+
 TEST_CASE_TEMPLATE("what was drawn from the reserve is topped up from the page source", C,
                    WORLDS_WITH_RESERVE) {
   World<C> w;

@@ -79,6 +79,33 @@ TEST_CASE_TEMPLATE("a block resized with an alignment has it", C, SUPPORT_WORLDS
   }
 }
 
+TEST_CASE_TEMPLATE("whole pages that lie wrong for an alignment are moved", C, SUPPORT_WORLDS) {
+  World<C> w;
+  constexpr size_t size = span_of<C> + 1;
+  constexpr size_t alignment = 4 * page_of<C>;
+  void* blocks[5] = {};
+  void* wrong = nullptr;
+  for (void*& block : blocks) {
+    block = w.heap.allocate(size);
+    if (block == nullptr || is_aligned(block, alignment)) continue;
+    wrong = block;
+    block = nullptr;
+    break;
+  }
+  if (C::options.span_size < support::arena_bytes / 8) REQUIRE(wrong != nullptr);
+  if (wrong != nullptr) {
+    support::fill_pattern(wrong, size, 3);
+    char* const moved = static_cast<char*>(w.heap.reallocate(wrong, size, alignment));
+    if (moved != nullptr) {
+      CHECK(is_aligned(support::opaque(moved), alignment));
+      CHECK(support::holds_pattern(moved, size, 3));
+    }
+    w.heap.deallocate(moved != nullptr ? moved : wrong);
+  }
+  for (void* block : blocks) w.heap.deallocate(block);
+  CHECK_SOUND(w);
+}
+
 TEST_CASE_TEMPLATE("resizing null allocates", C, SUPPORT_WORLDS) {
   World<C> w;
   void* const a = w.heap.reallocate(nullptr, 100);

@@ -69,6 +69,19 @@ Span::Quick push_quickly(Span& span, SlotOffset at) {
 
 }  // namespace
 
+TEST_CASE("what an earlier span with the same secret freed is in use when it is handed out anew") {
+  for (const SizeClass c : {four, eight, sixteen}) {
+    CAPTURE(static_cast<int>(c));
+    SpanOf s(c, 0x1234'5678);
+    void* const before = s.span.carve<Checks::basic>();
+    push<Basic>(s.span, 0);
+    s.span.become_span(c, Classes::layout(c), 0x1234'5678);
+    CHECK(s.span.carve<Checks::basic>() == before);
+    CHECK(is_in_use(s.span, 0));
+    if (c != four) CHECK(may_be_in_use(s.span, 0));
+  }
+}
+
 TEST_CASE("a descriptor is at most a cache line") {
   CHECK(sizeof(Span) <= 64);
 }
