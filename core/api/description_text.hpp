@@ -45,8 +45,9 @@ template <class Out>
     } else if (d.offset != 0) {
       out << ", " << offset << " bytes after its start";
     }
-    // A free block that was written to may look live.
-    if (kind != RSB_OVERWRITTEN_LINK) out << ", " << text_of(d.state);
+    // A free block that was written to may look live, but to whoever keeps records.
+    if (kind != RSB_OVERWRITTEN_LINK || Instance::options.checks == Checks::full)
+      out << ", " << text_of(d.state);
     if (d.slot_bytes != 0) out << "; slot of " << d.slot_bytes << " bytes";
     return;
   }
@@ -56,6 +57,15 @@ template <class Out>
   }
   out << (d.state == RSB_BLOCK_FREE ? "  in free memory" : "  in a run of pages");
   if (d.run != nullptr) out << " of " << d.run_bytes << " bytes at " << d.run;
+}
+
+// The same of d.written_to, which must not be null.
+template <class Out>
+[[gnu::cold]] void put_written(Out& out, const rsb_description& d) noexcept {
+  const auto* const byte = static_cast<const unsigned char*>(d.written_to);
+  out << "  first byte that was written to: at " << d.written_to << ", "
+      << bytes_from(d.block, d.written_to) << " after the block's start; it is "
+      << reinterpret_cast<const void*>(uintptr_t{*byte});
 }
 
 }  // namespace rsb

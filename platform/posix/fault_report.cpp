@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <unwind.h>
@@ -27,6 +28,9 @@ using rsb::platform::Writer;
 namespace {
 
 constinit bool has_ended = false;
+
+// The thread that reports a fault; 0: none.
+constinit uintptr_t reporter = 0;
 
 // Not on the stack, which may be a signal handler's.
 constinit char buffer[2048];
@@ -73,6 +77,10 @@ class Patience {
   rsb::put_place(out, kind, d);
   out << "\n";
   out.flush();  // what follows may take long
+  if (d.written_to != nullptr) {
+    rsb::put_written(out, d);
+    out << "\n";
+  }
   put_maker(out, "allocated by ", d.allocated_by);
   put_maker(out, "released by ", d.freed_by);
 }
@@ -83,11 +91,25 @@ class Patience {
   if (thread != process) out << "  in thread " << thread << " of process " << process << "\n";
 }
 
+// At once, before anything that may go wrong. No stdio: it allocates.
+[[gnu::cold]] void put_sentence(const char* sentence, const void* address) noexcept {
+  char text[160];
+  char* end = stpcpy(text, "rsbmalloc: ");
+  end = stpcpy(end, sentence);
+  end = stpcpy(end, " (address 0x");
+  for (int shift = sizeof(void*) * 8 - 4; shift >= 0; shift -= 4) {
+    *end++ = "0123456789abcdef"[rsb::address_of(address) >> shift & 15];
+  }
+  end = stpcpy(end, ")\n");
+  if (write(STDERR_FILENO, text, static_cast<size_t>(end - text)) < 0) abort();
+}
+
 struct Trace {
   static constexpr unsigned most_frames = 20;
 
   Writer& out;
   const void* behind;  // null: what follows is to be told
+  bool is_in_handler;  // but not what a signal has called
   unsigned frames = 0;
 
   // False: it is enough.
@@ -109,6 +131,8 @@ _Unwind_Reason_Code put_frame(_Unwind_Context* context, void* trace) noexcept {
   const uintptr_t found = _Unwind_GetIPInfo(context, &is_exact);
   if (found == 0) return _URC_END_OF_STACK;
   const uintptr_t at = is_exact != 0 ? found : found - 1;
+  if (is_exact != 0) static_cast<Trace*>(trace)->is_in_handler = false;
+  if (static_cast<Trace*>(trace)->is_in_handler) return _URC_NO_REASON;
   const bool goes_on = static_cast<Trace*>(trace)->put(reinterpret_cast<const void*>(at));
   return goes_on ? _URC_NO_REASON : _URC_END_OF_STACK;
 }
@@ -117,7 +141,8 @@ _Unwind_Reason_Code put_frame(_Unwind_Context* context, void* trace) noexcept {
 #if !defined(RSB_LINKS_UNWINDER)
   if (&_Unwind_Backtrace == nullptr || &_Unwind_GetIPInfo == nullptr) return;
 #endif
-  Trace trace{out, static_cast<const char*>(behind) - 1};
+  const char* const call = behind != nullptr ? static_cast<const char*>(behind) - 1 : nullptr;
+  Trace trace{out, call, behind == nullptr};
   _Unwind_Backtrace(put_frame, &trace);
   if (trace.behind == nullptr) return;
   trace.behind = nullptr;  // it was not among them
@@ -126,8 +151,26 @@ _Unwind_Reason_Code put_frame(_Unwind_Context* context, void* trace) noexcept {
 
 }  // namespace
 
-[[gnu::cold]] void rsb::platform::report_fault(rsb_fault_kind kind, const void* address,
-                                               const void* behind) noexcept {
+void rsb::platform::begin_to_report() noexcept {
+  const auto self = reinterpret_cast<uintptr_t>(&errno);  // each thread's own
+  for (;;) {
+    uintptr_t other = 0;
+    if (__atomic_compare_exchange_n(&reporter, &other, self, false, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED)) {
+      return;
+    }
+    if (other == self) abort();
+    Scheduler::sleep(10'000);
+  }
+}
+
+void rsb::platform::end_report() noexcept {
+  __atomic_store_n(&reporter, uintptr_t{0}, __ATOMIC_RELAXED);
+}
+
+[[gnu::cold]] void rsb::platform::report_fault(const char* sentence, rsb_fault_kind kind,
+                                               const void* address, const void* behind) noexcept {
+  put_sentence(sentence, address);
   const Patience patience;
   Writer out(STDERR_FILENO, buffer);
   if (has_ended) out << "  found when the program ended\n";

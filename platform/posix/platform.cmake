@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-foreach(name addresses check_at_end fault_report fork leaks process report report_text standard_error writer)
+foreach(name access_report addresses check_at_end fault_report fork leaks process report report_text standard_error writer)
   target_sources(rsb_malloc_objects PRIVATE ${CMAKE_CURRENT_LIST_DIR}/${name}.cpp)
 endforeach()
 # Operators new and delete, by the versions of GNU's C++ library.

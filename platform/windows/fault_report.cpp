@@ -114,6 +114,10 @@ void rsb::platform::report_fault(rsb_fault_kind kind, const void* address,
       Line line;
       put_place(line, kind, d);
     }
+    if (d.written_to != nullptr) {
+      Line line;
+      put_written(line, d);
+    }
     put_maker("allocated", d.allocated_by);
     put_maker("released", d.freed_by);
   }

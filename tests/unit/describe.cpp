@@ -324,3 +324,25 @@ TEST_CASE_TEMPLATE("a small heap's block is described from any address in it", C
   CHECK(says_nothing(describe(f, support::arena + 17 * KiB)));
 }
 #endif
+
+TEST_CASE_TEMPLATE("the first byte that was written to behind a block, or to a freed one, is told",
+                   C, ALL_FULL_WORLDS) {
+  for (const size_t size : {size_t{0}, size_t{3}, size_t{40}, size_t{300}}) {
+    Fixture<C> f;
+    char* const block = static_cast<char*>(f.heap.allocate(size));
+    REQUIRE(block != nullptr);
+    CHECK(describe(f, block).written_to == nullptr);
+    char& behind = support::opaque(block)[size + 5];
+    behind ^= 1;
+    CHECK(describe(f, block).written_to == block + size + 5);
+    behind ^= 1;
+    f.heap.deallocate(block);
+    CHECK(describe(f, block).written_to == nullptr);
+    char& within = support::opaque(block)[size / 2];
+    within ^= 1;
+    CHECK(describe(f, block + size).written_to == block + size / 2);
+    within ^= 1;
+    f.heap.trim();
+    CHECK(describe(f, block).written_to == nullptr);
+  }
+}

@@ -32,6 +32,12 @@ struct FullBriefly
   static constexpr FullOptions full{.fill_bytes = 24, .queue_blocks = 0};
 };
 
+struct FullClearing
+    : support::Configuration<support::with_checks(support::three_levels, Checks::full)> {
+  static constexpr FullOptions full{
+      .fill_bytes = 80, .clears = true, .queue_bytes = 8 * KiB, .queue_blocks = 8};
+};
+
 // Pages that can be protected, which fills them: so what is written to them shows.
 class FencedPages : public support::ZeroedPages {
  public:
@@ -501,4 +507,24 @@ TEST_CASE("a large block of zeroes is not written to where the page source gives
   REQUIRE(block != nullptr);
   CHECK(support::holds_only(block, 3'008, support::dirt));
   f.heap.deallocate(block);
+}
+
+TEST_CASE("nothing is left in a released block, if so wished") {
+  for (const size_t size : {size_t{8}, size_t{500}, size_t{5'000}, size_t{20'000}}) {
+    Fixture<FullClearing> f;
+    void* const block = f.heap.allocate(size);
+    REQUIRE(block != nullptr);
+    support::fill(block, size, 0x33);
+    f.heap.deallocate(block);
+    CHECK(support::holds_only(support::opaque(block), size, 0));
+    CHECK_SOUND(f);
+  }
+}
+
+TEST_CASE("a write to a block that was cleared when it was released is found") {
+  Fixture<FullClearing> f;
+  auto* const block = static_cast<unsigned char*>(f.heap.allocate(100));
+  f.heap.deallocate(block);
+  support::opaque(block)[70] = 1;
+  CHECK(support::fault_of([&] { f.heap.trim(); }) == of(Fault::overwritten_link));
 }

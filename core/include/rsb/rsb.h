@@ -192,8 +192,8 @@ typedef struct rsb_stats {
   /* Of live_blocks, those that rsb_free_nowait() was given and that no call has taken over yet. */
   size_t deferred_blocks;
   size_t reserved_pages; /* pages of used_bytes that are kept for rsb_malloc_nowait() */
-  /* With RSB_CACHES, else 0. Not of live_blocks and live_bytes, but of used_bytes. */
-  size_t cached_blocks; /* slots and large blocks that lie in caches */
+  /* With RSB_CACHES or level full, else 0. Not of live_blocks and live_bytes, but of used_bytes. */
+  size_t cached_blocks; /* slots and large blocks that lie in caches, or wait in the queue */
   size_t cached_bytes;
   /* Of live_blocks and live_bytes, those of whole pages, which are in no bin. Of a small heap 0. */
   size_t large_blocks;
@@ -248,6 +248,9 @@ typedef struct rsb_description {
    * what is found there. */
   const void* allocated_by;
   const void* freed_by;
+  /* Level full, else null: the first byte behind the block, or of one that was freed, that is not
+   * as the heap left it. */
+  const void* written_to;
 } rsb_description;
 
 /* Describes any address, without touching what is there unless it is the heap's own. Non-zero:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The page before a large block.
+// Reported as: access before a block
 #include "rsb/rsb.h"
 
 int main() {

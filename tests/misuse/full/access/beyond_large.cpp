@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The first page behind a large block.
+// Reported as: access behind a block
 #include <string.h>
 
 #include "rsb/rsb.h"

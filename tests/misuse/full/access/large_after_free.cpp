@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // A read of a large block that was freed.
+// Reported as: access to a block that was freed
 #include "rsb/rsb.h"
 
 int main() {

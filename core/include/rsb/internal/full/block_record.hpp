@@ -43,14 +43,13 @@ class AddressIf<false> {
 class alignas(8) BlockRecord {
  public:
   static constexpr unsigned char tail_byte = 0xfb;
-  static constexpr unsigned char freed_byte = 0xfd;
   static constexpr size_t least_tail = 8;
   static constexpr size_t most_tail = 64;
   static constexpr bool keeps_both = sizeof(void*) == 8;  // who allocated it, and who freed it
 
   enum class State : uint32_t {
     live = 0x6c697665,
-    freed = 0x66726565,       // and filled with freed_byte
+    freed = 0x66726565,       // and filled
     freed_only = 0x6f6e6c79,  // not filled, or only in part
   };
 
@@ -138,11 +137,11 @@ class alignas(8) BlockRecord {
   }
 
   // Of a freed block, its tail with it.
-  void fill(size_t most) noexcept {
-    __builtin_memset(block(), freed_byte, smaller(most, guarded_size()));
+  void fill(unsigned char byte, size_t most) noexcept {
+    __builtin_memset(block(), byte, smaller(most, guarded_size()));
   }
-  const void* overwritten_fill(size_t most) const noexcept {
-    return first_other(block(), smaller(most, guarded_size()), freed_byte);
+  const void* overwritten_fill(unsigned char byte, size_t most) const noexcept {
+    return first_other(block(), smaller(most, guarded_size()), byte);
   }
 
  private:

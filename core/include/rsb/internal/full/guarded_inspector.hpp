@@ -80,7 +80,7 @@ class GuardedInspector : public Base {
     if (broken != nullptr) return broken;
     for_each_waiting([&](void* block, size_t) {
       const BlockRecord& freed = *BlockRecord::of(block);
-      if (freed.overwritten_fill(TheHeap::most_filled(freed)) != nullptr) {
+      if (freed.overwritten_fill(TheHeap::freed_byte, TheHeap::most_filled(freed)) != nullptr) {
         broken = "a freed block is as the heap left it";
         damage_ = {Fault::overwritten_link, block};
       }

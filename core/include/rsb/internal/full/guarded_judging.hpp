@@ -13,8 +13,8 @@ template <class Below, class Config>
 class GuardedJudging : public GuardPages<Below, Config> {
  protected:
   using Base = GuardPages<Below, Config>;
-  using Base::front_for, Base::guarded_record_in, Base::has_guard_pages, Base::is_guarded,
-      Base::is_slot, Base::is_small, Base::is_verified_slot, Base::judge_,
+  using Base::freed_byte, Base::front_for, Base::guarded_record_in, Base::has_guard_pages,
+      Base::is_guarded, Base::is_slot, Base::is_small, Base::is_verified_slot, Base::judge_,
       Base::lies_between_guards, Base::most_filled, Base::record_bytes, Base::secret_,
       Base::verifies_slots;
   using typename Base::MismatchJudge, typename Base::State;
@@ -76,7 +76,7 @@ class GuardedJudging : public GuardPages<Below, Config> {
   }
 
   void refuse_overwritten(const BlockRecord& freed) noexcept {
-    if (freed.overwritten_fill(most_filled(freed)) != nullptr) [[unlikely]]
+    if (freed.overwritten_fill(freed_byte, most_filled(freed)) != nullptr) [[unlikely]]
       raise(Fault::overwritten_link, freed.block());
   }
 
@@ -152,6 +152,12 @@ class GuardedJudging : public GuardPages<Below, Config> {
     const bool is_live = record->is(State::live, secret_);
     if (place.is_live && !is_live) description.state = RSB_BLOCK_WAITING;
     if (!is_live) description.freed_by = record->freed_by();
+    if (is_live) {
+      description.written_to = record->overwritten_tail();
+    } else if (record->is(State::freed, secret_) &&
+               (place.is_live || is_verified_slot(place.bytes))) {
+      description.written_to = record->overwritten_fill(freed_byte, most_filled(*record));
+    }
     // The heap below writes over the first of both when it has the block back.
     const bool knows_maker = is_live || (place.is_live && BlockRecord::keeps_both);
     if (knows_maker) description.allocated_by = record->allocated_by();

@@ -13,9 +13,9 @@ template <class Below, class Config>
 class GuardedReleasing : public GuardedJudging<Below, Config> {
  protected:
   using Base = GuardedJudging<Below, Config>;
-  using Base::base_of, Base::bytes_below, Base::end_guarding, Base::full, Base::is_verified_slot,
-      Base::keep_out, Base::most_filled, Base::queue_, Base::random, Base::refuse_overflow,
-      Base::refuse_overwritten, Base::secret_;
+  using Base::base_of, Base::bytes_below, Base::end_guarding, Base::freed_byte, Base::full,
+      Base::is_verified_slot, Base::keep_out, Base::most_filled, Base::queue_, Base::random,
+      Base::refuse_overflow, Base::refuse_overwritten, Base::secret_;
   using typename Base::Queue, typename Base::State;
 
   void retire(BlockRecord& record, const void* caller) noexcept {
@@ -23,7 +23,7 @@ class GuardedReleasing : public GuardedJudging<Below, Config> {
     char* const base = base_of(record);
     const size_t bytes = bytes_below(base);
     const bool waits = Queue::is_there && bytes <= full.queue_bytes / 4;
-    const bool is_filled = waits || is_verified_slot(bytes);
+    const bool is_filled = waits || is_verified_slot(bytes) || full.clears;
     bool was_live;
     {
       Guard guard(Below::lock());
@@ -32,7 +32,7 @@ class GuardedReleasing : public GuardedJudging<Below, Config> {
     }
     if (!was_live) raise(Fault::double_free, record.block());  // by another thread, just now
     if (is_filled) {
-      record.fill(most_filled(record));
+      record.fill(freed_byte, full.clears ? SIZE_MAX : most_filled(record));
       record.note_filled(secret_);
     }
     if constexpr (Queue::is_there) {

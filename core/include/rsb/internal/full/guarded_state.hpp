@@ -62,6 +62,7 @@ class GuardedState : public Below {
   using Queue = FreedQueue<full.queue_blocks>;
 
   static constexpr size_t record_bytes = sizeof(BlockRecord);
+  static constexpr unsigned char freed_byte = full.clears ? 0 : 0xfd;
 
   // What the heap below aligns to by itself; and what malloc's blocks are to be aligned to.
   static constexpr size_t natural_alignment = [] {
