@@ -31,7 +31,7 @@ void pass_on(int signal, siginfo_t* info, void* context) noexcept {
   if (info->si_code <= 0) raise(signal);
 }
 
-void handle(int signal, siginfo_t* info, void* context) noexcept {
+[[maybe_unused]] void handle(int signal, siginfo_t* info, void* context) noexcept {
   const rsb::platform::KeepErrno keep_errno;
   const void* const address = info->si_addr;
   const char* const sentence = info->si_code == SEGV_ACCERR ? sentence_of(address) : nullptr;

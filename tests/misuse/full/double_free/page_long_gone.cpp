@@ -4,8 +4,8 @@
 #include "rsb/rsb.h"
 
 int main() {
-  static void* blocks[20'000];
+  static void* blocks[5'000];
   for (void*& block : blocks) block = rsb_malloc(1024);
   for (void* block : blocks) rsb_free(block);
-  rsb_free(blocks[10'007]);
+  rsb_free(blocks[2'507]);
 }
