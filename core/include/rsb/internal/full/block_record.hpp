@@ -155,6 +155,7 @@ class alignas(8) BlockRecord {
     }
     const size_t word_of_it = ~size_t{0} / 0xff * byte;
     for (; bytes_from(p, end) >= step; p += step) {
+      // Not auto, by which g++ forgets how little that is aligned.
       const Words* const at = reinterpret_cast<const Words*>(p);
       const Words others =
           (at[0] ^ word_of_it) | (at[1] ^ word_of_it) | (at[2] ^ word_of_it) | (at[3] ^ word_of_it);
