@@ -2,13 +2,13 @@
 #define DOCTEST_CONFIG_IMPLEMENT
 #include "support/test.hpp"
 
-#ifdef __linux__
+#ifdef RSB_CALLS_IN_TURN
 #include "support/calls_in_turn.hpp"
 #endif
 
 int main(int argc, char** argv) {
   doctest::Context context(argc, argv);
-#ifdef __linux__
+#ifdef RSB_CALLS_IN_TURN
   if (const char* const which = getenv("RSB_FAIL"))
     return support::CallsInTurn::run(context, which);
 #endif
