@@ -12,6 +12,13 @@ namespace {
 
 constexpr char cplusplus_library[] = "libstdc++.so.6";
 
+// Of the hash table that the System V ABI has.
+#if defined(__alpha__) || defined(__s390x__)
+using HashWord = uint64_t;
+#else
+using HashWord = uint32_t;
+#endif
+
 // Names of the operators that a program may replace, of whatever type size_t is:
 // _Znw or _Zna, size, and nothing, alignment, nothrow or both; _ZdlPv or _ZdaPv with them.
 bool is_operator(const char* name) noexcept {
@@ -55,25 +62,9 @@ class LoadedObject {
   // f(name, address) of what it defines for others, until that is true.
   template <class F>
   bool any_exported(F f) const noexcept {
-    if (symbols_ == nullptr || strings_ == nullptr || hash_ == nullptr) return false;
-    // GNU's hash table: the symbols' own words lie behind the buckets, and the last of each bucket
-    // is odd.
-    const uint32_t buckets = hash_[0], first = hash_[1], words = hash_[2];
-    const uint32_t* const bucket = hash_ + 4 + words * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
-    const uint32_t* const chain = bucket + buckets;
-    for (uint32_t b = 0; b < buckets; b++) {
-      if (bucket[b] < first) continue;
-      for (uint32_t i = bucket[b];; i++) {
-        const ElfW(Sym)& symbol = symbols_[i];
-        if (symbol.st_shndx != SHN_UNDEF &&
-            f(strings_ + symbol.st_name,
-              reinterpret_cast<void*>(info_.dlpi_addr + symbol.st_value))) {
-          return true;
-        }
-        if ((chain[i - first] & 1) != 0) break;
-      }
-    }
-    return false;
+    if (symbols_ == nullptr || strings_ == nullptr) return false;
+    if (gnu_hash_ != nullptr) return any_in_gnu_hash(f);
+    return hash_ != nullptr && any_in_hash(f);
   }
 
   // f(name) of what it takes from others, or may.
@@ -85,6 +76,39 @@ class LoadedObject {
   }
 
  private:
+  // The symbols' own words lie behind the buckets, and the last of each bucket is odd.
+  template <class F>
+  bool any_in_gnu_hash(F f) const noexcept {
+    const uint32_t buckets = gnu_hash_[0], first = gnu_hash_[1], words = gnu_hash_[2];
+    const uint32_t* const bucket = gnu_hash_ + 4 + words * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
+    const uint32_t* const chain = bucket + buckets;
+    for (uint32_t b = 0; b < buckets; b++) {
+      if (bucket[b] < first) continue;
+      for (uint32_t i = bucket[b];; i++) {
+        if (is_defined(symbols_[i], f)) return true;
+        if ((chain[i - first] & 1) != 0) break;
+      }
+    }
+    return false;
+  }
+
+  // The other kind (--hash-style=sysv), where there is no GNU one: it says how many symbols there
+  // are.
+  template <class F>
+  bool any_in_hash(F f) const noexcept {
+    const HashWord symbols = hash_[1];
+    for (HashWord i = 1; i < symbols; i++) {
+      if (is_defined(symbols_[i], f)) return true;
+    }
+    return false;
+  }
+
+  template <class F>
+  bool is_defined(const ElfW(Sym) & symbol, F f) const noexcept {
+    return symbol.st_shndx != SHN_UNDEF &&
+           f(strings_ + symbol.st_name, reinterpret_cast<void*>(info_.dlpi_addr + symbol.st_value));
+  }
+
   void note(const ElfW(Dyn) & d) noexcept {
     switch (d.d_tag) {
       case DT_SYMTAB:
@@ -94,7 +118,10 @@ class LoadedObject {
         strings_ = static_cast<const char*>(at(d));
         break;
       case DT_GNU_HASH:
-        hash_ = static_cast<const uint32_t*>(at(d));
+        gnu_hash_ = static_cast<const uint32_t*>(at(d));
+        break;
+      case DT_HASH:
+        hash_ = static_cast<const HashWord*>(at(d));
         break;
       case DT_SONAME:
         soname_ = d.d_un.d_val;
@@ -158,7 +185,8 @@ class LoadedObject {
   const dl_phdr_info& info_;
   const ElfW(Sym) * symbols_ = nullptr;
   const char* strings_ = nullptr;
-  const uint32_t* hash_ = nullptr;
+  const uint32_t* gnu_hash_ = nullptr;
+  const HashWord* hash_ = nullptr;
   size_t soname_ = 0;
   const void *jumps_ = nullptr, *rela_ = nullptr, *rel_ = nullptr;
   size_t jump_bytes_ = 0, rela_bytes_ = 0, rel_bytes_ = 0;
