@@ -138,6 +138,42 @@ TEST_CASE_TEMPLATE("one byte before a block is found when it is released", C, FU
   }
 }
 
+TEST_CASE_TEMPLATE("so it is behind a page that cannot be touched", C, FullFenced) {
+  constexpr size_t record = sizeof(void*) == 8 ? 32 : 16;
+  for (const size_t size : {size_t{2'800}, size_t{3'008}, size_t{5'000}}) {
+    for (size_t before = 1; before <= record; before++) {
+      Fixture<C> f;
+      auto* const block = static_cast<unsigned char*>(f.heap.allocate(size));
+      REQUIRE(block != nullptr);
+      CHECK(fault_of_free(f, block + 32) == of(Fault::interior_pointer));
+      unsigned char& changed = *(support::opaque(block) - before);
+      changed = static_cast<unsigned char>(changed ^ 0x41);
+      CHECK(fault_of_free(f, block) == of(Fault::underflow));
+      CHECK(support::fault_address() == block);
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("and before one that waits it is found by a check", C, FULL_WORLDS) {
+  if constexpr (Fixture<C>::waits) {
+    for (const size_t before : {size_t{1}, 3 * sizeof(void*)}) {
+      Fixture<C> f;
+      auto* const block = static_cast<unsigned char*>(f.heap.allocate(500));
+      REQUIRE(block != nullptr);
+      f.heap.deallocate(block);
+      CHECK_SOUND(f);
+      unsigned char& changed = *(support::opaque(block) - before);
+      changed = static_cast<unsigned char>(changed ^ 0x41);
+      CHECK(f.problem() != nullptr);
+      auto inspector = inspect(f.heap);
+      CHECK(inspector.check() != nullptr);
+      CHECK(inspector.damage().fault == Fault::underflow);
+      CHECK(inspector.damage().block == block);
+      CHECK(support::fault_of([&] { f.heap.trim(); }) == of(Fault::underflow));
+    }
+  }
+}
+
 TEST_CASE_TEMPLATE("a block for nothing must not be written to", C, FULL_WORLDS) {
   Fixture<C> f;
   void* const block = f.heap.allocate(0);

@@ -80,7 +80,11 @@ class GuardedInspector : public Base {
     if (broken != nullptr) return broken;
     for_each_waiting([&](void* block, size_t) {
       const BlockRecord& freed = *BlockRecord::of(block);
-      if (freed.overwritten_fill(TheHeap::freed_byte, TheHeap::most_filled(freed)) != nullptr) {
+      if (!freed.is(BlockRecord::State::freed, heap_.secret_)) {
+        broken = "what lies before a freed block is as the heap left it";
+        damage_ = {Fault::underflow, block};  // so its size may be any
+      } else if (freed.overwritten_fill(TheHeap::freed_byte, TheHeap::most_filled(freed)) !=
+                 nullptr) {
         broken = "a freed block is as the heap left it";
         damage_ = {Fault::overwritten_link, block};
       }

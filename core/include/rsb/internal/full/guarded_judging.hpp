@@ -96,7 +96,19 @@ class GuardedJudging : public GuardPages<Below, Config> {
       if (record->block() == p) return Fault::double_free;
       return Fault::interior_pointer;
     }
-    return may_begin ? Fault::underflow : Fault::interior_pointer;
+    return may_begin_at(place, p) ? Fault::underflow : Fault::interior_pointer;
+  }
+
+  // Whether a block may begin at the address, in what is a live one to the heap below.
+  bool may_begin_at(const BlockPlace& place, const void* p) noexcept {
+    const size_t offset = bytes_from(place.block, p);
+    if (!is_aligned(p, alignof(BlockRecord))) return false;
+    if constexpr (has_guard_pages) {
+      // The record is in its second page: others perhaps cannot be touched.
+      if (is_guarded(place.block))
+        return offset >= Below::page + record_bytes && offset <= 2 * Below::page;
+    }
+    return is_power_of_two(offset) && offset >= record_bytes;
   }
 
   // The same, without the lock.
@@ -168,16 +180,9 @@ class GuardedJudging : public GuardPages<Below, Config> {
   // often the bytes next to the block, so that the rest is as it was.
   [[gnu::cold]] void describe_by_broken_record(Description& description, const BlockPlace& place,
                                                const void* p) noexcept {
-    const size_t offset = bytes_from(place.block, p);
-    bool may_begin = is_power_of_two(offset) && offset >= record_bytes;
-    if constexpr (has_guard_pages) {
-      // The record is in its second page: others perhaps cannot be touched.
-      if (is_guarded(place.block))
-        may_begin = offset >= Below::page + record_bytes && offset <= 2 * Below::page;
-    }
-    if (!may_begin || !is_aligned(p, alignof(BlockRecord))) return;
+    if (!may_begin_at(place, p)) return;
     const BlockRecord& record = *BlockRecord::of(p);
-    if (record.size() > place.bytes - offset) return;
+    if (record.size() > place.bytes - bytes_from(place.block, p)) return;
     describe_block(description, p, record.size(), p);
     description.allocated_by = record.allocated_by();
   }
