@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #include <unwind.h>
 
@@ -36,12 +37,17 @@ constinit uintptr_t reporter = 0;
 constinit char buffer[2048];
 
 // While there is one, the process aborts after some seconds, whatever the thread waits for: locks
-// of the loader's, in the child of a fork, may never be free.
+// of the loader's, in the child of a fork, may never be free. The same signal may come earlier,
+// from the program, or be pending.
 class Patience {
  public:
   Patience() noexcept {
+    end_ = now() + seconds;
     struct sigaction action {};
-    action.sa_handler = [](int) { abort(); };
+    action.sa_handler = [](int) {
+      if (now() >= end_) abort();
+      alarm(1);
+    };
     sigaction(SIGALRM, &action, &action_before_);
     sigset_t only;
     sigemptyset(&only);
@@ -59,6 +65,15 @@ class Patience {
 
  private:
   static constexpr unsigned seconds = 5;
+  static inline constinit time_t end_ = 0;  // one report at a time
+
+  static time_t now() noexcept {
+    const int before = errno;
+    timespec since_start{};
+    clock_gettime(CLOCK_MONOTONIC, &since_start);
+    errno = before;
+    return since_start.tv_sec;
+  }
 
   struct sigaction action_before_;
   sigset_t mask_before_;
@@ -166,6 +181,10 @@ void rsb::platform::begin_to_report() noexcept {
 
 void rsb::platform::end_report() noexcept {
   __atomic_store_n(&reporter, uintptr_t{0}, __ATOMIC_RELAXED);
+}
+
+void rsb::platform::forget_other_reporter() noexcept {
+  if (reporter != reinterpret_cast<uintptr_t>(&errno)) reporter = 0;
 }
 
 [[gnu::cold]] void rsb::platform::report_fault(const char* sentence, rsb_fault_kind kind,

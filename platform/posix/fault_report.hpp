@@ -19,6 +19,9 @@ void end_report() noexcept;
 void report_fault(const char* sentence, rsb_fault_kind kind, const void* address,
                   const void* behind) noexcept;
 
+// In the child of a fork: a thread that reported in the parent is not there.
+void forget_other_reporter() noexcept;
+
 // The same faults are found when the program ends: the report says so.
 void note_end_of_program() noexcept;
 

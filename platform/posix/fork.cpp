@@ -43,6 +43,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "fault_report.hpp"
 #include "instance.hpp"
 
 // glibc from 2.34 on, where pthread_atfork calls __register_atfork of the same library.
@@ -235,6 +236,7 @@ void go_on_in_child() noexcept {
   const AllSignalsBlocked all_blocked;
   HeapAtFork::reset_in_child(rsb::instance);
   reset_others_in_child();
+  rsb::platform::forget_other_reporter();
   HeapAtFork::end(rsb::instance);
 }
 

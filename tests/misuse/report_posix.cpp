@@ -131,6 +131,54 @@ void wait_for_ever_while_reporting() {
   };
   free_inside();
 }
+// What else raises the signal that ends a report that takes too long.
+void free_twice_with_alarm_pending() {
+  sigset_t alarms;
+  sigemptyset(&alarms);
+  sigaddset(&alarms, SIGALRM);
+  sigprocmask(SIG_BLOCK, &alarms, nullptr);
+  raise(SIGALRM);
+  free_twice();
+}
+void free_twice_under_a_timer() {
+  signal(SIGALRM, SIG_IGN);
+  timer_t timer;
+  const itimerspec often{.it_interval = {0, 1'000'000}, .it_value = {0, 1'000'000}};
+  if (timer_create(CLOCK_MONOTONIC, nullptr, &timer) != 0) _exit(4);
+  if (timer_settime(timer, 0, &often, nullptr) != 0) _exit(4);
+  when_asked_for_names = [] {
+    const timespec some{0, 3'000'000};
+    nanosleep(&some, nullptr);
+  };
+  free_twice();
+}
+
+// The child has no thread that would end its report.
+volatile bool has_begun_to_report = false;
+void free_twice_in_child_while_reporting() {
+  when_asked_for_names = [] {
+    has_begun_to_report = true;
+    for (;;) pause();
+  };
+  must_not_allocate = false;
+  pthread_t thread;
+  const auto report = [](void*) -> void* {
+    free_inside();
+    return nullptr;
+  };
+  if (pthread_create(&thread, nullptr, report, nullptr) != 0) _exit(4);
+  while (!has_begun_to_report) usleep(1'000);
+  const pid_t child = fork();
+  when_asked_for_names = nullptr;
+  if (child == 0) {
+    alarm(3);
+    free_twice();
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  say(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT ? "the child aborts\n" : "it does not\n");
+  _exit(3);
+}
 
 struct Report {
   char text[8192] = "";
@@ -275,6 +323,18 @@ void check_reports() {
     return WIFSIGNALED(report.status) && WTERMSIG(report.status) == SIGABRT;
   };
   require(aborts() && report.count("rsbmalloc:") == 1, "nested", "one fault, and an end", report);
+  void (*const alarming[])() = {free_twice_with_alarm_pending, free_twice_under_a_timer};
+  for (auto* const scene : alarming) {
+    Report alarmed;
+    run(scene, alarmed);
+    require(WIFSIGNALED(alarmed.status) && WTERMSIG(alarmed.status) == SIGABRT, "alarm",
+            "does not abort", alarmed);
+    require(alarmed.leads_to(scene), "alarm", "the report ends too soon", alarmed);
+  }
+  Report of_child;
+  run(free_twice_in_child_while_reporting, of_child);
+  require(of_child.has("the child aborts") && of_child.count("rsbmalloc: double free") == 1,
+          "child", "it waits for a thread of its parent", of_child);
   Report late;
   run(wait_for_ever_while_reporting, late);
   require(WIFSIGNALED(late.status) && WTERMSIG(late.status) == SIGABRT, "late", "no end", late);

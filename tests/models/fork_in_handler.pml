@@ -41,7 +41,7 @@
 // mirrors platform/posix: AtFork::reset_in_child fad6404eb62a
 // mirrors platform/posix: prepare d34fa8049143
 // mirrors platform/posix: go_on_in_parent c3379a3326e4
-// mirrors platform/posix: go_on_in_child af81dd830fd0
+// mirrors platform/posix: go_on_in_child 5535446c39cf
 // mirrors core/include/rsb: Seat::stop a324568e98fa
 // mirrors core/include/rsb: Seat::go_on 30ade2797d60
 // mirrors core/include/rsb: Seat::begin_fork a98507fef4f5

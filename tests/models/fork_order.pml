@@ -16,7 +16,7 @@
 //
 // mirrors platform/posix: prepare d34fa8049143
 // mirrors platform/posix: go_on_in_parent c3379a3326e4
-// mirrors platform/posix: go_on_in_child af81dd830fd0
+// mirrors platform/posix: go_on_in_child 5535446c39cf
 // mirrors platform/posix: lock_others 9cb824f5b5c7
 // mirrors platform/posix: unlock_others_in_parent 88873297e37a
 // mirrors platform/posix: reset_others_in_child 5dac4b267ba3
