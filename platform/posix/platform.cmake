@@ -6,7 +6,16 @@ endforeach()
 set(operators sized_delete)
 if(RSB_CHECKS STREQUAL "full")
   set(operators marked_new)
-  target_compile_definitions(rsb_malloc_objects PRIVATE RSB_LINKS_UNWINDER)
+  # That of a compiler for glibc cannot be linked to musl, if it asks glibc for what it has to unwind.
+  include(CheckCXXSourceCompiles)
+  check_cxx_source_compiles([[
+    #include <unwind.h>
+    static _Unwind_Reason_Code put(_Unwind_Context*, void*) { return _URC_NO_REASON; }
+    int main() { return _Unwind_Backtrace(put, nullptr); }
+  ]] RSB_HAVE_UNWINDER)
+  if(RSB_HAVE_UNWINDER)
+    target_compile_definitions(rsb_malloc_objects PRIVATE RSB_LINKS_UNWINDER)
+  endif()
 endif()
 set(RSB_SHARED_SOURCES ${CMAKE_CURRENT_LIST_DIR}/exit.cpp ${CMAKE_CURRENT_LIST_DIR}/loaded_objects.cpp
   ${CMAKE_CURRENT_LIST_DIR}/${operators}.cpp)
