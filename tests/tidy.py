@@ -37,7 +37,8 @@ GROUPS = {
         "platform/posix/report.cpp", "platform/posix/report_text.cpp", "platform/posix/sized_delete.cpp",
         "platform/posix/standard_error.cpp", "platform/posix/writer.cpp"]),
     "posix-full": (built("posix", "default_config.hpp", "-URSB_CHECKS", "-DRSB_CHECKS=full"), [
-        "platform/posix/check_at_end.cpp", "platform/posix/leaks.cpp", "platform/posix/marked_new.cpp"]),
+        "platform/posix/access_report.cpp", "platform/posix/check_at_end.cpp", "platform/posix/leaks.cpp",
+        "platform/posix/marked_new.cpp"]),
     "caches": (built("posix", "cached_config.hpp"), ["core/api/c_api.cpp"]),
     "linux-syscall": (built("linux-syscall"), ["core/api/c_api.cpp", "platform/linux-syscall/process.cpp"]),
     "static-pool": (built("static-pool"), ["core/api/c_api.cpp", "platform/static-pool/regions.cpp"]),
