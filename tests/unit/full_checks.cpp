@@ -545,6 +545,9 @@ TEST_CASE("a large block of zeroes is not written to where the page source gives
   f.heap.deallocate(block);
 }
 
+// Told to whoever asks, as `options` are.
+static_assert(Heap<FullClearing>::full.clears);
+
 TEST_CASE("nothing is left in a released block, if so wished") {
   for (const size_t size : {size_t{8}, size_t{500}, size_t{5'000}, size_t{20'000}}) {
     Fixture<FullClearing> f;

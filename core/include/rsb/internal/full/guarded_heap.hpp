@@ -33,6 +33,8 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
   using typename Base::State;
 
  public:
+  using Base::full;
+
   constexpr GuardedHeap() noexcept = default;
 
   // ---- Allocating ----
