@@ -51,6 +51,8 @@ class NextOperator {
   [[gnu::cold]] void look_up() noexcept {
     if (has_looked_up_) return;
     has_looked_up_ = true;
+    // Where there is none, dlsym() allocates what to say of that, at the start of any program in C.
+    if (find_in_cplusplus_library(name_) == nullptr) return;
     store_relaxed(&found_, reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name_)));
   }
 
