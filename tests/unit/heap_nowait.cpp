@@ -400,7 +400,8 @@ TEST_CASE_TEMPLATE("what the reserve gives is aligned as asked for, or null", C,
     CHECK(is_aligned(block, alignment));
     w.heap.deallocate(block);
   }
-  CHECK(is_refused);
+  // With caches the reserve lies at the arena's start, which is aligned to all of these.
+  if (!support::has_caches) CHECK(is_refused);
   CHECK_SOUND(w);
 }
 
