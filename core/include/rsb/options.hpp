@@ -139,8 +139,8 @@ struct FullOptions {
   // How much of a block is filled when it is released, and must be so when it is used again: its
   // first bytes, that many.
   size_t fill_bytes = SIZE_MAX;
-  // Filled with zeroes, every byte of every block, so that nobody reads what was in it; but for what
-  // handlers release.
+  // Filled with zeroes, every byte of every block, so that nobody reads what was in it; but for
+  // what handlers release.
   bool clears = false;
   // What the blocks are worth that are kept out of use for a while when they have been released,
   // and how many they are, at most: 16 bytes each in the heap object. Larger ones than a quarter of
