@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-foreach(name access_report addresses check_at_end fault_report fork leaks process report report_text standard_error writer)
-  target_sources(rsb_malloc_objects PRIVATE ${CMAKE_CURRENT_LIST_DIR}/${name}.cpp)
-endforeach()
+set(RSB_POSIX_SOURCES access_report addresses check_at_end fault_report fork leaks process report report_text
+  standard_error writer)
+list(TRANSFORM RSB_POSIX_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
+list(TRANSFORM RSB_POSIX_SOURCES APPEND .cpp)
+target_sources(rsb_malloc_objects PRIVATE ${RSB_POSIX_SOURCES})
 # Operators new and delete, by the versions of GNU's C++ library.
 set(operators sized_delete)
 if(RSB_CHECKS STREQUAL "full")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // What heaps say of an address, at all levels of checks: for who is told of a fault.
+#include "support/full_worlds.hpp"
 #include "support/test.hpp"
 #include "support/worlds.hpp"
 
@@ -8,22 +9,13 @@
 #endif
 
 using namespace rsb;
+using support::FullPool;
+using support::FullRadix;
+using support::FullSpans;
+using support::queue;
 
 namespace {
 
-constexpr FullOptions queue{.queue_bytes = 8 * KiB, .queue_blocks = 8};
-
-struct FullRadix : support::Configuration<support::with_checks(support::small_radix, Checks::full),
-                                          support::ZeroedPages> {
-  static constexpr FullOptions full = queue;
-};
-struct FullPool : support::Configuration<support::with_checks(support::firmware, Checks::full)> {
-  static constexpr FullOptions full = queue;
-};
-struct FullSpans
-    : support::Configuration<support::with_checks(support::multi_page_spans, Checks::full)> {
-  static constexpr FullOptions full = queue;
-};
 // Pages between which nobody can see are as good as any.
 class FencedPages : public support::ZeroedPages {
  public:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Checks::full: what it finds besides what Checks::basic does, in all kinds of heaps, and that the
 // heap is as usual for whoever does nothing wrong.
+#include "support/full_worlds.hpp"
 #include "support/test.hpp"
 #include "support/worlds.hpp"
 
@@ -9,23 +10,14 @@
 #endif
 
 using namespace rsb;
+using support::FullPool;
+using support::FullRadix;
+using support::FullSpans;
 using support::of;
+using support::queue;
 
 namespace {
 
-constexpr FullOptions queue{.queue_bytes = 8 * KiB, .queue_blocks = 8};
-
-struct FullRadix : support::Configuration<support::with_checks(support::small_radix, Checks::full),
-                                          support::ZeroedPages> {
-  static constexpr FullOptions full = queue;
-};
-struct FullPool : support::Configuration<support::with_checks(support::firmware, Checks::full)> {
-  static constexpr FullOptions full = queue;
-};
-struct FullSpans
-    : support::Configuration<support::with_checks(support::multi_page_spans, Checks::full)> {
-  static constexpr FullOptions full = queue;
-};
 // Nothing waits, and not all is filled.
 struct FullBriefly
     : support::Configuration<support::with_checks(support::three_levels, Checks::full)> {
