@@ -21,4 +21,31 @@ struct FullSpans : Configuration<with_checks(multi_page_spans, Checks::full)> {
   static constexpr FullOptions full = queue;
 };
 
+// Pages that can be protected, which fills them: so what is written to them shows.
+class FencedPages : public ZeroedPages {
+ public:
+  static constexpr unsigned char fence = 0x5e;
+
+  [[gnu::noinline]] bool protect(void* base, size_t bytes) noexcept {
+    calls_++;
+    __builtin_memset(base, fence, bytes);
+    return true;
+  }
+  bool unprotect(void*, size_t) noexcept {
+    calls_++;
+    return !refuses_;
+  }
+  void refuse_to_unprotect(bool refuses) noexcept { refuses_ = refuses; }
+  // Of both.
+  size_t calls() const noexcept { return calls_; }
+
+ private:
+  size_t calls_ = 0;
+  bool refuses_ = false;
+};
+
+struct FullFenced : Configuration<with_checks(small_radix, Checks::full), FencedPages> {
+  static constexpr FullOptions full = queue;
+};
+
 }  // namespace support

@@ -30,27 +30,6 @@ struct FullClearing
       .fill_bytes = 80, .clears = true, .queue_bytes = 8 * KiB, .queue_blocks = 8};
 };
 
-// Pages that can be protected, which fills them: so what is written to them shows.
-class FencedPages : public support::ZeroedPages {
- public:
-  static constexpr unsigned char fence = 0x5e;
-
-  [[gnu::noinline]] bool protect(void* base, size_t bytes) noexcept {
-    support::fill(base, bytes, fence);
-    return true;
-  }
-  bool unprotect(void*, size_t) noexcept { return !refuses_; }
-  void refuse_to_unprotect(bool refuses) noexcept { refuses_ = refuses; }
-
- private:
-  bool refuses_ = false;
-};
-
-struct FullFenced : support::Configuration<support::with_checks(support::small_radix, Checks::full),
-                                           FencedPages> {
-  static constexpr FullOptions full = queue;
-};
-
 template <class Config>
 struct Fixture : support::World<Config> {
   static constexpr bool waits = Config::full.queue_blocks > 1;
@@ -124,22 +103,6 @@ TEST_CASE_TEMPLATE("one byte before a block is found when it is released", C, FU
       REQUIRE(block != nullptr);
       unsigned char& before = *(support::opaque(block) - offset);
       before = static_cast<unsigned char>(before ^ 0x10);
-      CHECK(fault_of_free(f, block) == of(Fault::underflow));
-      CHECK(support::fault_address() == block);
-    }
-  }
-}
-
-TEST_CASE_TEMPLATE("so it is behind a page that cannot be touched", C, FullFenced) {
-  constexpr size_t record = sizeof(void*) == 8 ? 32 : 16;
-  for (const size_t size : {size_t{2'800}, size_t{3'008}, size_t{5'000}}) {
-    for (size_t before = 1; before <= record; before++) {
-      Fixture<C> f;
-      auto* const block = static_cast<unsigned char*>(f.heap.allocate(size));
-      REQUIRE(block != nullptr);
-      CHECK(fault_of_free(f, block + 32) == of(Fault::interior_pointer));
-      unsigned char& changed = *(support::opaque(block) - before);
-      changed = static_cast<unsigned char>(changed ^ 0x41);
       CHECK(fault_of_free(f, block) == of(Fault::underflow));
       CHECK(support::fault_address() == block);
     }
@@ -441,71 +404,6 @@ TEST_CASE_TEMPLATE("blocks of random sizes keep what was written, in whatever ca
   CHECK_SOUND(f);
 }
 
-TEST_CASE("a large block that stays for want of memory leaves alone what lies behind it") {
-  Fixture<FullFenced> f;
-  constexpr size_t size = 3'008;
-  auto* const block = static_cast<unsigned char*>(f.heap.allocate(size));
-  REQUIRE(block != nullptr);
-  const unsigned char& beyond = support::opaque(block)[size];
-  REQUIRE(beyond == FencedPages::fence);
-  while (f.heap.allocate(size) != nullptr) {
-  }
-  CHECK(f.heap.reallocate(block, size) == block);
-  CHECK(beyond == FencedPages::fence);
-  CHECK(f.heap.reallocate(block, size - 5) == block);
-  CHECK(f.heap.usable_size(block) == size - 5);
-  CHECK(beyond == FencedPages::fence);
-  f.heap.deallocate(block);
-}
-
-TEST_CASE("what the source does not unprotect is not used again") {
-  Fixture<FullFenced> f;
-  constexpr size_t size = 3'008;
-  char* released[2];
-  for (char*& block : released) {
-    block = static_cast<char*>(f.heap.allocate(size));
-    REQUIRE(block != nullptr);
-  }
-  f.source().refuse_to_unprotect(true);
-  f.heap.deallocate(released[0]);
-  f.heap.deallocate_nowait(released[1]);
-  f.source().refuse_to_unprotect(false);
-  f.heap.trim();
-  while (auto* const block = static_cast<char*>(f.heap.allocate(500))) {
-    for (const char* const former : released) {
-      CHECK(bytes_from(former - FullFenced::options.page_size, block) > size);
-    }
-  }
-  CHECK_SOUND(f);
-}
-
-TEST_CASE("a double free of a large block that does not wait is named so") {
-  Fixture<FullFenced> f;
-  void* const keep = f.heap.allocate(3'008);
-  void* const block = f.heap.allocate(3'008);
-  f.heap.deallocate(block);
-  CHECK(fault_of_free(f, block) == of(Fault::double_free));
-  f.heap.deallocate(keep);
-  CHECK(fault_of_free(f, block) == of(Fault::double_free));
-  CHECK_SOUND(f);
-}
-
-TEST_CASE("a large block is found where another one began before") {
-  Fixture<FullFenced> f;
-  f.heap.deallocate(f.heap.allocate(3'008));
-  void* const block = f.heap.allocate(2'800);  // begins later in its first page
-  CHECK(f.heap.block_with(block) == block);
-  size_t walked = 0;
-  inspect(f.heap).walk([&](void* found, size_t bytes) {
-    CHECK(found == block);
-    CHECK(bytes == 2'800);
-    walked++;
-    return true;
-  });
-  CHECK(walked == 1);
-  f.heap.deallocate(block);
-}
-
 #ifndef RSB_TEST_CACHES
 TEST_CASE_TEMPLATE("what lived before clear() is forgotten", C, FullSmall, FullWords) {
   for (const size_t alignment : {size_t{64}, size_t{256}}) {
@@ -527,15 +425,6 @@ TEST_CASE_TEMPLATE("what lived before clear() is forgotten", C, FullSmall, FullW
   }
 }
 #endif
-
-TEST_CASE("a large block of zeroes is not written to where the page source gives zeroes") {
-  Fixture<FullFenced> f;
-  f.source().leave_contents();  // it is said to give zeroes: what is there now shows who wrote
-  auto* const block = static_cast<unsigned char*>(f.heap.allocate_zeroed(3'008));
-  REQUIRE(block != nullptr);
-  CHECK(support::holds_only(block, 3'008, support::dirt));
-  f.heap.deallocate(block);
-}
 
 // Told to whoever asks, as `options` are.
 static_assert(Heap<FullClearing>::full.clears);

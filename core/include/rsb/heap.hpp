@@ -46,6 +46,7 @@
 #pragma once
 
 #include "rsb/internal/full/guarded_heap.hpp"
+#include "rsb/internal/full/guarded_large.hpp"
 #include "rsb/internal/heap/heap_paths.hpp"
 
 namespace rsb {
@@ -273,6 +274,15 @@ class Heap : protected HeapPaths<Config> {
     return false;
   }
 
+  // Bytes of the slot, of 8 or more, that begins at the address and is in use to all appearances;
+  // 0: that is not seen at a glance. Without the lock.
+  [[gnu::always_inline]] size_t bytes_of_slot_at(const void* p) noexcept {
+    Span* span = pages_.map().find_near(p);
+    if (span == nullptr) return 0;
+    span = head_of_slot(span);
+    return span->may_be_in_use(p, bytes_from(span->base, p)) ? span->slot_bytes() : 0;
+  }
+
   // Whether a large block begins there, guarded or not, so far as that is seen without the lock.
   enum class Guarded : uint8_t { no, yes };
   bool is_large_block(const void* p, Guarded guarded) noexcept {
@@ -282,8 +292,11 @@ class Heap : protected HeapPaths<Config> {
   }
   // Of a large block of the caller's. It must not be released while it is guarded.
   void set_guarded(const void* block, Guarded guarded) noexcept {
-    store_relaxed(&pages_.map().find(block)->owner, static_cast<uint8_t>(guarded));
+    store_relaxed(&run_of_live(block)->owner, static_cast<uint8_t>(guarded));
   }
+
+  // Of a large block of the caller's. While it lives, its `next` and `uses` are the caller's.
+  Span* run_of_live(const void* block) noexcept { return pages_.map().find(block); }
 
   // usable_size() of what is surely a live block: neither looked at nor with the lock.
   size_t bytes_of_live(const void* block) noexcept {

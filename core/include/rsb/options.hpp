@@ -147,10 +147,19 @@ struct FullOptions {
   // this are not kept. With less than two blocks there is no queue.
   size_t queue_bytes = sizeof(void*) == 8 ? 1 * MiB : 1 * KiB;
   unsigned queue_blocks = sizeof(void*) == 8 ? 2048 : 16;
-  // How many large blocks, at a time, lie between pages that nobody can touch, where the page
-  // source can protect (ProtectingSource). Linux gives a process some 65,000 mappings, and each
-  // such block takes up to four.
+  // How many large blocks, and blocks of no bytes, at a time, lie between pages that nobody can
+  // touch, where the page source can protect (ProtectingSource). Linux gives a process some 65,000
+  // mappings, and each such block takes up to four.
   unsigned guarded_blocks = 8192;
+  // When they have been released they are kept, with their guards, for others of about the same
+  // size: once all that are kept are worth more than queue_bytes, and up to so much. Larger ones
+  // than four times queue_bytes are not; of those larger than a quarter only the first bytes are
+  // filled.
+  size_t guarded_bytes = sizeof(void*) == 8 ? 32 * MiB : 2 * MiB;
+  // Meanwhile they cannot be touched, not even read, but for their first page; as long as no more
+  // than so much has been protected in this way, and a page for every 256 of them: each costs calls
+  // of the page source. Others are only filled.
+  size_t kept_out_bytes = 1 * MiB;
 };
 
 // A base of every heap, so that a wrong option is reported by the name of its field.

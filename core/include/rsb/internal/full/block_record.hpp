@@ -49,8 +49,9 @@ class alignas(8) BlockRecord {
 
   enum class State : uint32_t {
     live = 0x6c697665,
-    freed = 0x66726565,       // and filled
-    freed_only = 0x6f6e6c79,  // not filled, or only in part
+    freed = 0x66726565,          // and filled
+    freed_in_part = 0x70617274,  // and its first bytes are filled: see GuardPages
+    freed_only = 0x6f6e6c79,     // not filled, or only in part
   };
 
   static BlockRecord* of(const void* block) noexcept {
@@ -65,7 +66,8 @@ class alignas(8) BlockRecord {
 
   // What the heap below calls the block: it begins `front` bytes before, a power of two; 0: it has
   // guard pages, and begins elsewhere.
-  size_t front() const noexcept { return front_log2_ != 0 ? size_t{1} << front_log2_ : 0; }
+  size_t front() const noexcept { return has_front() ? size_t{1} << front_log2_ : 0; }
+  bool has_front() const noexcept { return front_log2_ != 0; }
 
   size_t size() const noexcept { return size_; }
   // From the block's start, with what is known of the bytes behind.
@@ -90,8 +92,10 @@ class alignas(8) BlockRecord {
     forget();  // for who looks at it meanwhile
     fence<__ATOMIC_RELEASE>();
     size_ = size;
-    tail_ = static_cast<uint16_t>(smaller(room - size, most_tail));
-    __builtin_memset(block() + size_, tail_byte, tail_);
+    // To where a word ends.
+    tail_ = static_cast<uint16_t>(
+        smaller(align_down(room, word), align_up(size, word) + most_tail) - size);
+    write_tail();
     store_release(&seal_, seal(State::live, secret));
   }
   // Of a live block.
@@ -107,17 +111,44 @@ class alignas(8) BlockRecord {
     store_relaxed(&seal_, seal(state, secret));
   }
 
-  // All at once, for who looks at it meanwhile.
-  void note_filled(uint32_t secret) noexcept { store_relaxed(&seal_, seal(State::freed, secret)); }
+  // All at once, for who looks at it meanwhile. Of a block that is freed_only.
+  void note_filled(State state, uint32_t secret) noexcept {
+    if constexpr (keeps_both) {  // the seals of freed blocks differ by the state alone
+      const uint32_t change =
+          static_cast<uint32_t>(State::freed_only) ^ static_cast<uint32_t>(state);
+      store_relaxed(&seal_, load_relaxed(&seal_) ^ change);
+    } else {
+      store_relaxed(&seal_, seal(state, secret));
+    }
+  }
   void forget() noexcept { store_relaxed(&seal_, uint32_t{0}); }
 
   // Also where there may be no record.
-  bool is(State state, uint32_t secret) const noexcept {
-    return load_relaxed(&seal_) == seal(state, secret);
-  }
+  bool is(State state, uint32_t secret) const noexcept { return bears(seal(state, secret)); }
+  // The same, of who has asked before and knows the seal.
+  bool bears(uint32_t its_seal) const noexcept { return load_relaxed(&seal_) == its_seal; }
   bool is_any(uint32_t secret) const noexcept {
     // In this order they follow each other, if another thread releases the block meanwhile.
-    return is(State::live, secret) || is(State::freed_only, secret) || is(State::freed, secret);
+    return is(State::live, secret) || is(State::freed_only, secret) || is_filled(secret);
+  }
+  bool is_filled(uint32_t secret) const noexcept {
+    return is(State::freed, secret) || is(State::freed_in_part, secret);
+  }
+
+  // ---- The seal ----
+
+  // Whatever one of the fields is changed to changes the seal, where words have four bytes for
+  // certain: each step is a bijection of the sum, and of the field that goes in.
+  uint32_t seal(State state, uint32_t secret) const noexcept {
+    using Sum = decltype(size_t{} + uint32_t{});
+    constexpr unsigned half = sizeof(Sum) * 4;
+    Sum sum = address_of(this) + secret + address_of(freed_by_.get(nullptr));
+    if (state == State::live) sum += address_of(allocated_by_);
+    if (state != State::freed_only || keeps_both) sum += size_;
+    sum *= integer_cast<Sum>(0x9fb21c651e98df25);
+    uint32_t rest;  // tail_, front_log2_, made_
+    __builtin_memcpy(&rest, __builtin_assume_aligned(&tail_, 4), sizeof rest);
+    return integer_cast<uint32_t>(sum ^ sum >> half) ^ rest ^ static_cast<uint32_t>(state);
   }
 
   // ---- What must not be written to ----
@@ -133,63 +164,102 @@ class alignas(8) BlockRecord {
 
   // The first byte of the tail that was written to; null: none was.
   const void* overwritten_tail() const noexcept {
-    return first_other(block() + size_, tail_, tail_byte);
+    const char* p = block() + align_down(size_, word);
+    const char* const end = block() + guarded_size();
+    if (p == end) return nullptr;
+    Word others = (load(p) ^ word_of(tail_byte)) & of_tail();
+    for (p += word; p != end; p += word) others |= load(p) ^ word_of(tail_byte);
+    return others != 0 ? first_other(block() + size_, tail_, tail_byte) : nullptr;
   }
 
-  // Of a freed block, its tail with it.
+  // Of a freed block, its tail with it: whole words, `most` bytes or a little more.
   void fill(unsigned char byte, size_t most) noexcept {
-    __builtin_memset(block(), byte, smaller(most, guarded_size()));
+    __builtin_memset(block(), byte, filled(most));
   }
   const void* overwritten_fill(unsigned char byte, size_t most) const noexcept {
-    return first_other(block(), smaller(most, guarded_size()), byte);
+    const size_t bytes = filled(most);
+    return is_all(block(), bytes, byte) ? nullptr : first_other(block(), bytes, byte);
   }
 
  private:
-  static const void* first_other(const char* p, size_t bytes, unsigned char byte) noexcept {
-    // Lowered to what there is, where the processor has nothing as wide.
-    using Words [[gnu::vector_size(16), gnu::aligned(sizeof(size_t)), gnu::may_alias]] = size_t;
-    constexpr size_t step = 4 * sizeof(Words);
-    const char* const end = p + bytes;
-    for (; p != end && bytes_into(p, sizeof(size_t)) != 0; p++) {
-      if (static_cast<unsigned char>(*p) != byte) return p;
-    }
-    const size_t word_of_it = ~size_t{0} / 0xff * byte;
-    for (; bytes_from(p, end) >= step; p += step) {
-      // Not auto, by which g++ forgets how little that is aligned.
-      const Words* const at = reinterpret_cast<const Words*>(p);
-      const Words others =
-          (at[0] ^ word_of_it) | (at[1] ^ word_of_it) | (at[2] ^ word_of_it) | (at[3] ^ word_of_it);
-      size_t any = 0;
-      for (size_t i = 0; i < sizeof(Words) / sizeof(size_t); i++) any |= others[i];
-      if (any != 0) break;
-    }
-    for (; bytes_from(p, end) >= sizeof(size_t); p += sizeof(size_t)) {
-      size_t word;
-      __builtin_memcpy(&word, __builtin_assume_aligned(p, sizeof(size_t)), sizeof word);
-      if (word != word_of_it) break;
-    }
-    for (; p != end; p++) {
-      if (static_cast<unsigned char>(*p) != byte) return p;
-    }
-    return nullptr;
+  using Word = size_t;
+  static constexpr size_t word = sizeof(Word);
+
+  static constexpr Word word_of(unsigned char byte) noexcept { return ~Word{0} / 0xff * byte; }
+
+  static Word load(const char* p) noexcept {
+    Word value;
+    __builtin_memcpy(&value, __builtin_assume_aligned(p, word), word);
+    return value;
+  }
+  static void store(char* p, Word value) noexcept {
+    __builtin_memcpy(__builtin_assume_aligned(p, word), &value, word);
   }
 
-  // Whatever one of the fields is changed to changes the seal, where words have four bytes for
-  // certain: each step is a bijection of the sum, and of the field that goes in.
-  uint32_t seal(State state, uint32_t secret) const noexcept {
-    using Sum = decltype(size_t{} + uint32_t{});
-    constexpr unsigned half = sizeof(Sum) * 4;
-    constexpr Sum odd = integer_cast<Sum>(0x9fb21c651e98df25);
-    Sum sum = secret;
-    if (state != State::freed_only) sum ^= size_;
-    sum *= odd;
-    sum = (sum ^ sum >> half) + address_of(this);
-    if (state == State::live) sum += address_of(allocated_by_);
-    sum += address_of(freed_by_.get(nullptr));
-    sum *= odd;
-    uint32_t rest;  // tail_, front_log2_, made_
-    __builtin_memcpy(&rest, __builtin_assume_aligned(&tail_, 4), sizeof rest);
-    return integer_cast<uint32_t>(sum ^ sum >> half) ^ rest ^ static_cast<uint32_t>(state);
+  // ---- The bytes behind ----
+
+  // Of the word in which the tail begins, what is the tail's.
+  Word of_tail() const noexcept {
+    const unsigned bits = static_cast<unsigned>(size_ % word * __CHAR_BIT__);
+    if constexpr (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) return ~Word{0} >> bits;
+    return ~Word{0} << bits;
+  }
+
+  // By words, of which the first may in part be the program's.
+  void write_tail() noexcept {
+    char* p = block() + align_down(size_, word);
+    char* const end = block() + guarded_size();
+    if (p == end) return;
+    store(p, (load(p) & ~of_tail()) | (word_of(tail_byte) & of_tail()));
+    for (p += word; p != end; p += word) store(p, word_of(tail_byte));
+  }
+
+  // ---- The filling ----
+
+  size_t filled(size_t most) const noexcept {
+    return most > max_object_bytes ? guarded_size() : smaller(align_up(most, word), guarded_size());
+  }
+
+  // Lowered to what there is, where the processor has nothing as wide.
+  using Words [[gnu::vector_size(16), gnu::aligned(word), gnu::may_alias]] = Word;
+  // Not auto, by which g++ forgets how little that is aligned.
+  static const Words& words_at(const char* p) noexcept {
+    return *reinterpret_cast<const Words*>(p);
+  }
+
+  // Of whole words.
+  static bool is_all(const char* p, size_t bytes, unsigned char byte) noexcept {
+    const char* const end = p + bytes;
+    const Word expected = word_of(byte);
+    if (bytes > 256 && !are_all(p, end, expected)) return false;
+    Words others{};
+    for (; bytes_from(p, end) >= sizeof(Words); p += sizeof(Words))
+      others |= words_at(p) ^ expected;
+    Word any = 0;
+    for (; p != end; p += word) any |= load(p) ^ expected;
+    for (size_t i = 0; i < sizeof(Words) / word; i++) any |= others[i];
+    return any == 0;
+  }
+
+  // The greater part of what lies before `end`; `p` is where the rest begins.
+  [[gnu::noinline]] static bool are_all(const char*& p, const char* end, Word expected) noexcept {
+    constexpr size_t step = 8 * sizeof(Words);
+    Words others{};
+    for (; bytes_from(p, end) >= step; p += step) {
+      Words some = words_at(p) ^ expected;
+      for (size_t i = 1; i < 8; i++) some |= words_at(p + i * sizeof(Words)) ^ expected;
+      others |= some;
+    }
+    Word any = 0;
+    for (size_t i = 0; i < sizeof(Words) / word; i++) any |= others[i];
+    return any == 0;
+  }
+
+  [[gnu::cold, gnu::noinline]] static const void* first_other(const char* p, size_t bytes,
+                                                              unsigned char byte) noexcept {
+    const char* const end = p + bytes;
+    while (p != end && static_cast<unsigned char>(*p) == byte) p++;
+    return p != end ? p : nullptr;
   }
 
   // The first eight bytes are the heap's when the block is free; of the third eight it clears the

@@ -1,63 +1,72 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Large blocks between pages that nobody can touch, where the page source can protect:
+// Large blocks, and those of no bytes, between pages that nobody can touch, where the page source
+// can protect:
 //
-//   | page | slack of less than a page, record, block, a tail of at most the alignment | page |
+//   | page | record, block, a tail of at most the alignment | page, perhaps more |
 //
-// The heap below knows which of its large blocks are like that, so that nothing of them is touched
+// In the page behind the first there is as much slack before the record as the end asks for. The
+// heap below knows which of its large blocks are like that, so that nothing of them is touched
 // without need but the second page, in which the record is.
 //
 // Room full: for Checks::full of all heaps.
 #pragma once
 
-#include "rsb/internal/full/guarded_state.hpp"
+#include "rsb/internal/full/without_guard_pages.hpp"
+#include "rsb/internal/pages/span.hpp"
 
 namespace rsb {
 
 template <class Below, class Config>
-class GuardPages : public GuardedState<Below, Config> {
+requires WithGuardPages<Config>
+class GuardPages<Below, Config> : public GuardedState<Below, Config> {
+ public:
+  using Below::page;
+
  protected:
   using Base = GuardedState<Below, Config>;
-  using Base::bytes_below, Base::full, Base::guarded_, Base::has_guard_pages, Base::record_bytes,
-      Base::secret_, Base::unguarded_;
+  using Base::bytes_below, Base::full, Base::record_bytes, Base::secret_;
   using typename Base::State;
+  using Guarded = typename Below::Guarded;
+
+  static constexpr bool has_guard_pages = true;
 
   // What the heap below calls a large block.
-  bool is_guarded([[maybe_unused]] const void* base) noexcept {
-    if constexpr (has_guard_pages) return Below::is_large_block(base, Below::Guarded::yes);
-    return false;
-  }
+  bool is_guarded(const void* base) noexcept { return Below::is_large_block(base, Guarded::yes); }
 
-  bool lies_between_guards([[maybe_unused]] const void* block) noexcept {
-    if constexpr (has_guard_pages) {
-      const char* const record = static_cast<const char*>(block) - record_bytes;
-      return is_guarded(record - bytes_into(record, Below::page) - Below::page);
-    }
-    return false;
+  bool lies_between_guards(const void* block) noexcept {
+    return is_guarded(guarded_base_of(static_cast<const char*>(block) - record_bytes));
   }
 
   static char* base_of(BlockRecord& record) noexcept {
-    if constexpr (has_guard_pages) {
-      if (record.front() == 0) {
-        char* const at = reinterpret_cast<char*>(&record);
-        return at - bytes_into(at, Below::page) - Below::page;
-      }
-    }
-    return record.block() - record.front();
+    if (record.has_front()) [[likely]]
+      return record.block() - record.front();
+    return const_cast<char*>(guarded_base_of(reinterpret_cast<char*>(&record)));
   }
 
   // In its second page: others perhaps cannot be touched.
-  [[gnu::cold]] BlockRecord* guarded_record_in([[maybe_unused]] const char* base) noexcept {
+  [[gnu::cold]] BlockRecord* guarded_record_in(const char* base) noexcept {
     BlockRecord* freed = nullptr;
-    if constexpr (has_guard_pages) {
-      for (size_t at = Below::page; at + record_bytes <= 2 * Below::page; at += 16) {
-        BlockRecord* const record = BlockRecord::of(base + at + record_bytes);
-        if (!record->is_any(secret_) || record->front() != 0) continue;
-        if (record->is(State::live, secret_)) return record;
-        freed = record;
-      }
+    for (size_t at = page; at + record_bytes <= 2 * page; at += 16) {
+      BlockRecord* const record = BlockRecord::of(base + at + record_bytes);
+      if (!record->is_any(secret_) || record->has_front()) continue;
+      if (record->is(State::live, secret_)) return record;
+      freed = record;
     }
     return freed;
   }
+
+  // How much of a freed block is filled, at most.
+  size_t most_filled(const BlockRecord& freed) noexcept {
+    if (freed.has_front() || !freed.is(State::freed_in_part, secret_)) return full.fill_bytes;
+    const char* const base = guarded_base_of(reinterpret_cast<const char*>(&freed));
+    return most_filled_of_part(freed, *Below::run_of_live(base));
+  }
+  static size_t most_filled_of_part(const BlockRecord& record, const Span& run) noexcept {
+    return smaller(full.fill_bytes, is_kept_out(run) ? most_open(record) : page);
+  }
+
+  // The run's `slot_units` are how many pages can be touched, from that with the record on.
+  static bool is_kept_out(const Span& run) noexcept { return run.slot_units == 1; }
 
   // Several threads at once may be let through for the last.
   bool may_guard() noexcept {
@@ -65,35 +74,28 @@ class GuardPages : public GuardedState<Below, Config> {
     increment(&guarded_);
     return true;
   }
+  void note_unguarded() noexcept { increment(&unguarded_); }
 
-  // Nobody can touch it while it waits in the queue, but for the page that its record is in.
-  void keep_out([[maybe_unused]] BlockRecord& record, [[maybe_unused]] char* base,
-                [[maybe_unused]] size_t bytes) noexcept {
-    if constexpr (has_guard_pages) {
-      constexpr size_t open = 2 * Below::page;
-      if (record.front() == 0) this->pages().source().protect(base + open, bytes - open);
-    }
-  }
-
-  static size_t most_filled(const BlockRecord& freed) noexcept {
-    if constexpr (has_guard_pages) {
-      if (freed.front() == 0) {
-        const size_t open = Below::page - bytes_into(&freed, Below::page) - record_bytes;
-        return smaller(full.fill_bytes, open);
-      }
-    }
-    return full.fill_bytes;
-  }
-
-  // False: some of it cannot be touched, for good: the heap below must not have it back.
-  [[nodiscard]] bool end_guarding([[maybe_unused]] char* base) noexcept {
-    if constexpr (has_guard_pages) {
-      if (!this->pages().source().unprotect(base, bytes_below(base))) return false;
-      Below::set_guarded(base, Below::Guarded::no);
-      increment(&unguarded_);
-    }
+  // False: some of it cannot be touched: the heap below must not have it back.
+  [[nodiscard]] bool end_guarding(char* base) noexcept {
+    if (!this->pages().source().unprotect(base, bytes_below(base))) return false;
+    Below::set_guarded(base, Guarded::no);
+    note_unguarded();
     return true;
   }
+
+ private:
+  // Bytes of the block in the page in which its record is.
+  static size_t most_open(const BlockRecord& record) noexcept {
+    return page - bytes_into(&record, page) - record_bytes;
+  }
+
+  static const char* guarded_base_of(const char* record) noexcept {
+    return record - bytes_into(record, page) - page;
+  }
+
+  uint32_t guarded_ = 0;    // blocks that were between guard pages; handlers count, too
+  uint32_t unguarded_ = 0;  // those that are no more
 };
 
 }  // namespace rsb

@@ -23,14 +23,13 @@ namespace rsb {
 template <class Below, class Config>
 class GuardedHeap : public GuardedReleasing<Below, Config> {
   using Base = GuardedReleasing<Below, Config>;
-  using Base::base_of, Base::by_all_means, Base::bytes_below, Base::end_guarding,
-      Base::fault_in_handler, Base::flush_queue, Base::front_for, Base::gets_null,
-      Base::has_guard_pages, Base::is_small, Base::judge_, Base::live, Base::live_made,
-      Base::live_sized, Base::may_begin_nowait, Base::may_guard, Base::may_have_record,
-      Base::natural_alignment, Base::note_begin, Base::queue_, Base::record_bytes, Base::record_in,
-      Base::refuse_other_alignment, Base::refuse_overflow, Base::retire, Base::secret_,
-      Base::total_for, Base::unguarded_, Base::verify_slot;
-  using typename Base::State;
+  using Base::base_of, Base::begin, Base::by_all_means, Base::bytes_below, Base::fault_in_handler,
+      Base::flush, Base::front_for, Base::gets_null, Base::has_guard_pages, Base::is_small,
+      Base::is_usual, Base::judge_, Base::live, Base::live_made, Base::live_sized,
+      Base::may_begin_nowait, Base::may_have_record, Base::natural_alignment, Base::note_begin,
+      Base::queue_, Base::record_in, Base::refuse_other_alignment, Base::refuse_overflow,
+      Base::retire, Base::secret_, Base::total_for, Base::usual_front, Base::verify_slot;
+  using typename Base::Live, typename Base::State;
 
  public:
   using Base::full;
@@ -71,9 +70,9 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
   [[gnu::noinline]] void deallocate(void* block, size_t size, size_t alignment) noexcept {
     const void* const caller = return_address();
     if (block == nullptr) return;
-    BlockRecord& record = live_sized(block, size, Made::by_allocate, caller);
-    refuse_other_alignment(record, alignment);
-    retire(record, caller);
+    const Live found = live_sized(block, size, Made::by_allocate, caller);
+    refuse_other_alignment(found.record, alignment);
+    retire(found, caller);
   }
   [[gnu::noinline]] void deallocate_as(Made made, void* block) noexcept {
     const void* const caller = return_address();
@@ -87,14 +86,14 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
                                        size_t alignment) noexcept {
     const void* const caller = return_address();
     if (block == nullptr) return;
-    BlockRecord& record = live_sized(block, size, made, caller);
-    refuse_other_alignment(record, alignment);
-    retire(record, caller);
+    const Live found = live_sized(block, size, made, caller);
+    refuse_other_alignment(found.record, alignment);
+    retire(found, caller);
   }
 
   void expect_size(const void* block, size_t size) noexcept {
     if (block == nullptr || !Below::may_own(block)) return;
-    if (live(block).size() != size) raise(Fault::size_mismatch, block);
+    if (live(block)->size() != size) raise(Fault::size_mismatch, block);
   }
   void expect_size(const void* block, size_t size, size_t) noexcept { expect_size(block, size); }
 
@@ -116,7 +115,9 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
     record.end(State::freed_only, return_address(), secret_);
     char* const base = base_of(record);
     // The one thing that the page source is asked for.
-    if (record.front() == 0 && !end_guarding(base)) return;
+    if constexpr (has_guard_pages) {
+      if (!record.has_front() && !Base::end_guarding(base)) return;
+    }
     Below::deallocate_nowait(base);
   }
 
@@ -139,7 +140,7 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
 
   // Just what was asked for.
   size_t usable_size(const void* block) noexcept {
-    return block != nullptr ? live(block).size() : 0;
+    return block != nullptr ? live(block)->size() : 0;
   }
 
   // The live block that the address points into, or into what guards it; null: none. Linear.
@@ -188,12 +189,12 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
   }
 
   [[gnu::cold]] size_t trim() noexcept {
-    flush_queue();
+    flush();
     return Below::trim();
   }
 
   [[nodiscard, gnu::cold]] size_t remove_region(void* base, size_t bytes) noexcept {
-    flush_queue();
+    flush();
     return Below::remove_region(base, bytes);
   }
 
@@ -210,7 +211,27 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
   // ---- Making ----
 
   void* make(size_t size, size_t alignment, Fill fill, Made made, const void* caller) noexcept {
+    if (is_usual(size, alignment)) [[likely]]
+      return make_in_slot(size, fill, made, caller);
     return gets_null(size) ? nullptr : make_block(size, alignment, fill, made, caller);
+  }
+
+  // The same as make_block(), where most is known beforehand.
+  void* make_in_slot(size_t size, Fill fill, Made made, const void* caller) noexcept {
+    if constexpr (!is_small) {
+      using SlotClasses = typename Below::Classes;
+      note_begin();
+      const size_t total = total_for(size, usual_front);
+      char* const base = static_cast<char*>(by_all_means([&] { return Below::allocate(total); }));
+      if (base == nullptr) return nullptr;
+      verify_slot(base, total, usual_front);
+      const size_t bytes = SlotClasses::layout(SlotClasses::of(total)).size;
+      void* const block =
+          begin(base + usual_front, size, bytes - usual_front, usual_front, made, caller);
+      if (fill == Fill::zero) __builtin_memset(block, 0, size);
+      return block;
+    }
+    return nullptr;
   }
 
   void* make_block(size_t size, size_t alignment, Fill fill, Made made,
@@ -220,17 +241,30 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
     const size_t front = front_for(alignment);
     const size_t total = total_for(size, front);
     if constexpr (has_guard_pages) {
-      if (total > Below::Classes::largest && total != SIZE_MAX && alignment <= Below::page) {
-        if (may_guard()) return make_guarded(size, larger(alignment, 16), fill, made, caller);
+      const bool is_large = total > Below::Classes::largest && total != SIZE_MAX;
+      if ((is_large || size == 0) && alignment <= Below::page) {
+        const auto fence = Base::fence_for(size, alignment);
+        if (void* const again = Base::reuse_guarded(fence, size, fill, made, caller)) return again;
+        if (Base::may_guard()) {
+          return Base::begin_guarded(base_for(fence.pages * Below::page, Below::page, fill), fence,
+                                     size, made, caller);
+        }
       }
     }
-    char* const base = static_cast<char*>(by_all_means([&] {
-      return alignment > natural_alignment ? Below::allocate(total, alignment)
-                                           : Below::allocate(total);
-    }));
+    char* const base = base_for(total, alignment);
     if (base == nullptr) return nullptr;
     verify_slot(base, total, front);
-    return begin(base + front, size, bytes_below(base) - front, front, fill, made, caller);
+    void* const block = begin(base + front, size, bytes_below(base) - front, front, made, caller);
+    if (fill == Fill::zero) __builtin_memset(block, 0, size);
+    return block;
+  }
+
+  template <class... Filled>
+  char* base_for(size_t bytes, size_t alignment, Filled... fill) noexcept {
+    return static_cast<char*>(by_all_means([&] {
+      return alignment > natural_alignment ? Below::allocate(bytes, alignment, fill...)
+                                           : Below::allocate(bytes);
+    }));
   }
 
   void* make_nowait(size_t size, size_t alignment, const void* caller) noexcept {
@@ -243,44 +277,7 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
                                                          : Below::allocate_nowait(total));
     if (base == nullptr) return nullptr;
     verify_slot(base, total, front);
-    return begin(base + front, size, total - front, front, Fill::none, Made::by_allocate, caller);
-  }
-
-  void* begin(char* block, size_t size, size_t its_room, size_t front, Fill fill, Made made,
-              const void* caller) noexcept {
-    // What began nearer to the slot's start, perhaps before clear(), would be taken for this block.
-    for (size_t nearer = record_bytes; nearer < front; nearer *= 2) {
-      BlockRecord::of(block - front + nearer)->forget();
-    }
-    BlockRecord::of(block)->begin(size, its_room, front, made, caller, secret_);
-    if (fill == Fill::zero) __builtin_memset(block, 0, size);
-    return block;
-  }
-
-  // | page | slack of less than a page, record, block, a tail of at most the alignment | page |
-  void* make_guarded([[maybe_unused]] size_t size, [[maybe_unused]] size_t alignment,
-                     [[maybe_unused]] Fill fill, [[maybe_unused]] Made made,
-                     [[maybe_unused]] const void* caller) noexcept {
-    if constexpr (has_guard_pages) {
-      constexpr size_t border = Below::page;
-      size_t its_room = align_up(size, alignment);
-      if (its_room % border == border - 16) its_room += 16;  // or the record would lie in two pages
-      const size_t body = align_up(record_bytes + its_room, border);
-      char* const base = static_cast<char*>(by_all_means([&] {
-        return Below::allocate(body + 2 * border, border, fill);  // zeroes perhaps unwritten
-      }));
-      if (base == nullptr) {
-        increment(&unguarded_);
-        return nullptr;
-      }
-      char* const end = base + border + body;
-      Below::set_guarded(base, Below::Guarded::yes);
-      this->pages().source().protect(base, border);
-      this->pages().source().protect(end, bytes_below(base) - border - body);
-      char* const block = end - its_room;
-      return begin(block, size, its_room, 0, Fill::none, made, caller);
-    }
-    return nullptr;
+    return begin(base + front, size, total - front, front, Made::by_allocate, caller);
   }
 
   // ---- Resizing ----
@@ -288,7 +285,8 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
   void* remake(void* block, size_t size, size_t alignment, const void* caller) noexcept {
     if (block == nullptr) return make(size, alignment, Fill::none, Made::by_allocate, caller);
     if ((alignment & (alignment - 1)) != 0) return nullptr;
-    BlockRecord& record = live_made(block, Made::by_allocate, caller);
+    const Live found = live_made(block, Made::by_allocate, caller);
+    BlockRecord& record = found.record;
     refuse_overflow(record);
     const size_t old_size = record.size();
     const size_t front = record.front();
@@ -307,7 +305,7 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
       return block;
     }
     __builtin_memcpy(copy, block, smaller(old_size, size));
-    retire(record, caller);
+    retire(found, caller);
     return copy;
   }
 };

@@ -80,11 +80,10 @@ class GuardedInspector : public Base {
     if (broken != nullptr) return broken;
     for_each_waiting([&](void* block, size_t) {
       const BlockRecord& freed = *BlockRecord::of(block);
-      if (!freed.is(BlockRecord::State::freed, heap_.secret_)) {
+      if (!freed.is_filled(heap_.secret_)) {
         broken = "what lies before a freed block is as the heap left it";
         damage_ = {Fault::underflow, block};  // so its size may be any
-      } else if (freed.overwritten_fill(TheHeap::freed_byte, TheHeap::most_filled(freed)) !=
-                 nullptr) {
+      } else if (freed.overwritten_fill(TheHeap::freed_byte, heap_.most_filled(freed)) != nullptr) {
         broken = "a freed block is as the heap left it";
         damage_ = {Fault::overwritten_link, block};
       }
@@ -106,6 +105,8 @@ class GuardedInspector : public Base {
   void for_each_waiting(Visit visit) noexcept {
     Guard guard(heap_.lock());
     heap_.queue_.for_each(visit);
+    heap_.for_each_in_stock(
+        [&](BlockRecord& record, size_t bytes) { return visit(record.block(), bytes); });
   }
 
   TheHeap& heap_;

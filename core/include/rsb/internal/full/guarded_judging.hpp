@@ -5,7 +5,7 @@
 // Room full: for Checks::full of all heaps.
 #pragma once
 
-#include "rsb/internal/full/guard_pages.hpp"
+#include "rsb/internal/full/without_guard_pages.hpp"
 
 namespace rsb {
 
@@ -19,22 +19,46 @@ class GuardedJudging : public GuardPages<Below, Config> {
       Base::verifies_slots;
   using typename Base::MismatchJudge, typename Base::State;
 
-  // The record of a live block; else a fault.
-  BlockRecord& live(const void* block) noexcept {
-    refuse_foreign(block);
-    BlockRecord* record = nullptr;
-    if (is_aligned(block, alignof(BlockRecord))) [[likely]]
-      record = BlockRecord::of(block);
-    if (record == nullptr || !record->is(State::live, secret_)) [[unlikely]]
-      raise(fault_of(block), block);
-    return *record;
+  // A live block, which its record and seal say, and of how many bytes of the heap below.
+  struct Live {
+    BlockRecord& record;
+    uint32_t seal;
+    size_t slot_bytes;  // 0: perhaps it is no slot
+
+    BlockRecord* operator->() const noexcept { return &record; }
+  };
+
+  // Else a fault.
+  [[gnu::always_inline]] Live live(const void* block) noexcept {
+    BlockRecord& record = *BlockRecord::of(block);
+    if constexpr (!is_small) {
+      const size_t slot_bytes = Below::bytes_of_slot_at(&record);
+      if (slot_bytes != 0) [[likely]] {
+        const uint32_t seal = record.seal(State::live, secret_);
+        if (record.bears(seal)) [[likely]]
+          return {record, seal, slot_bytes};
+      }
+    }
+    return {record, live_seal(block), 0};
   }
 
-  BlockRecord& live_made(const void* block, Made made, const void* caller) noexcept {
-    BlockRecord& record = live(block);
-    if (record.made() != made && may_name_mismatch(record, caller)) [[unlikely]]
+  // The seal of a live block; else a fault.
+  [[gnu::noinline]] uint32_t live_seal(const void* block) noexcept {
+    refuse_foreign(block);
+    if (!is_aligned(block, alignof(BlockRecord))) [[unlikely]]
+      raise(fault_of(block), block);
+    const BlockRecord& record = *BlockRecord::of(block);
+    const uint32_t seal = record.seal(State::live, secret_);
+    if (!record.bears(seal)) [[unlikely]]
+      raise(fault_of(block), block);
+    return seal;
+  }
+
+  [[gnu::always_inline]] Live live_made(const void* block, Made made, const void* caller) noexcept {
+    const Live found = live(block);
+    if (found->made() != made && may_name_mismatch(found.record, caller)) [[unlikely]]
       raise(Fault::mismatched_release, block);
-    return record;
+    return found;
   }
 
   bool may_name_mismatch(const BlockRecord& record, const void* caller) const noexcept {
@@ -42,16 +66,17 @@ class GuardedJudging : public GuardPages<Below, Config> {
     return judge == nullptr || judge(record.allocated_by(), caller);
   }
 
-  BlockRecord& live_sized(const void* block, size_t size, Made made, const void* caller) noexcept {
-    BlockRecord& record = live_made(block, made, caller);
-    if (record.size() != size) [[unlikely]]
+  [[gnu::always_inline]] Live live_sized(const void* block, size_t size, Made made,
+                                         const void* caller) noexcept {
+    const Live found = live_made(block, made, caller);
+    if (found->size() != size) [[unlikely]]
       raise(Fault::size_mismatch, block);
-    return record;
+    return found;
   }
 
   static void refuse_other_alignment(const BlockRecord& record, size_t alignment) noexcept {
-    const bool is_as_made = record.front() != 0 ? record.front() == front_for(larger(alignment, 1))
-                                                : is_aligned(record.block(), larger(alignment, 1));
+    const bool is_as_made = record.has_front() ? record.front() == front_for(larger(alignment, 1))
+                                               : is_aligned(record.block(), larger(alignment, 1));
     if (!is_as_made) raise(Fault::size_mismatch, record.block());
   }
 
@@ -106,7 +131,7 @@ class GuardedJudging : public GuardPages<Below, Config> {
     if constexpr (has_guard_pages) {
       // The record is in its second page: others perhaps cannot be touched.
       if (is_guarded(place.block))
-        return offset >= Below::page + record_bytes && offset <= 2 * Below::page;
+        return offset >= Base::page + record_bytes && offset <= 2 * Base::page;
     }
     return is_power_of_two(offset) && offset >= record_bytes;
   }
@@ -166,8 +191,7 @@ class GuardedJudging : public GuardPages<Below, Config> {
     if (!is_live) description.freed_by = record->freed_by();
     if (is_live) {
       description.written_to = record->overwritten_tail();
-    } else if (record->is(State::freed, secret_) &&
-               (place.is_live || is_verified_slot(place.bytes))) {
+    } else if (record->is_filled(secret_) && (place.is_live || is_verified_slot(place.bytes))) {
       description.written_to = record->overwritten_fill(freed_byte, most_filled(*record));
     }
     // The heap below writes over the first of both when it has the block back.

@@ -10,57 +10,63 @@
 namespace rsb {
 
 template <class Below, class Config>
-class GuardedReleasing : public GuardedJudging<Below, Config> {
+class GuardedReleasing : public GuardedLarge<Below, Config> {
  protected:
-  using Base = GuardedJudging<Below, Config>;
-  using Base::base_of, Base::bytes_below, Base::end_guarding, Base::freed_byte, Base::full,
-      Base::is_verified_slot, Base::keep_out, Base::most_filled, Base::queue_, Base::random,
+  using Base = GuardedLarge<Below, Config>;
+  using Base::base_of, Base::bytes_below, Base::flush_stock, Base::freed_byte, Base::full,
+      Base::has_guard_pages, Base::is_verified_slot, Base::most_filled, Base::queue_, Base::random,
       Base::refuse_overflow, Base::refuse_overwritten, Base::secret_;
-  using typename Base::Queue, typename Base::State;
+  using typename Base::Live, typename Base::Queue, typename Base::State;
 
-  void retire(BlockRecord& record, const void* caller) noexcept {
+  void retire(const Live& found, const void* caller) noexcept {
+    BlockRecord& record = found.record;
     refuse_overflow(record);
-    char* const base = base_of(record);
-    const size_t bytes = bytes_below(base);
-    const bool waits = Queue::is_there && bytes <= full.queue_bytes / 4;
-    const bool is_filled = waits || is_verified_slot(bytes) || full.clears;
     bool was_live;
     {
       Guard guard(Below::lock());
-      was_live = record.is(State::live, secret_);
+      was_live = record.bears(found.seal);
       if (was_live) record.end(State::freed_only, caller, secret_);
     }
     if (!was_live) raise(Fault::double_free, record.block());  // by another thread, just now
-    if (is_filled) {
-      record.fill(freed_byte, full.clears ? SIZE_MAX : most_filled(record));
-      record.note_filled(secret_);
+    if constexpr (has_guard_pages) {
+      if (!record.has_front()) [[unlikely]]
+        return Base::retire_guarded(record);
+    }
+    const size_t bytes = found.slot_bytes != 0 ? found.slot_bytes : bytes_below(base_of(record));
+    const bool waits = Queue::is_there && bytes <= full.queue_bytes / 4;
+    if (waits || is_verified_slot(bytes) || full.clears) {
+      record.fill(freed_byte, full.clears ? SIZE_MAX : full.fill_bytes);
+      record.note_filled(State::freed, secret_);
     }
     if constexpr (Queue::is_there) {
-      if (waits) {
-        keep_out(record, base, bytes);
-        return enqueue(record, bytes);
-      }
+      if (waits) return enqueue(record, bytes);
     }
-    give_back(record);
+    Below::deallocate(base_of(record));
   }
 
   void enqueue(BlockRecord& record, size_t bytes) noexcept {
     void* next = nullptr;
+    bool is_over;
     {
       Guard guard(Below::lock());
       if (queue_.is_full() || queue_.is_over(full.queue_bytes)) next = queue_.pop(random());
       queue_.push(record.block(), bytes);
+      is_over = queue_.is_over(full.queue_bytes);
     }
-    while (next != nullptr) {
-      leave_queue(next);
-      Guard guard(Below::lock());
-      next = queue_.is_over(full.queue_bytes) ? queue_.pop(random()) : nullptr;
-    }
+    if (next != nullptr) leave_queue(next);
+    while (is_over) [[unlikely]] {
+        {
+          Guard guard(Below::lock());
+          next = queue_.is_over(full.queue_bytes) ? queue_.pop(random()) : nullptr;
+        }
+        if (next == nullptr) return;
+        leave_queue(next);
+      }
   }
 
-  // False: it was empty.
-  [[gnu::cold, gnu::noinline]] bool flush_queue() noexcept {
-    bool any = false;
+  // All that waits. False: nothing did.
+  [[gnu::cold, gnu::noinline]] bool flush() noexcept {
+    bool any = flush_stock();
     if constexpr (Queue::is_there) {
       size_t left;
       {
@@ -86,21 +92,15 @@ class GuardedReleasing : public GuardedJudging<Below, Config> {
     if (!record.is(State::freed, secret_)) [[unlikely]]
       raise(Fault::underflow, block);
     refuse_overwritten(record);
-    give_back(record);
+    Below::deallocate(base_of(record));
   }
 
-  void give_back(BlockRecord& record) noexcept {
-    char* const base = base_of(record);
-    if (record.front() == 0 && !end_guarding(base)) return;
-    Below::deallocate(base);
-  }
-
-  // Null only if there is nothing even with what waits in the queue.
+  // Null only if there is nothing even with what waits.
   template <class Take>
   void* by_all_means(Take take) noexcept {
     for (;;) {
       void* const taken = take();
-      if (taken != nullptr || !flush_queue()) return taken;
+      if (taken != nullptr || !flush()) return taken;
     }
   }
 };

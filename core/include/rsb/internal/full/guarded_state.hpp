@@ -27,6 +27,11 @@ struct UnderGuards : Config {
   static uint32_t random() noexcept = delete;  // which is asked once: what guards blocks seeds both
 };
 
+// Whether large blocks lie between pages that nobody can touch: see guard_pages.hpp.
+template <class Config>
+concept WithGuardPages = ProtectingSource<typename Config::Pages> &&(
+    !requires { Config::full; } || requires { requires Config::full.guarded_blocks != 0; });
+
 template <class C>
 concept FullyChecked = C::options.checks == Checks::full;
 
@@ -80,12 +85,16 @@ class GuardedState : public Below {
   }
   static bool is_verified_slot(size_t bytes) noexcept { return verifies_slots && is_slot(bytes); }
 
-  static constexpr bool has_guard_pages = [] {
-    if constexpr (!is_small) {
-      return full.guarded_blocks != 0 && ProtectingSource<typename Config::Pages>;
+  // A record and all that lies around a block, as of now.
+  void* begin(char* block, size_t size, size_t its_room, size_t front, Made made,
+              const void* caller) noexcept {
+    // What began nearer to the slot's start, perhaps before clear(), would be taken for this block.
+    for (size_t nearer = record_bytes; nearer < front; nearer *= 2) {
+      BlockRecord::of(block - front + nearer)->forget();
     }
-    return false;
-  }();
+    BlockRecord::of(block)->begin(size, its_room, front, made, caller, secret_);
+    return block;
+  }
 
   // ---- The secret, and when it is made ----
 
@@ -144,10 +153,23 @@ class GuardedState : public Below {
     return larger(alignment == 0 ? natural_alignment : alignment, record_bytes);
   }
 
-  // What is asked of the heap below; SIZE_MAX if that is too much.
+  // What is asked of the heap below, whole words; SIZE_MAX if that is too much.
   static size_t total_for(size_t size, size_t front) noexcept {
     const size_t around = front + BlockRecord::least_tail;
-    return size > max_object_bytes || around > max_object_bytes ? SIZE_MAX : size + around;
+    if (size > max_object_bytes || around > max_object_bytes) return SIZE_MAX;
+    return align_up(size + around, sizeof(size_t));
+  }
+
+  static constexpr size_t usual_front = larger(natural_alignment, record_bytes);
+
+  // Whether a block of malloc's alignment is made in a slot, and is no special case.
+  static bool is_usual([[maybe_unused]] size_t size, [[maybe_unused]] size_t alignment) noexcept {
+    if constexpr (!is_small) {
+      constexpr size_t around = usual_front + BlockRecord::least_tail;
+      if constexpr (Below::Classes::largest > around)
+        return alignment == 0 && size - 1 < Below::Classes::largest - around;
+    }
+    return false;
   }
 
   // What a live block has to the heap below.
@@ -159,8 +181,6 @@ class GuardedState : public Below {
   [[no_unique_address]] Queue queue_;
   uint32_t secret_ = 0;
   uint32_t random_ = 0;
-  uint32_t guarded_ = 0;    // large blocks that were between guard pages; handlers count, too
-  uint32_t unguarded_ = 0;  // those that are no more
   bool has_begun_ = false;  // to allocate
   MismatchJudge judge_ = nullptr;
 };

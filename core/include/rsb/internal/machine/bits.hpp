@@ -98,6 +98,9 @@ constexpr unsigned lowest_bit(Word n) noexcept {
 }
 
 // `alignment` is a power of two. The caller makes sure that n + alignment does not overflow.
+constexpr size_t align_down(size_t n, size_t alignment) noexcept {
+  return n & ~(alignment - 1);
+}
 constexpr size_t align_up(size_t n, size_t alignment) noexcept {
   return (n + alignment - 1) & ~(alignment - 1);
 }

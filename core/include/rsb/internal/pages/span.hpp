@@ -93,6 +93,7 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     uint16_t list;       // free runs: which list of RunLists the run is in
   };
   // Spans: slots handed out, and one more for the current span of a bin, and for one that is owned.
+  // Kind::large: the caller's, see Heap::run_of_live().
   uint16_t uses = 0;
   // Slots below this may be released quickly, unless it is the last use: those below `fresh`; none
   // of spans that are full or have 4-byte slots, nor of all that is no span.

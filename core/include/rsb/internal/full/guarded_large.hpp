@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The life of blocks between guard pages: made, released into the stock (guarded_stock.hpp), used
+// again, or given back to the heap below.
+//
+// Room full: for Checks::full of all heaps.
+#pragma once
+
+#include "rsb/internal/full/guard_pages.hpp"
+#include "rsb/internal/full/guarded_judging.hpp"
+#include "rsb/internal/full/guarded_stock.hpp"
+
+namespace rsb {
+
+template <class Below, class Config>
+requires WithGuardPages<Config>
+class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
+ public:
+  using Below::page;
+
+ protected:
+  using Base = GuardedJudging<Below, Config>;
+  using Base::base_of, Base::begin, Base::bytes_below, Base::end_guarding, Base::freed_byte,
+      Base::full, Base::may_guard, Base::most_filled, Base::note_unguarded, Base::record_bytes,
+      Base::refuse_overwritten, Base::secret_;
+  using typename Base::State;
+
+  // Where a block lies between its guards.
+  struct Fence {
+    size_t room;   // bytes from the block's start to the page behind it
+    size_t body;   // whole pages that can be touched: up to there from the one with the record
+    size_t pages;  // with the guards, rounded: see run_lists.hpp
+  };
+  static Fence fence_for(size_t size, size_t alignment) noexcept {
+    Fence fence;
+    fence.room = align_up(size, larger(alignment, 16));
+    // Or the record would lie in two pages.
+    if (fence.room % page == page - 16) fence.room += 16;
+    fence.body = align_up(record_bytes + fence.room, page);
+    fence.pages = rounded_run(fence.body / page + 2);
+    return fence;
+  }
+
+  // `base`: a large block of the heap below, of so many pages, or null.
+  void* begin_guarded(char* base, const Fence& fence, size_t size, Made made,
+                      const void* caller) noexcept {
+    if (base == nullptr) {
+      note_unguarded();
+      return nullptr;
+    }
+    char* const end = base + page + fence.body;
+    Below::run_of_live(base)->slot_units = static_cast<uint16_t>(fence.body / page);
+    Below::set_guarded(base, Below::Guarded::yes);
+    source().protect(base, page);
+    source().protect(end, bytes_from(end, base + bytes_below(base)));
+    return begin(end - fence.room, size, fence.room, 0, made, caller);
+  }
+
+  // From the stock. Null: there is none that would do.
+  void* reuse_guarded(const Fence& fence, size_t size, Fill fill, Made made,
+                      const void* caller) noexcept {
+    Span* run = nullptr;
+    {
+      Guard guard(Below::lock());
+      if (stock_.bytes() > full.queue_bytes) run = stock_.take(fence.pages);
+    }
+    if (run == nullptr) return nullptr;
+    BlockRecord& former = verified(run);
+    if (!move_fence(run, fence)) {
+      put_back(run);
+      return nullptr;
+    }
+    former.forget();
+    char* const block = run->base + page + fence.body - fence.room;
+    if (fill == Fill::zero) __builtin_memset(block, 0, size);
+    return begin(block, size, fence.room, 0, made, caller);
+  }
+
+  // A block that is freed_only.
+  void retire_guarded(BlockRecord& record) noexcept {
+    Span* const run = Below::run_of_live(base_of(record));
+    if (full.clears) record.fill(freed_byte, SIZE_MAX);
+    if (!Stock::takes(run)) {
+      give_back_guarded(run);
+      return;
+    }
+    run->uses = static_cast<uint16_t>(bytes_into(&record, page) / 16);
+    const bool keeps_out = may_keep_out(run);
+    const bool in_part = keeps_out || record.size() > most_filled_whole;
+    const size_t open_bytes = open_behind_record(run);
+    if (keeps_out) run->slot_units = 1;
+    if (!full.clears)
+      record.fill(freed_byte, in_part ? Base::most_filled_of_part(record, *run) : full.fill_bytes);
+    record.note_filled(in_part ? State::freed_in_part : State::freed, secret_);
+    if (keeps_out) source().protect(run->base + 2 * page, open_bytes);
+    put_back(run);
+    for (;;) {
+      Span* over = nullptr;
+      {
+        Guard guard(Below::lock());
+        if (stock_.bytes() > full.guarded_bytes) over = stock_.take_any();
+      }
+      if (over == nullptr || !leave_stock(over)) return;
+    }
+  }
+
+  // False: it was empty.
+  [[gnu::cold]] bool flush_stock() noexcept {
+    size_t left;
+    {
+      Guard guard(Below::lock());
+      left = stock_.count();
+    }
+    bool any = false;
+    for (; left != 0; left--) {
+      Span* run;
+      {
+        Guard guard(Below::lock());
+        run = stock_.take_any();
+      }
+      if (run == nullptr) break;
+      any |= leave_stock(run);
+    }
+    return any;
+  }
+
+  // visit(record, bytes) for each block that is kept, until it returns false. With the lock held.
+  template <class Visit>
+  void for_each_in_stock(Visit visit) noexcept {
+    stock_.for_each([&](Span* run) { return visit(*record_of(run), run->pages * page); });
+  }
+
+ private:
+  // Of a larger one most has perhaps never been touched.
+  static constexpr size_t most_filled_whole = full.queue_bytes / 4;
+
+  using Stock = GuardedStock<page, 4 * full.queue_bytes>;
+
+  auto& source() noexcept { return this->pages().source(); }
+
+  static BlockRecord* record_of(const Span* run) noexcept {
+    return BlockRecord::of(run->base + page + run->uses * 16 + record_bytes);
+  }
+
+  // Of a run that leaves the stock.
+  BlockRecord& verified(Span* run) noexcept {
+    BlockRecord& record = *record_of(run);
+    if (!record.is_filled(secret_)) [[unlikely]]
+      raise(Fault::underflow, record.block());
+    refuse_overwritten(record);
+    return record;
+  }
+
+  void put_back(Span* run) noexcept {
+    Guard guard(Below::lock());
+    stock_.put(run);
+  }
+
+  // Bytes between the guards, without the page with the record.
+  static size_t open_behind_record(const Span* run) noexcept {
+    return (size_t{run->slot_units} - 1) * page;
+  }
+
+  bool may_keep_out(const Span* run) noexcept {
+    const size_t bytes = open_behind_record(run);
+    Guard guard(Below::lock());
+    releases_++;
+    if (bytes == 0 || kept_out_ + bytes > full.kept_out_bytes + releases_ / 256 * page)
+      return false;
+    kept_out_ += bytes;
+    return true;
+  }
+
+  // False: the page source refuses, and it is as it was.
+  bool move_fence(Span* run, const Fence& fence) noexcept {
+    char* const first = run->base + page;
+    char* const end = first + fence.body;
+    char* const open_end = first + run->slot_units * page;
+    if (open_end < end && !source().unprotect(open_end, bytes_from(open_end, end))) return false;
+    if (open_end > end) source().protect(end, bytes_from(end, open_end));
+    run->slot_units = static_cast<uint16_t>(fence.body / page);
+    return true;
+  }
+
+  bool leave_stock(Span* run) noexcept {
+    verified(run);
+    return give_back_guarded(run);
+  }
+  // False: not now.
+  bool give_back_guarded(Span* run) noexcept {
+    char* const base = run->base;
+    if (!end_guarding(base)) {
+      if (Stock::takes(run)) put_back(run);
+      return false;
+    }
+    run->uses = 0;
+    Below::deallocate(base);
+    return true;
+  }
+
+  Stock stock_;
+  size_t releases_ = 0;
+  size_t kept_out_ = 0;  // bytes, all in all
+};
+
+}  // namespace rsb
