@@ -27,6 +27,7 @@ enum class Fault : int {
   overflow = RSB_OVERFLOW,
   underflow = RSB_UNDERFLOW,
   mismatched_release = RSB_MISMATCHED_RELEASE,
+  damaged_descriptor = RSB_DAMAGED_DESCRIPTOR,
 };
 
 // The sentence that names a fault, for messages; never null.
@@ -58,6 +59,8 @@ constexpr const char* fault_name(Fault fault) noexcept {
       return "memory before the block was written to";
     case Fault::mismatched_release:
       return "block was freed in another way than it was made";
+    case Fault::damaged_descriptor:
+      return "what the heap has noted of its memory was written to";
   }
   return "unknown fault";
 }

@@ -334,6 +334,7 @@ class Heap : protected HeapPaths<Config> {
     Span* const region = pages_.region_at(base, bytes);
     if (region == nullptr) return 0;
     pages_.runs_.stop_taking(region);
+    pages_.refuse_damaged();
     const size_t region_bytes = pages_.runs_.length_of_all(region) * page;
     pages_.keep_no_reserve_in(region->base, region_bytes);
     withdraw_spans_of(guard, region->base, region_bytes);
@@ -373,12 +374,14 @@ class Heap : protected HeapPaths<Config> {
   template <HeapConfig>
   friend class HeapInspector;
 
-  using Base::allocate_at_once, Base::allocate_large, Base::allocate_slot, Base::deallocate_block,
-      Base::deallocate_sized, Base::deferred, Base::expect_class, Base::fault_of_run,
-      Base::fault_of_slot, Base::filled, Base::find, Base::has_deferred, Base::head_of,
-      Base::head_of_slot, Base::is_live_large, Base::may_have_class, Base::offset_in_span,
-      Base::reallocate_to, Base::reclaim_empty_span, Base::room_in, Base::run_with,
-      Base::serve_spans_of, Base::take_over, Base::take_over_all, Base::withdraw_spans_of;
+  using Base::allocate_at_once, Base::allocate_large, Base::allocate_slot, Base::broken_invariant,
+      Base::deallocate_block, Base::deallocate_sized, Base::deferred, Base::expect_class,
+      Base::fault_of_run, Base::fault_of_slot, Base::filled, Base::find, Base::has_deferred,
+      Base::head_of, Base::head_of_slot, Base::is_live_large, Base::may_have_class,
+      Base::offset_in_span, Base::reallocate_to, Base::reclaim_empty_span, Base::room_in,
+      Base::run_with, Base::refuse_descriptor, Base::serve_spans_of, Base::take_first,
+      Base::take_over, Base::take_over_all, Base::verifies, Base::verify, Base::verify_shape,
+      Base::withdraw_spans_of;
   using Base::least_of_malloc, Base::spans_have_tails;
   using Base::out_of_memory_, Base::pages_, Base::secret_;
   using typename Base::Giving, typename Base::LockGuard, typename Base::Room;

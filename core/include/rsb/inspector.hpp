@@ -285,22 +285,20 @@ class HeapInspector {
     return holds;
   }
 
+  bool require_none(const char* broken) noexcept { return require(broken == nullptr, broken); }
+
   [[gnu::cold]] bool check_run(const Span* run, const Span*& previous, Totals& seen) noexcept {
     const Runs& runs = heap_.pages_.runs_;
     const size_t length = runs.length(run);
     if (!require(length != 0, "no run is empty")) return false;
-    const Span* const last = runs.map().find(run->base + (length - 1) * page);
-    if (!require(runs.map().find(run->base) == run, "the map leads to a run's descriptor")) {
-      return false;
-    }
+    if (!require_none(run->is_span() ? nullptr : runs.broken_extent(run))) return false;
+    if (!require_none(heap_.broken_invariant(run))) return false;
     seen.acquired += length;
     if (run->border & border_begin) previous = nullptr;
     switch (run->kind) {
       case Kind::free:
         require(previous == nullptr || previous->kind != Kind::free, "free neighbours are merged");
-        require(length == 1 || (last->kind == Kind::free_last && last->next == run),
-                "a free run's last page knows its first");
-        require(run->dirty <= length, "a run has at most its pages dirty");
+        require_none(runs.broken_free(run));
         require(runs.is_listed(run) != Runs::is_leaving(run),
                 "a free run is in the list of its length, unless its region is being taken out");
         seen.dirty += run->dirty;
@@ -322,8 +320,6 @@ class HeapInspector {
       default:
         require(false, "a run begins with a descriptor of its kind");
     }
-    require(run->is_span() || (run->reciprocal == 0 && run->quick_below == 0),
-            "what is no span looks like none to those who free");
     for (size_t i = 1; i + 1 < length && fault_ == nullptr; i++) {
       const Kind expected = run->is_span() ? Kind::tail : Kind::none;
       require(runs.map().find(run->base + i * page)->kind == expected,
@@ -338,19 +334,10 @@ class HeapInspector {
     FreeSlots free;
     const size_t free_slots = collect_free(span, free);
     if (!require(free_slots != SIZE_MAX, "a span's free list leads from slot to free slot")) return;
-    require(span->size_class < Classes::count, "a span has a size class");
-    require(span->slots.fresh <= span->end, "no slot lies beyond the span");
     require(span->live() + free_slots == span->slots.fresh / span->slot_units,
             "used slots are counted");
-    const bool is_quick = span->kind != Kind::full && span->slot_units > 1;
-    require(span->quick_below == (is_quick ? span->slots.fresh : 0),
-            "slots that may be released quickly are noted");
-    const bool is_current = heap_.bins_.current(span->size_class) == span;
-    require(is_current == (span->kind == Kind::current), "a bin's current span is marked so");
-    if (is_current || span->kind == Kind::owned) return;
-    require(Runs::is_leaving(span) || span->has_slot() == (span->kind == Kind::span),
-            "a span is full when it has no slot");
-    require(span->live() != 0, "an empty span is given back");
+    if (span->kind == Kind::owned)
+      require_none(SpanInvariants<Classes>::broken_counts(*span, Kind::owned));
     if (span->kind == Kind::span) seen.spans_with_slots[span->size_class]++;
   }
 

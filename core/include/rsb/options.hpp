@@ -20,10 +20,17 @@ concept KnowsRandom = requires {
 enum class Checks : uint8_t {
   off,    // trust the caller: misuse corrupts, as in the C standard
   basic,  // foreign, misaligned and interior pointers, double free, wrong sizes, overwritten links
-  full,   // also: writes beside blocks and to freed ones, releases in another way than they were
-          // made, late double frees; larger blocks, slower (internal/full/guarded_heap.hpp)
-  under_guards,  // not for configurations: the same as basic, of the heap that `full` is built on
+  full,   // also: writes beside blocks and to freed ones, and to what the heap notes; releases in
+          // another way than they were made, late double frees; larger blocks, slower
+          // (internal/full/guarded_heap.hpp)
+  under_guards,  // not for configurations: of the heap that `full` is built on, which verifies what
+                 // it has noted itself, and is else as with basic
 };
+
+// Whether a heap verifies what it has noted itself when it touches that.
+constexpr bool verifies_itself(Checks checks) noexcept {
+  return checks == Checks::full || checks == Checks::under_guards;
+}
 
 // How an address finds the descriptor of its page.
 enum class Map : uint8_t {

@@ -80,6 +80,7 @@ class PageAllocator : protected PageStock<Config> {
     Span* const region = region_at(base, bytes);
     if (region == nullptr) return 0;
     runs_.stop_taking(region);
+    refuse_damaged();
     return remove_if_free(guard, region, base, bytes);
   }
 
@@ -147,7 +148,7 @@ class PageAllocator : protected PageStock<Config> {
  protected:
   using Base::bytes_of_window;
   using Base::for_each_window, Base::give, Base::give_up, Base::map, Base::region_at,
-      Base::remove_if_free, Base::take, Base::taken_run, Base::top_up;
+      Base::refuse_damaged, Base::remove_if_free, Base::take, Base::taken_run, Base::top_up;
   using Base::lock_, Base::runs_, Base::source_;
 };
 

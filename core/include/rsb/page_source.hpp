@@ -82,7 +82,7 @@ concept MovingSource = ZeroingSource<S> && requires(S source, void* base, size_t
 
 // Optional, for Checks::full: protect(base, bytes) makes pages of an acquisition such that every
 // access to them is one to nowhere, and keeps their contents or not; unprotect() undoes it. Either
-// may fail, and then nothing has happened.
+// may fail, and then nothing has happened. What is protected around the page map's nodes stays so.
 template <class S>
 concept ProtectingSource = PageSource<S> && requires(S source, void* base, size_t bytes) {
   { source.protect(base, bytes) }

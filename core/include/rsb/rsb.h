@@ -339,11 +339,13 @@ typedef enum rsb_fault_kind {
   RSB_CALL_INSIDE_CALL,    /* a call that would wait for one that it has interrupted itself */
   RSB_OVERFLOW,            /* level full: what lies behind the block was written to */
   RSB_UNDERFLOW,           /* level full: what lies before the block was written to */
-  RSB_MISMATCHED_RELEASE   /* level full: freed in another way than made: new, new[], malloc */
+  RSB_MISMATCHED_RELEASE,  /* level full: freed in another way than made: new, new[], malloc */
+  RSB_DAMAGED_DESCRIPTOR   /* level full: what the heap has noted of its memory was written to */
 } rsb_fault_kind;
 
 /* Called when a misuse is caught, with no lock held; must not return (the heap is as it was
- * before the faulty call, so a longjmp out of it is fine). But RSB_CALL_INSIDE_CALL, and what
+ * before the faulty call, so a longjmp out of it is fine; after RSB_DAMAGED_DESCRIPTOR nothing is
+ * certain, and the address is not a block's). But RSB_CALL_INSIDE_CALL, and what
  * rsb_free_nowait() sees, may come inside another call, which holds the lock: then it must neither
  * call the heap nor jump out. What block the address lies in, rsb_describe() says. Define it to
  * replace the default, which traps; on systems with a standard error stream it first says what

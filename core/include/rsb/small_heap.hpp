@@ -431,12 +431,12 @@ class SmallHeap : protected SmallMeans<Config> {
   friend class SmallHeapInspector;
 
   using Base::allocate_aligned, Base::allocate_locked, Base::begin_again, Base::begin_region,
-      Base::block_at, Base::cut_end, Base::extend, Base::find, Base::forget_deferred,
-      Base::has_deferred, Base::has_region, Base::is_free_whole, Base::is_hidden,
-      Base::is_power_of_two_or_0, Base::is_valid, Base::limit, Base::live_bytes, Base::piece_with,
-      Base::refuse_other_size, Base::refuse_without_lock, Base::release, Base::remove, Base::resize,
-      Base::runs_ahead, Base::take, Base::take_at_once, Base::take_over, Base::take_over_all,
-      Base::take_over_some, Base::tell_allocated, Base::visit_list;
+      Base::block_at, Base::broken_free, Base::cut_end, Base::extend, Base::find,
+      Base::forget_deferred, Base::has_deferred, Base::has_region, Base::is_free_whole,
+      Base::is_hidden, Base::is_power_of_two_or_0, Base::is_valid, Base::limit, Base::live_bytes,
+      Base::piece_with, Base::refuse_other_size, Base::refuse_without_lock, Base::release,
+      Base::remove, Base::resize, Base::runs_ahead, Base::take, Base::take_at_once, Base::take_over,
+      Base::take_over_all, Base::take_over_some, Base::tell_allocated, Base::visit_list;
   using Base::deferred_, Base::lists_, Base::lock_, Base::range_, Base::recourse_, Base::regions_,
       Base::statistics_, Base::top_bytes_;
   using Base::defers, Base::finds_null, Base::has_recourse, Base::least_rounded, Base::room;

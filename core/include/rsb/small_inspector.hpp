@@ -160,7 +160,8 @@ class SmallHeapInspector {
       if (is_free) {
         free_blocks++;
         const Block* const the_block = static_cast<const Block*>(piece.base);
-        require(broken_ != nullptr || *the_block->back == the_block, "a free block is in a list");
+        const char* const broken = broken_ == nullptr ? heap_.broken_free(the_block) : nullptr;
+        require(broken == nullptr, broken);
       }
       if (is_free || piece.use == SmallUse::top) free_bytes += piece.bytes;
       after_free = is_free;

@@ -67,6 +67,20 @@ class Bins {
 
   Span* first(size_t c) const noexcept { return queues_[c].first; }
 
+  // Null, or an invariant that does not hold for where a span is, whose class is right: for that it
+  // is marked as current, or for others. Constant time.
+  [[gnu::always_inline]] const char* broken_current(const Span* span) const noexcept {
+    return is_current(span) ? nullptr : is_marked_so;
+  }
+  [[gnu::always_inline]] const char* broken_place(const Span* span) const noexcept {
+    if (is_current(span)) return is_marked_so;
+    if (span->kind != Kind::span) return nullptr;
+    const Queue& queue = queues_[span->size_class];
+    const Span* const before = span->previous != nullptr ? span->previous->next : queue.first;
+    const Span* const behind = span->next != nullptr ? span->next->previous : queue.last;
+    return before == span && behind == span ? nullptr : "the links of a bin's list agree";
+  }
+
   // Whether there is a span to serve from.
   bool has_any(size_t c) const noexcept { return has_current(c) || first(c) != nullptr; }
 
@@ -75,6 +89,12 @@ class Bins {
     Span* first = nullptr;
     Span* last = nullptr;
   };
+
+  static constexpr const char* is_marked_so = "a bin's current span is marked so";
+
+  bool is_current(const Span* span) const noexcept {
+    return current_[span->size_class] == bytes_from(&none_, span);
+  }
 
   Span none_{};
   // As distances from none_: so all zeroes mean that, and who allocates need not ask for null.

@@ -13,7 +13,8 @@ class CacheExchange : protected Heap<Config> {
  protected:
   using Base = Heap<Config>;
   using Base::become_cached_large, Base::deallocate_slot, Base::has_deferred, Base::head_of,
-      Base::make_span, Base::offset_in_span, Base::release_span, Base::runs_ahead, Base::take_over;
+      Base::make_span, Base::offset_in_span, Base::release_span, Base::runs_ahead, Base::take_first,
+      Base::take_over, Base::verify;
   using Base::bins_, Base::pages_;
   using Base::checked, Base::options, Base::spans_may_be_owned;
   using typename Base::LockGuard, typename Base::Pages, typename Base::Runs;
@@ -38,6 +39,7 @@ class CacheExchange : protected Heap<Config> {
         if (!advance(c)) break;
         continue;
       }
+      verify(span);
       const size_t taken = span->template take<options.checks>(slots + count, most - count);
       if (taken == 0) [[unlikely]]
         break;  // overwritten: a fault of who asks for this slot alone
@@ -49,8 +51,11 @@ class CacheExchange : protected Heap<Config> {
 
   // Gives the bin another span, whose current one has no slot. False: there is none at once.
   bool advance(SizeClass c) noexcept {
-    if (bins_.has_current(c)) bins_.drop_current(c)->become_full();
-    Span* span = bins_.take_first(c);
+    if (bins_.has_current(c)) {
+      if constexpr (Base::verifies) verify(bins_.current(c));
+      bins_.drop_current(c)->become_full();
+    }
+    Span* span = take_first(c);
     if (span == nullptr) span = new_span(c);
     if (span == nullptr) return false;
     bins_.set_current(span);
@@ -61,6 +66,7 @@ class CacheExchange : protected Heap<Config> {
   Span* new_span(SizeClass c) noexcept {
     if (runs_ahead(options.span_pages())) return nullptr;
     Span* const span = pages_.runs_.take(options.span_pages());
+    pages_.refuse_damaged();
     if (span != nullptr) make_span(span, c);
     return span;
   }
@@ -84,6 +90,7 @@ class CacheExchange : protected Heap<Config> {
     LockGuard guard(pages_.lock_);
     for (size_t i = 0; i < count; i++) {
       Span* const span = head_of(pages_.map().find(slots[i]));
+      verify(span);
       if constexpr (checked) {
         if (!span->is_span() || !span->may_leave_cache(slots[i], offset_in_span(span, slots[i]))) {
           return i;
@@ -141,6 +148,7 @@ class CacheExchange : protected Heap<Config> {
   }
 
   void take_back_one(LockGuard& guard, Span* span) noexcept {
+    verify_owned(span);
     span->template take_returned<options.checks>();
     if (span->is_last_use()) return release_span(guard, span);
     span->uses--;
@@ -148,16 +156,27 @@ class CacheExchange : protected Heap<Config> {
     span->become_full();
   }
 
+  // One whose owner does nothing with it any more.
+  void verify_owned([[maybe_unused]] const Span* span) noexcept {
+    if constexpr (Base::verifies) {
+      verify(span);
+      if (SpanInvariants<typename Base::Classes>::broken_counts(*span, Kind::owned) != nullptr)
+          [[unlikely]]
+        Base::refuse_descriptor(span);
+    }
+  }
+
   Span* span_to_own(SizeClass c) noexcept {
     Span* span = nullptr;
     if (bins_.has_current(c)) {
+      if constexpr (Base::verifies) verify(bins_.current(c));
       span = bins_.drop_current(c);
       if (!span->has_slot()) {
         span->become_full();
         span = nullptr;
       }
     }
-    if (span == nullptr) span = bins_.take_first(c);
+    if (span == nullptr) span = take_first(c);
     if (span == nullptr) span = new_span(c);
     if (span != nullptr) span->become_owned();
     return span;
@@ -179,6 +198,7 @@ class CacheExchange : protected Heap<Config> {
       run->next = taken;
       taken = run;
     }
+    pages_.refuse_damaged();
     pages_.top_up(guard);
     return taken;
   }

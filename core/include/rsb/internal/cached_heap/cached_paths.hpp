@@ -88,6 +88,7 @@ class CachedPaths : protected CachedPages<Config> {
   // The span is that of the block's page.
   [[gnu::always_inline]] void deallocate_in(Span* span, void* block) noexcept {
     span = head_of_slot(span);
+    Base::verify_shape(span);
     const size_t offset = Base::offset_in_span(span, block);
     if (!seems_slot(span, block, offset)) [[unlikely]]
       return deallocate_doubtful(block, *this);
@@ -109,6 +110,7 @@ class CachedPaths : protected CachedPages<Config> {
   [[gnu::noinline]] static void deallocate_doubtful(void* block, CachedPaths& heap) noexcept {
     Span* const span = heap.span_of_slot(block);
     if (span == nullptr) return heap.deallocate_no_slot(block);
+    Base::verify_shape(span);
     heap.refuse_if_recent(span, block);
     Base::mark_as_cached(span, block);
     deallocate_slowly(block, span->size_class, heap);

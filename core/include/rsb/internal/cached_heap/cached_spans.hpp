@@ -24,6 +24,7 @@ class CachedSpans : protected CachedClaiming<Config> {
     Span* given = nullptr;
     size_t got = 0;
     const void* overwritten = nullptr;
+    const Span* damaged = nullptr;
     {
       const Visit visit(seats_);
       if (TheCache* const cache = visit.cache()) {
@@ -31,8 +32,13 @@ class CachedSpans : protected CachedClaiming<Config> {
         const Magazine m = cache->magazine(c);
         const size_t most = smaller(wanted, m.capacity() - m.count() + 1);
         got = cache->spans.template take<options.checks>(c, slots, most, given);
+        damaged = damaged_of(cache->spans.first(c));
+        if (damaged != nullptr) [[unlikely]]
+          got = 0;
         if (got > 1) m.put(slots + 1, got - 1);
-        if (got == 0) overwritten = overwritten_in(cache->spans.first(c));
+        if (got == 0) {
+          overwritten = damaged != nullptr ? damaged : overwritten_in(cache->spans.first(c));
+        }
       }
     }
     if (got == 0 && overwritten == nullptr) {
@@ -47,8 +53,20 @@ class CachedSpans : protected CachedClaiming<Config> {
       Base::take_back_spans(given);
     }
     if (overwritten != nullptr) [[unlikely]]
-      raise(Fault::overwritten_link, overwritten);
+      raise(damaged != nullptr ? Fault::damaged_descriptor : Fault::overwritten_link, overwritten);
     return got != 0 ? unmarked(slots[0], c) : nullptr;
+  }
+
+  // With Checks::full, the same span of those that the cache owns, if its descriptor was written
+  // to; null if not.
+  const Span* damaged_of([[maybe_unused]] const Span* span) const noexcept {
+    if constexpr (Base::verifies) {
+      if (span == nullptr) return nullptr;
+      const bool is_right =
+          !TheCache::Spans::is_damaged(*span) && pages_.map().find(span->base) == span;
+      if (!is_right) return span;
+    }
+    return nullptr;
   }
 
   // The first slot of a span from which nothing could be taken; null if that is as it should be.

@@ -17,7 +17,7 @@
 #pragma once
 
 #include "rsb/internal/caches/cache_budget.hpp"
-#include "rsb/internal/pages/span.hpp"
+#include "rsb/internal/pages/span_invariants.hpp"
 
 namespace rsb {
 
@@ -57,12 +57,16 @@ class OwnedSpans {
 
   // Up to `most` slots of a class from one span, marked as slots in caches are. Spans that turned
   // out to have none are in front of `given`. None, though first() has a slot: that one was
-  // overwritten, and is first still.
+  // overwritten, or its span is_damaged(), and is first still.
   template <Checks checks>
   size_t take(SizeClass c, void** out, size_t most, Span*& given) noexcept {
     Queue& queue = queues_[c];
     for (size_t looks = 0; looks < batch && queue.first != nullptr; looks++) {
       Span* const from = queue.first;
+      if constexpr (verifies_itself(checks)) {
+        if (is_damaged(*from)) [[unlikely]]
+          return 0;
+      }
       if (from->has_slot()) {
         const size_t free_before = from->free_bytes();
         const size_t taken = from->take<checks>(out, most);
@@ -75,11 +79,22 @@ class OwnedSpans {
   }
   const Span* first(SizeClass c) const noexcept { return queues_[c].first; }
 
+  // Whether the descriptor of a span that it owns was written to.
+  static bool is_damaged(const Span& owned) noexcept {
+    using Invariants = SpanInvariants<Classes>;
+    return Invariants::broken_shape(owned) != nullptr ||
+           Invariants::broken_counts(owned, Kind::owned) != nullptr;
+  }
+
   // False: the slot, which bears the mark of one in a cache, is not of a span that it owns; or was
   // overwritten, and stays where it is. Spans that go back for it are in front of `given`.
   template <Checks checks>
   bool put(Span* its_span, void* slot, size_t offset, CacheBudget& budget, Span*& given) noexcept {
     if (!its_span->is_owned_by(number_)) return false;
+    if constexpr (verifies_itself(checks)) {
+      if (is_damaged(*its_span)) [[unlikely]]
+        return false;
+    }
     if (checks != Checks::off && !its_span->may_leave_cache(slot, offset)) return false;
     const size_t freed = its_span->slot_bytes();
     make_room(freed, budget, given);

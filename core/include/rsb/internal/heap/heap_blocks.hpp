@@ -16,7 +16,7 @@ class HeapBlocks : protected HeapMeans<Config> {
   using Base::become_large, Base::by_all_means, Base::claim, Base::deallocate_slot,
       Base::has_deferred, Base::make_span, Base::note_ahead, Base::offset_in_span, Base::pages_for,
       Base::refuse_link, Base::refuse_unless_live, Base::release_span, Base::runs_ahead,
-      Base::take_over, Base::take_over_backlog, Base::texture_of;
+      Base::take_first, Base::take_over, Base::take_over_backlog, Base::texture_of, Base::verify;
   using Base::bins_, Base::pages_;
   using Base::checked, Base::options, Base::page;
   using typename Base::Classes, typename Base::LockGuard;
@@ -28,9 +28,12 @@ class HeapBlocks : protected HeapMeans<Config> {
     for (;;) {
       Span* span = bins_.current_or_none(c);
       if (span->has_free()) return pop(span);
-      if (span->has_fresh()) return span->template carve<options.checks>();
-      if (bins_.has_current(c)) bins_.drop_current(c)->become_full();
-      span = bins_.take_first(c);
+      if (span->has_fresh()) return carve(span);
+      if (bins_.has_current(c)) {
+        verify(span);
+        bins_.drop_current(c)->become_full();
+      }
+      span = take_first(c);
       if (span == nullptr) return nullptr;
       bins_.set_current(span);
     }
@@ -38,10 +41,16 @@ class HeapBlocks : protected HeapMeans<Config> {
 
   template <Span::Least least = Span::Least::four_bytes>
   void* pop(Span* span) noexcept {
+    verify(span);
     void* const slot = span->template pop<options.checks, least>();
     if (slot == nullptr) [[unlikely]]
       refuse_link(span);
     return slot;
+  }
+
+  [[gnu::always_inline]] void* carve(Span* span) noexcept {
+    verify(span);
+    return span->template carve<options.checks>();
   }
 
   // With the lock held, which it gives up: gets the bin another span if the current one is
@@ -122,6 +131,7 @@ class HeapBlocks : protected HeapMeans<Config> {
   // ---- Releasing ----
 
   void deallocate_any(LockGuard& guard, Span* span, void* block) noexcept {
+    verify(span);
     const bool is_slot = checked && span->may_be_in_use(block, offset_in_span(span, block));
     if (!is_slot) refuse_unless_live(span, block);
     if (is_slot || span->is_span()) {

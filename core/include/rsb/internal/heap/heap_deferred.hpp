@@ -13,7 +13,7 @@ class HeapDeferred : protected HeapSpans<Config> {
  protected:
   using Base = HeapSpans<Config>;
   using Base::claim, Base::deallocate_slot, Base::deferred, Base::give_pages, Base::has_deferred,
-      Base::pop_deferred, Base::head_of, Base::refuse_unless_live;
+      Base::head_of, Base::pop_deferred, Base::refuse_unless_live, Base::verify;
   using Base::options;
   using Base::pages_, Base::pages_ahead_;
   using typename Base::Classes, typename Base::Giving, typename Base::LockGuard;
@@ -40,6 +40,7 @@ class HeapDeferred : protected HeapSpans<Config> {
       if (span == nullptr) [[unlikely]]
         pages_.fail(Fault::foreign_pointer, block);
       span = head_of(span);
+      verify(span);
       refuse_unless_live(span, block);
       if (!deferred().follow(block, room_in(span))) [[unlikely]]
         pages_.fail(Fault::overwritten_link, block);

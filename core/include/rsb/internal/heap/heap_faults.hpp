@@ -13,9 +13,9 @@ template <HeapConfig Config>
 class HeapFaults : protected HeapState<Config> {
  protected:
   using Base = HeapState<Config>;
-  using Base::bytes_of_block, Base::find, Base::head_of, Base::is_cached, Base::is_live_large,
-      Base::offset_in_span, Base::pages_for;
-  using Base::checked, Base::longest_cached_run, Base::options, Base::page;
+  using Base::broken_invariant, Base::bytes_of_block, Base::find, Base::head_of, Base::is_cached,
+      Base::is_live_large, Base::offset_in_span, Base::pages_for;
+  using Base::checked, Base::longest_cached_run, Base::options, Base::page, Base::verifies;
   using Base::pages_, Base::shrunk_in_place_;
   using typename Base::Classes, typename Base::LockGuard;
 
@@ -28,6 +28,27 @@ class HeapFaults : protected HeapState<Config> {
       refuse_slot(span, block);
     }
     refuse_run(span, block);
+  }
+
+  // With Checks::full, of a descriptor that is to be touched: faults if it was written to, so far
+  // as that can be seen at once.
+  void verify([[maybe_unused]] const Span* span) noexcept {
+    if constexpr (verifies) {
+      if (is_damaged(span)) [[unlikely]]
+        refuse_descriptor(span);
+    }
+  }
+  [[gnu::noinline]] bool is_damaged(const Span* span) const noexcept {
+    return broken_invariant(span) != nullptr;
+  }
+
+  // The same for who has a live block, and not the lock: so far as nothing changes.
+  static void verify_shape([[maybe_unused]] const Span* span) noexcept {
+    if constexpr (verifies) {
+      if (!Span::is_span(span->kind_without_lock())) return;
+      if (SpanInvariants<Classes>::broken_shape(*span) != nullptr) [[unlikely]]
+        raise(Fault::damaged_descriptor, span);
+    }
   }
 
   // ---- Names ----
@@ -88,6 +109,10 @@ class HeapFaults : protected HeapState<Config> {
   bool lies_in_large(const void* block) const noexcept {
     const Span* const run = run_with(block);
     return run != nullptr && run->kind == Kind::large;
+  }
+
+  [[noreturn, gnu::cold, gnu::noinline]] void refuse_descriptor(const Span* span) noexcept {
+    pages_.fail(Fault::damaged_descriptor, span);
   }
 
   [[noreturn, gnu::cold, gnu::noinline]] void refuse_link(const Span* span) noexcept {

@@ -13,7 +13,7 @@ class HeapMeans : protected HeapDeferred<Config> {
  protected:
   using Base = HeapDeferred<Config>;
   using Base::bins_, Base::out_of_memory_, Base::pages_;
-  using Base::deferred, Base::release_span, Base::take_over_all;
+  using Base::deferred, Base::release_span, Base::take_over_all, Base::verify;
   using Base::options, Base::page;
   using typename Base::Classes, typename Base::LockGuard;
 
@@ -71,6 +71,7 @@ class HeapMeans : protected HeapDeferred<Config> {
     for (SizeClass c = 0; c < Classes::count; c++) {
       Span* const span = bins_.current(c);
       if (span == nullptr || !span->is_last_use()) continue;
+      verify(span);
       release_span(guard, bins_.drop_current(c));
       Unlocked unlocked(guard);
       return true;

@@ -22,6 +22,7 @@ class HeapPages : public PageAllocator<Config> {
   using Base::give, Base::resize, Base::take, Base::take_at_once, Base::take_from_reserve,
       Base::top_up;
   using Base::give_up, Base::may_have, Base::release_or_keep, Base::settle, Base::trim;
+  using Base::refuse_damaged, Base::verify_taken;
 
   // What is counted.
   using Base::acquisitions_, Base::failures_, Base::given_back_, Base::metadata_bytes_,

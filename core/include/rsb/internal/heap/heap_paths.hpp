@@ -18,7 +18,7 @@ class HeapPaths : protected HeapMoving<Config> {
   using Base::allocate_slot_locked, Base::bytes_of_block, Base::expect_class, Base::filled,
       Base::find, Base::has_deferred, Base::head_of, Base::move_pages, Base::offset_in_span,
       Base::pages_for, Base::pop, Base::refuse_unless_live, Base::resize, Base::take_large,
-      Base::take_over;
+      Base::take_over, Base::verify;
   using Base::bins_, Base::moving_fails_, Base::pages_, Base::shrunk_in_place_;
   using Base::least_to_move, Base::options, Base::page, Base::spans_may_be_owned;
   using typename Base::Classes, typename Base::LockGuard, typename Base::LockHeld,
@@ -51,7 +51,7 @@ class HeapPaths : protected HeapMoving<Config> {
   [[gnu::noinline]] void* allocate_fresh_locked(size_t c, Span* span) noexcept {
     LockHeld held(pages_.lock_);
     if (span->has_fresh() && !has_deferred()) [[likely]]
-      return span->template carve<options.checks>();
+      return Base::carve(span);
     held.hand_over();
     return allocate_slot_locked(c);
   }
@@ -102,6 +102,7 @@ class HeapPaths : protected HeapMoving<Config> {
     if (take_if_free(pages_.lock_)) [[likely]] {
       LockHeld held(pages_.lock_);
       span = head_of(span);
+      verify(span);
       const size_t offset = offset_in_span(span, block);
       if (spans_may_be_owned && span->kind == Kind::owned) {
         held.hand_over();

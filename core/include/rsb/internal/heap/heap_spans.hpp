@@ -14,8 +14,8 @@ class HeapSpans : protected HeapFaults<Config> {
   using Base = HeapFaults<Config>;
   using Base::bins_, Base::is_seeded_, Base::pages_, Base::secret_;
   using Base::checked, Base::longest_cached_run, Base::options, Base::page, Base::spans_have_tails,
-      Base::spans_may_be_owned;
-  using Base::offset_in_span;
+      Base::spans_may_be_owned, Base::verifies;
+  using Base::offset_in_span, Base::verify;
   using typename Base::Classes, typename Base::LockGuard, typename Base::Runs;
 
   // ---- Spans ----
@@ -61,7 +61,9 @@ class HeapSpans : protected HeapFaults<Config> {
     if constexpr (giving == Giving::as_usual) {
       pages_.give(guard, run, dirty);
     } else {
+      pages_.verify_taken(run);
       pages_.runs_.give(run, dirty);
+      pages_.refuse_damaged();
     }
   }
 
@@ -81,6 +83,14 @@ class HeapSpans : protected HeapFaults<Config> {
   void release_last(LockGuard& guard, Span* span) noexcept {
     if (span->kind == Kind::span) bins_.remove(span);
     release_span<giving>(guard, span);
+  }
+
+  // The span of a bin's list that has waited longest; null: there is none.
+  Span* take_first(size_t c) noexcept {
+    if constexpr (verifies) {
+      if (const Span* const first = bins_.first(c)) verify(first);
+    }
+    return bins_.take_first(c);
   }
 
   template <Giving giving = Giving::as_usual>
@@ -123,6 +133,7 @@ class HeapSpans : protected HeapFaults<Config> {
       for (Span *span = bins_.first(c), *next; span != nullptr; span = next) {
         next = span->next;
         if (bytes_from(base, span->base) >= bytes) continue;
+        verify(span);
         bins_.remove(span);
         span->become_full();
       }

@@ -7,6 +7,7 @@
 #include "rsb/internal/bins/bins.hpp"
 #include "rsb/internal/blocks/request.hpp"
 #include "rsb/internal/heap/heap_pages.hpp"
+#include "rsb/internal/pages/span_invariants.hpp"
 
 namespace rsb {
 
@@ -27,6 +28,7 @@ class HeapState {
 
   constexpr HeapState() noexcept = default;
 
+  static constexpr bool verifies = verifies_itself(options.checks);
   static constexpr bool spans_have_tails = options.span_pages() > 1;
   static constexpr bool spans_may_be_owned = requires { typename Config::Seats; };
 
@@ -85,6 +87,46 @@ class HeapState {
 
   size_t bytes_of_block(const Span* span) const noexcept {
     return span->kind == Kind::large ? size_t{span->pages} * page : span->slot_bytes();
+  }
+
+  // ---- What must hold ----
+
+  // Null, or an invariant that does not hold for a descriptor, so far as that can be seen at once;
+  // with the lock held. Of a span that a cache owns: what does not change without the lock.
+  // (Inline: to who only asks whether there is one, the sentences cost nothing.)
+  [[gnu::always_inline]] const char* broken_invariant(const Span* span) const noexcept {
+    using Invariants = SpanInvariants<Classes>;
+    if (!span->is_span()) {
+      return span->reciprocal == 0 && span->quick_below == 0
+                 ? nullptr
+                 : "what is no span looks like none to those who free";
+    }
+    if (const char* const broken = Invariants::broken_shape(*span)) return broken;
+    const char* const broken = span->kind == Kind::current ? broken_current(span)
+                               : spans_may_be_owned && span->kind == Kind::owned
+                                   ? Invariants::broken_returned(*span)
+                                   : broken_listed(span);
+    if (broken != nullptr) return broken;
+    return pages_.map().find(span->base) == span ? nullptr : "the map leads to a run's descriptor";
+  }
+
+  // The same of a bin's current span, and of one that is not, nor a cache's.
+  [[gnu::always_inline]] const char* broken_current(const Span* span) const noexcept {
+    using Invariants = SpanInvariants<Classes>;
+    if (span->owner != 0) return "what no cache owns has no owner";
+    if (const char* const broken = Invariants::broken_counts(*span, Kind::current)) return broken;
+    return bins_.broken_current(span);
+  }
+  const char* broken_listed(const Span* span) const noexcept {
+    if (span->owner != 0) return "what no cache owns has no owner";
+    if (const char* const broken = SpanInvariants<Classes>::broken_counts(*span, span->kind)) {
+      return broken;
+    }
+    if (!Runs::is_leaving(span) && span->has_slot() == (span->kind == Kind::full)) {
+      return "a span is full when it has no slot";
+    }
+    if (span->live() == 0) return "an empty span is given back";
+    return bins_.broken_place(span);
   }
 
   // ---- What requests come to ----

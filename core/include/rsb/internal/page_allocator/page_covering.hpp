@@ -16,7 +16,7 @@ class PageCovering : protected PageState<Config> {
   using Base::acquisitions_, Base::given_back_, Base::lock_, Base::metadata_bytes_, Base::orphans_,
       Base::releases_, Base::runs_, Base::source_;
   using Base::fail, Base::map;
-  using Base::options, Base::page;
+  using Base::options, Base::page, Base::verifies;
   using typename Base::LockGuard, typename Base::Orphan, typename Base::Pages;
 
   // Installs what the map lacks for [base, base + bytes), without the lock. False: the source has
@@ -38,23 +38,52 @@ class PageCovering : protected PageState<Config> {
   // `node_bytes`: what the map would like best.
   [[gnu::cold]] bool add_node(void* base, size_t bytes, size_t node_bytes) noexcept {
     node_bytes = affordable_node(base, bytes, node_bytes);
-    void* node;
-    while ((node = acquire_sparse(source_, align_up(node_bytes, page), page)) == nullptr) {
+    size_t border = 0;
+    void* acquired;
+    while ((acquired = acquire_node(align_up(node_bytes, page), border)) == nullptr) {
       node_bytes = map().smaller_node(base, bytes, node_bytes);
       if (node_bytes == 0) return false;
     }
-    if (!is_aligned(node, page)) raise(Fault::bad_pages, node);
-    const size_t size = align_up(node_bytes, page);
-    if constexpr (!ZeroingSource<Pages>) __builtin_memset(node, 0, size);
-    LockGuard guard(lock_);
-    const bool installed = map().install(base, bytes, node, node_bytes);
-    acquisitions_++;
-    if (installed) {
+    if (!is_aligned(acquired, page)) raise(Fault::bad_pages, acquired);
+    const size_t size = align_up(node_bytes, page) + 2 * border;
+    if constexpr (!ZeroingSource<Pages>) __builtin_memset(acquired, 0, size);
+    {
+      LockGuard guard(lock_);
+      void* const node = static_cast<char*>(acquired) + border;
+      const bool installed = map().install(base, bytes, node, node_bytes);
+      acquisitions_++;
+      if (!installed) {
+        release_or_keep(guard, acquired, size);  // another thread was faster
+        return true;
+      }
       metadata_bytes_ += size;
-    } else {
-      release_or_keep(guard, node, size);  // another thread was faster
     }
+    if (border != 0) keep_out(static_cast<char*>(acquired), size, border);
     return true;
+  }
+
+  // ---- With Checks::full: nodes between pages that nobody can touch ----
+
+  // So whatever is written on and on out of other memory does not reach a descriptor. Where the
+  // source has no memory for those pages, or does not protect them, a node is without.
+  static constexpr bool fences_nodes = verifies && ProtectingSource<Pages>;
+
+  // Memory for a node of so many bytes, and for `border` bytes before and behind it. Null: none.
+  void* acquire_node(size_t bytes, size_t& border) noexcept {
+    if constexpr (fences_nodes) {
+      border = page;
+      if (void* const node = acquire_sparse(source_, bytes + 2 * page, page)) return node;
+      border = 0;
+    }
+    return acquire_sparse(source_, bytes, page);
+  }
+
+  void keep_out([[maybe_unused]] char* base, [[maybe_unused]] size_t bytes,
+                [[maybe_unused]] size_t border) noexcept {
+    if constexpr (fences_nodes) {
+      source_.protect(base, border);
+      source_.protect(base + bytes - border, border);
+    }
   }
 
   // A node is for memory to come, too. Where there is not much more to come, or where it costs

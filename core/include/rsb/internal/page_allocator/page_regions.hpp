@@ -12,7 +12,7 @@ template <HeapConfig Config>
 class PageRegions : protected PageCovering<Config> {
  protected:
   using Base = PageCovering<Config>;
-  using Base::cover, Base::fail, Base::map, Base::refuse_overlap;
+  using Base::cover, Base::fail, Base::map, Base::refuse_overlap, Base::verify_free;
   using Base::options, Base::page;
   using Base::runs_;
   using typename Base::LockGuard;
@@ -81,6 +81,7 @@ class PageRegions : protected PageCovering<Config> {
     if (region->kind != Kind::free || runs_.next_run(region) != nullptr) return 0;
     char* const start = region->base;
     const size_t removed = region->pages * page;
+    verify_free(region);
     runs_.remove(region);
     if constexpr (options.map == Map::flat) {
       if (Window* const window = map().removable_window(base, bytes)) {

@@ -14,7 +14,7 @@ class PageShrinking : protected PageGrowing<Config> {
   using Base = PageGrowing<Config>;
   using Base::acquisitions_, Base::given_back_, Base::releases_, Base::runs_, Base::settled_,
       Base::source_, Base::to_discard_;
-  using Base::map, Base::release_or_keep, Base::release_to_source;
+  using Base::map, Base::release_or_keep, Base::release_to_source, Base::verify_free;
   using Base::options, Base::page;
   using typename Base::LockGuard, typename Base::Pages;
 
@@ -25,7 +25,7 @@ class PageShrinking : protected PageGrowing<Config> {
     for (Span *s = runs_.acquisitions(), *next; s != nullptr; s = next) {
       next = s->next_acquisition;
       if (s->kind != Kind::free || !runs_.is_releasable(s)) continue;
-      runs_.take_out(s);
+      take_out(s);
       runs_.remove(s);
       s->next = removed;
       removed = s;
@@ -37,13 +37,18 @@ class PageShrinking : protected PageGrowing<Config> {
     }
     if constexpr (DiscardingSource<Pages>) {
       while (Span* const run = runs_.longest_dirty()) {
-        runs_.take_out(run);
+        take_out(run);
         const size_t discarded = discard(guard, run);
         if (discarded == 0) break;
         bytes += discarded;
       }
     }
     return bytes;
+  }
+
+  void take_out(Span* run) noexcept {
+    verify_free(run);
+    runs_.take_out(run);
   }
 
   // ---- More than the options allow ----
@@ -64,7 +69,7 @@ class PageShrinking : protected PageGrowing<Config> {
       to_discard_ = run;
       if (candidate == nullptr || candidate == run || candidate->kind != Kind::free) return;
       if (candidate->dirty < least_to_discard()) return;
-      runs_.take_out(candidate);
+      take_out(candidate);
       discard(guard, candidate);
     }
   }
@@ -100,7 +105,7 @@ class PageShrinking : protected PageGrowing<Config> {
         if (too_many == 0) return;
         Span* const run = runs_.longest_dirty();
         if (run->dirty / 2 > too_many) return;
-        runs_.take_out(run);
+        take_out(run);
         if (discard(guard, run) == 0) return;
       }
     }

@@ -50,6 +50,30 @@ class PageState : ValidOptions<Config::options> {
     raise(fault, p);
   }
 
+  // ---- With Checks::full: what must hold of a run that is touched, or it is a fault ----
+
+  static constexpr bool verifies = verifies_itself(options.checks);
+
+  void expect([[maybe_unused]] const Span* run, [[maybe_unused]] const char* broken) noexcept {
+    if (broken != nullptr) [[unlikely]]
+      fail(Fault::damaged_descriptor, run);
+  }
+  // One that is given back.
+  void verify_taken([[maybe_unused]] const Span* run) noexcept {
+    if constexpr (verifies) expect(run, runs_.broken_extent(run));
+  }
+  // One that is to be taken out of its list.
+  void verify_free([[maybe_unused]] const Span* run) noexcept {
+    if constexpr (verifies) expect(run, runs_.broken_free(run));
+  }
+  // Those that have just been looked at.
+  void refuse_damaged() noexcept {
+    if constexpr (verifies) {
+      if (const Span* const run = runs_.take_damaged()) [[unlikely]]
+        fail(Fault::damaged_descriptor, run);
+    }
+  }
+
   // An allocation is about to return null.
   void give_up([[maybe_unused]] LockGuard& guard) noexcept {
     failures_++;

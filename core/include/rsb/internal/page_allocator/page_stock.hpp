@@ -12,7 +12,8 @@ template <HeapConfig Config>
 class PageStock : protected PageShrinking<Config> {
  protected:
   using Base = PageShrinking<Config>;
-  using Base::fail, Base::grow_and_take, Base::map, Base::shed;
+  using Base::fail, Base::grow_and_take, Base::map, Base::refuse_damaged, Base::shed,
+      Base::verify_taken;
   using Base::options, Base::page;
   using Base::reserve_, Base::runs_;
   using typename Base::LockGuard, typename Base::Texture;
@@ -27,32 +28,47 @@ class PageStock : protected PageShrinking<Config> {
   Span* take(LockGuard& guard, size_t pages, Texture texture) noexcept {
     if (Span* const run = runs_.take(pages)) [[likely]]
       return run;
-    return grow_and_take(guard, pages, page, texture);
+    refuse_damaged();
+    Span* const run = grow_and_take(guard, pages, page, texture);
+    refuse_damaged();
+    return run;
   }
 
   Span* take(LockGuard& guard, size_t pages, size_t alignment) noexcept {
     if (Span* const run = runs_.take(pages, alignment)) [[likely]]
       return run;
+    refuse_damaged();
     // Blocks of some spans are often touched at their beginning only, and such pieces full of them.
     const bool is_block = pages > options.span_pages() && pages * page < options.acquire_alignment;
-    return grow_and_take(guard, pages, alignment, is_block ? Texture::sparse : Texture::dense);
+    const Texture texture = is_block ? Texture::sparse : Texture::dense;
+    Span* const run = grow_and_take(guard, pages, alignment, texture);
+    refuse_damaged();
+    return run;
   }
 
   [[gnu::noinline]] void give(LockGuard& guard, Span* run, size_t dirty) noexcept {
+    verify_taken(run);
     if (lacks_reserve()) [[unlikely]] {
       runs_.give(run, dirty);
       renew_reserve(runs_.take(options.reserve_pages));
+      refuse_damaged();
       return;
     }
     run = runs_.merge(run, dirty);
+    refuse_damaged();
     if (runs_.free_pages() > options.keep_free / page) [[unlikely]]
       return shed(guard, run);
     runs_.keep(run);
   }
 
   [[gnu::noinline]] bool resize(LockGuard& guard, Span* run, size_t pages) noexcept {
+    verify_taken(run);
     if (pages == run->pages) return true;
-    if (pages > run->pages) return runs_.extend(run, pages);
+    if (pages > run->pages) {
+      const bool extended = runs_.extend(run, pages);
+      refuse_damaged();
+      return extended;
+    }
     Span* const rest = runs_.shorten(run, pages);
     give(guard, rest, rest->pages);
     return true;
@@ -94,11 +110,13 @@ class PageStock : protected PageShrinking<Config> {
     reserve_ = nullptr;
     runs_.give(old, old->dirty);
     renew_reserve(runs_.take(options.reserve_pages));
+    refuse_damaged();
   }
 
   // Never gives up the lock, nor calls the page source.
   [[gnu::noinline]] Span* take_at_once(size_t pages, size_t alignment) noexcept {
     Span* const run = runs_.take(pages, alignment);
+    refuse_damaged();
     return run != nullptr ? run : take_from_reserve(pages, alignment);
   }
 

@@ -41,7 +41,7 @@ class PageRuns {
   // A run of `pages` pages, or null. Its `dirty` is 0 if all of its pages are the source's zeroes.
   Span* take(size_t pages) noexcept {
     Span* const run = lists_.find(pages);
-    if (run == nullptr) return nullptr;
+    if (run == nullptr || is_damaged(run)) return nullptr;
     take_out_listed(run);
     return keep_front(run, pages);
   }
@@ -58,6 +58,7 @@ class PageRuns {
       if (run == nullptr) return nullptr;
       skip = pages_to(run, alignment);
     }
+    if (is_damaged(run)) return nullptr;
     take_out_listed(run);
     if (skip != 0) {
       Span* const rest = split(run, skip);
@@ -79,7 +80,7 @@ class PageRuns {
   // its runs.
   [[gnu::cold]] void stop_taking(Span* first) noexcept {
     for (Span* run = first; run != nullptr; run = next_run(run)) {
-      if (run->kind == Kind::free) take_out(run);
+      if (run->kind == Kind::free && !is_damaged(run)) take_out(run);
       run->border |= border_leaving;
     }
   }
@@ -114,6 +115,7 @@ class PageRuns {
     }
     if (Span* const last = free_page_before(run)) {
       Span* const left = last->kind == Kind::free_last ? last->next : last;
+      if (is_damaged(left)) return run;
       take_out(left);
       last->kind = run->kind = Kind::none;
       append(left, run);
@@ -188,6 +190,7 @@ class PageRuns {
   // The run behind `run` in the same acquisition; null if it is the last one.
   Span* next_run(const Span* run) const noexcept {
     const size_t pages = length(run);
+    if (verifies && pages == 0) return nullptr;  // overwritten, and would be its own next one
     return at(run, pages - 1)->border & border_end ? nullptr : at(run, pages);
   }
 
@@ -204,6 +207,53 @@ class PageRuns {
 
   bool is_listed(const Span* run) const noexcept { return lists_.contains(run); }
 
+  // ---- What must hold ----
+
+  // Null, or an invariant that does not hold for a run of any kind but spans. Constant time.
+  [[gnu::noinline]] const char* broken_extent(const Span* run) const noexcept {
+    const size_t pages = run->pages;
+    if (pages == 0) return "no run is empty";
+    if (map_.find(run->base) != run) return "the map leads to a run's descriptor";
+    if (run->border & border_begin) {
+      const Span* const before = run->previous_acquisition;
+      const Span* const behind = run->next_acquisition;
+      const bool agree = (before != nullptr ? before->next_acquisition : acquisitions_) == run &&
+                         (behind == nullptr || behind->previous_acquisition == run);
+      if (!agree) return "the links of the list of acquisitions agree";
+    }
+    const Span* const last = map_.find(run->base + (pages - 1) * page);
+    if (last == nullptr) return ends_where_next_begins;
+    if (last->border & border_end) return nullptr;
+    const char* const end = run->base + pages * page;
+    const Span* const behind = map_.find(end);
+    const bool is_run = behind != nullptr && behind->base == end && behind->kind != Kind::none &&
+                        behind->kind != Kind::tail && behind->kind != Kind::free_last;
+    return is_run ? nullptr : ends_where_next_begins;
+  }
+
+  // The same for one that is free, and where it should be.
+  [[gnu::noinline]] const char* broken_free(const Span* run) const noexcept {
+    if (const char* const broken = broken_extent(run)) return broken;
+    if (run->kind != Kind::free) return "a run begins with a descriptor of its kind";
+    const Span* const last = map_.find(run->base + (run->pages - 1) * page);
+    if (last != run && (last->kind != Kind::free_last || last->next != run)) {
+      return "a free run's last page knows its first";
+    }
+    if (run->dirty > run->pages) return "a run has at most its pages dirty";
+    return is_leaving(run) ? nullptr : lists_.broken_place(run);
+  }
+
+  // With Checks::full: a free run that was to be taken, or merged, and was not, since that does not
+  // hold; it is told once. Null: none.
+  Span* take_damaged() noexcept {
+    if constexpr (!verifies) return nullptr;
+    if constexpr (verifies) {
+      Span* const run = damaged_.run;
+      damaged_.run = nullptr;
+      return run;
+    }
+  }
+
   size_t used_pages() const noexcept { return used_pages_; }
   size_t peak_used_pages() const noexcept { return peak_used_pages_; }
   size_t acquired_pages() const noexcept { return acquired_pages_; }
@@ -215,6 +265,26 @@ class PageRuns {
   void begin_peak() noexcept { peak_used_pages_ = used_pages_; }
 
  private:
+  static constexpr bool verifies = verifies_itself(options.checks);
+  static constexpr const char* ends_where_next_begins = "a run ends where the next one begins";
+
+  template <bool is_there, class Run = Span>
+  struct Damaged {};
+  template <class Run>
+  struct Damaged<true, Run> {
+    Run* run = nullptr;
+  };
+
+  bool is_damaged([[maybe_unused]] Span* run) noexcept {
+    if constexpr (!verifies) return false;
+    if constexpr (verifies) {
+      if (broken_free(run) == nullptr) [[likely]]
+        return false;
+      damaged_.run = run;
+      return true;
+    }
+  }
+
   // The descriptor of the page that is `pages` pages behind the first one of a run.
   Span* at(const Span* run, size_t pages) const noexcept {
     if (run->border & border_scattered) [[unlikely]]
@@ -309,10 +379,10 @@ class PageRuns {
     return run;
   }
 
-  Span* free_run_behind(const Span* run) const noexcept {
+  Span* free_run_behind(const Span* run) noexcept {
     if (last_of(run)->border & border_end) return nullptr;
     Span* const right = at(run, run->pages);
-    return right->kind == Kind::free ? right : nullptr;
+    return right->kind == Kind::free && !is_damaged(right) ? right : nullptr;
   }
 
   // The last page of the free run that ends where `run` begins; null if there is none.
@@ -331,6 +401,7 @@ class PageRuns {
   size_t used_pages_ = 0;
   size_t peak_used_pages_ = 0;
   size_t dirty_pages_ = 0;  // in free runs
+  [[no_unique_address]] Damaged<verifies> damaged_;
 };
 
 }  // namespace rsb

@@ -53,7 +53,7 @@ class RunLists {
   constexpr RunLists() noexcept = default;
 
   void insert(Span* run) noexcept {
-    const unsigned list = run_length_class(run->pages) + (run->dirty != 0 ? first_dirty : 0);
+    const unsigned list = list_of(run);
     Span* const head = heads_[list];
     run->list = static_cast<uint16_t>(list);
     run->next = head;
@@ -112,14 +112,30 @@ class RunLists {
     return larger(dirty_pages, heads_[word * word_bits + floor_log2(used_[word])]->pages);
   }
 
+  // Null, or an invariant that does not hold for where a run in a list is: asked before it is taken
+  // out, else what its links lead to would be written to. Constant time.
+  const char* broken_place(const Span* run) const noexcept {
+    if (run->list != list_of(run)) return "a free run is in the list of its length";
+    const Span* const before = run->previous != nullptr ? run->previous->next : heads_[run->list];
+    const bool agree = before == run && (run->next == nullptr || run->next->previous == run);
+    return agree ? nullptr : "the links of a list of free runs agree";
+  }
+
   // Whether `run` is in the list where it belongs. Linear in the length of that list.
   bool contains(const Span* run) const noexcept {
-    const Span* s = heads_[run_length_class(run->pages) + (run->dirty != 0 ? first_dirty : 0)];
-    while (s != nullptr && s != run) s = s->next;
+    const Span* s = heads_[list_of(run)];
+    while (s != nullptr && s != run) {
+      if (s->next != nullptr && s->next->previous != s) return false;  // and perhaps no end
+      s = s->next;
+    }
     return s == run;
   }
 
  private:
+  static unsigned list_of(const Span* run) noexcept {
+    return run_length_class(run->pages) + (run->dirty != 0 ? first_dirty : 0);
+  }
+
   static constexpr uintptr_t bit(unsigned i) { return uintptr_t{1} << i; }
 
   // `words_to_search` has no bit for words behind the set that the list belongs to.

@@ -134,8 +134,7 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     uses = 0;
     quick_below = 0;
     reciprocal = layout.reciprocal;
-    // Each half more than any offset: neither a link nor a mark is ever zero.
-    secret = random | 0x80008000u;
+    secret = random | in_each_secret;
   }
 
   // What is a span no more.
@@ -172,6 +171,11 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   size_t live() const noexcept {
     if (kind == Kind::owned) return size_t{uses} - 1 - returned.count;
     return size_t{uses} - (kind == Kind::current);
+  }
+  // The same for who may take slots from it, which those are not that came back to an owned one. Of
+  // this kind. More than all, if that cannot be.
+  uint32_t taken(Kind its_kind) const noexcept {
+    return uint32_t{uses} - (its_kind == Kind::current || its_kind == Kind::owned);
   }
   // Whether nothing is in use any more once a slot has been released.
   bool is_last_use() const noexcept { return uses == 1; }
@@ -263,6 +267,12 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   bool is_in_use(const void* block, size_t offset) const noexcept {
     return is_carved(offset) && block == base + offset && !is_free(block, offset);
   }
+
+  // Whether slots of 8 bytes or more begin so many bytes into the span.
+  bool may_begin_slot(size_t offset) const noexcept { return is_at_larger_slot(offset); }
+
+  // As become_span() makes them.
+  bool has_secret() const noexcept { return (secret & in_each_secret) == in_each_secret; }
 
   // Whether the link in the slot is that of a free one.
   bool looks_free(const void* block, size_t offset) const noexcept {
@@ -375,6 +385,9 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
   bool has_right_link(SlotOffset at) const noexcept { return is_link(at, load_link(slot(at))); }
 
  private:
+  // Each half more than any offset: neither a link nor a mark is ever zero.
+  static constexpr uint32_t in_each_secret = 0x80008000;
+
   // As `previous`: of live large blocks, and of nothing else.
   static Span* mark_of_live() noexcept { return reinterpret_cast<Span*>(uintptr_t{1}); }
 

@@ -125,9 +125,10 @@ class SmallLists {
   }
 
   // The theory is above, under "Which block". Takes it out of its list. Null: no list has one.
-  // `refuse(block)` does not return; it is called if a link was overwritten.
-  template <class Refuse>
-  [[gnu::always_inline]] Block* take_best(size_t bytes, Refuse&& refuse) noexcept {
+  // `refuse(block)` does not return; it is called if a link was overwritten. `verify(block)` is
+  // called for blocks of whose links some will change.
+  template <class Refuse, class Verify>
+  [[gnu::always_inline]] Block* take_best(size_t bytes, Refuse&& refuse, Verify&& verify) noexcept {
     unsigned list = list_of(bytes);
     unsigned i = list / 32;
     uint32_t bits = bitmap_[i] << (list % 32);
@@ -136,6 +137,8 @@ class SmallLists {
       if (Marks::free_bytes(first) < bytes) {
         Block* const second = first->next;
         if (Marks::has_table && second != nullptr && Marks::free_bytes(second) >= bytes) {
+          verify(first);
+          verify(second);
           swap(first, second);
         } else {
           bits -= top_bit;
@@ -159,6 +162,7 @@ class SmallLists {
     if (block == nullptr) __builtin_unreachable();
     if (Marks::checked && block->back != at) [[unlikely]]
       refuse(block);
+    verify(block);
     Block* const next = block->next;
     *at = next;
     if (next != nullptr) {
@@ -167,6 +171,18 @@ class SmallLists {
       clear(bytes_from(origin_, at) / sizeof *at);
     }
     return block;
+  }
+
+  // Null, or an invariant that does not hold for the links of a free block; in constant time, and
+  // it follows only what may_be_block(p) says may be one.
+  template <class MayBeBlock>
+  const char* broken_links(const Block* block, MayBeBlock&& may_be_block) const noexcept {
+    Block** const back = block->back;
+    const Block* const next = block->next;
+    const bool is_first = back == head(list_of(Marks::free_bytes(block)));
+    const bool agree = (is_first || may_be_block(back)) && *back == block &&
+                       (next == nullptr || (may_be_block(next) && next->back == &block->next));
+    return agree ? nullptr : "a list's links agree";
   }
 
   // The most that take_best() would find a block for; 0: there are none. Looks at the bitmap and at

@@ -15,7 +15,7 @@ class SmallBlocks : protected SmallFinding<Config> {
   using Base = SmallFinding<Config>;
   using Base::block_at, Base::block_bytes, Base::fail, Base::find_in, Base::has_region,
       Base::live_bytes, Base::payload, Base::region_of, Base::tell_released;
-  using Base::calls_to_insert, Base::finds_null, Base::least_block;
+  using Base::calls_to_insert, Base::finds_null, Base::granule, Base::least_block, Base::verifies;
   using Base::lists_, Base::regions_, Base::statistics_, Base::top_, Base::top_bytes_;
   using typename Base::Block, typename Base::Marks;
 
@@ -24,7 +24,8 @@ class SmallBlocks : protected SmallFinding<Config> {
   // A block of so many bytes, those of a request below limit().
   [[gnu::always_inline]] void* take(size_t bytes) noexcept {
     Block* const found = lists_.take_best(
-        bytes, [this](Block* overwritten) { fail(Fault::overwritten_link, overwritten); });
+        bytes, [this](Block* overwritten) { fail(Fault::overwritten_link, overwritten); },
+        [this](const Block* free) { verify_free(free); });
     if (found == nullptr) return top_bytes_ < bytes ? nullptr : take_from_top(bytes);
     char* const block = payload(found);
     const SmallMap map = of_block(block);
@@ -36,6 +37,7 @@ class SmallBlocks : protected SmallFinding<Config> {
     } else {
       taken = bytes;
       Marks::leave_rest(map, block + bytes);
+      verify_first(rest);
       if (calls_to_insert) lists_.add(block_at(block + bytes), rest);
     }
     Marks::end_taking(map, block, taken);
@@ -101,6 +103,7 @@ class SmallBlocks : protected SmallFinding<Config> {
 
   // Puts a block that was in use into a list, with what is free before and behind it.
   [[gnu::always_inline]] void merge(const SmallMap map, void* p, SmallLive live) noexcept {
+    verify_around(p, live);
     statistics_.add(live.bytes);
     char* const next = static_cast<char*>(p) + live.bytes;
     char* begin = static_cast<char*>(p);
@@ -111,7 +114,7 @@ class SmallBlocks : protected SmallFinding<Config> {
       Marks::release_into(map, p, bytes, live.before);
       begin -= live.before;
       bytes += live.before;
-      remove(block_at(begin));
+      unlink(block_at(begin));
     }
     if (!Marks::is_free(map, next)) {
       Marks::end_before(map, next);
@@ -120,14 +123,19 @@ class SmallBlocks : protected SmallFinding<Config> {
       return move_top(begin, top_bytes_ + bytes);
     } else {
       const size_t behind = Marks::free_bytes(block_at(next));
-      remove(block_at(next));
+      unlink(block_at(next));
       Marks::end_with(map, next, behind);
       bytes += behind;
     }
+    verify_first(bytes);
     calls_to_insert ? lists_.add(block_at(begin), bytes) : lists_.insert(block_at(begin), bytes);
   }
 
   [[gnu::always_inline]] void remove(Block* block) noexcept {
+    verify_free(block);
+    unlink(block);
+  }
+  [[gnu::always_inline]] void unlink(Block* block) noexcept {
     if (!lists_.remove(block)) [[unlikely]]
       fail(Fault::overwritten_link, block);
   }
@@ -137,6 +145,57 @@ class SmallBlocks : protected SmallFinding<Config> {
     if (bytes - wanted < least_block) return;
     Marks::split(region, p, bytes, wanted);
     release_block(region, static_cast<char*>(p) + wanted, {bytes - wanted, 0});
+  }
+
+  // ---- What must hold ----
+
+  // Null, or an invariant that does not hold for a free block with no other one before it. Of what
+  // is asked there, nothing but the number of regions takes time.
+  const char* broken_free(const Block* block) noexcept {
+    const auto may_be_block = [this](const void* p) {
+      return is_aligned(p, granule) && regions_.with(p) != nullptr;
+    };
+    if (!may_be_block(block)) return in_a_region;
+    const SmallRegion& region = *regions_.with(block);
+    const char* const p = reinterpret_cast<const char*>(block);
+    if (!Marks::is_free(region, p)) return "what is in a list is free";
+    const size_t bytes = Marks::free_bytes(block);
+    const size_t most = bytes_from(p, region.first + region.bytes);
+    if (bytes < least_block || !is_multiple(bytes) || bytes > most) return in_a_region;
+    if (const char* const broken = Marks::check(region, p, false)) return broken;
+    return lists_.broken_links(block, may_be_block);
+  }
+  static bool is_multiple(size_t bytes) noexcept { return bytes % granule == 0; }
+  static constexpr const char* in_a_region = "blocks fill their region";
+
+  // With Checks::full, of what is to be touched: faults if that does not hold.
+  void verify_free([[maybe_unused]] const Block* block) noexcept {
+    if constexpr (verifies) {
+      if (broken_free(block) != nullptr) [[unlikely]]
+        fail(Fault::overwritten_link, block);
+    }
+  }
+  // What a block of so many bytes comes before, or behind.
+  void verify_first([[maybe_unused]] size_t bytes) noexcept {
+    if constexpr (verifies) {
+      if (const Block* const first = *lists_.head(Base::Lists::list_of(bytes))) verify_free(first);
+    }
+  }
+  // What lies before and behind a block that was in use.
+  void verify_around([[maybe_unused]] void* p, [[maybe_unused]] const SmallLive& live) noexcept {
+    if constexpr (verifies) {
+      const SmallRegion& region = *regions_.with(p);
+      char* const begin = static_cast<char*>(p);
+      if (live.before != 0) {
+        const Block* const before = block_at(begin - live.before);
+        verify_free(before);
+        if (Marks::free_bytes(before) != live.before) fail(Fault::overwritten_link, before);
+      }
+      char* const next = begin + live.bytes;
+      if (next == top_ || next == region.first + region.bytes) return;
+      if (Marks::is_free(region, next)) return verify_free(block_at(next));
+      if (Marks::check(region, next, false) != nullptr) fail(Fault::damaged_descriptor, next);
+    }
   }
 
   // ---- Free blocks ----

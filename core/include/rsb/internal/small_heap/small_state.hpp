@@ -78,6 +78,7 @@ class SmallState {
   using Block = typename Marks::Block;
 
   static constexpr bool defers = options.deferred_batch != 0;
+  static constexpr bool verifies = verifies_itself(options.checks);
   static constexpr bool has_recourse = HasRecourse<Config>;
   static constexpr bool listens = SmallListener<Config>;
   // Where blocks are told by a table, which is chosen to save bytes, code counts too; but not where
