@@ -24,7 +24,7 @@
 // mirrors core/include/rsb: DeferredFrees::find_list d42cfea6fda6
 // mirrors core/include/rsb: DeferredFrees::set_any 1346b0d0e433
 // mirrors core/include/rsb: has_deferred d84d97c172e6
-// mirrors core/include/rsb: take_over a25137c8c75b
+// mirrors core/include/rsb: take_over e7c51295fa11
 // mirrors core/include/rsb: take_over_all 04e11e29a75b
 // mirrors core/include/rsb: Heap::deallocate_nowait 06f92bcadf6e
 // mirrors core/include/rsb: SmallHeap::deallocate_nowait 7ac4d5a847d6

@@ -54,7 +54,7 @@
 // mirrors core/include/rsb: Seizure::Seizure 0c94821a9616
 // mirrors core/include/rsb: Seizure::~Seizure a07e69b6f064
 // mirrors core/include/rsb: Seizure::for_each 4229377e086c
-// mirrors core/include/rsb: settle 103331860121
+// mirrors core/include/rsb: settle 99c9bbb1fbd3
 //
 // run:                                                       holds, 1,704,378 states
 // run: -DFENCES                                              holds, 840,588 states

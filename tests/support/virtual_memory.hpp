@@ -17,8 +17,9 @@ void unmap(void* base, size_t bytes);
 // False: could not.
 bool drop_contents(void* base, size_t bytes);
 
-// Whether the page at p can be read or written.
+// Whether there is a page at p; and whether it can be touched.
 bool is_mapped(const void* p);
+bool is_accessible(const void* p);
 
 size_t page_of_system();
 

@@ -46,6 +46,16 @@ bool support::is_mapped(const void* p) {
   return mincore(address - rsb::bytes_into(p, page), page, &resident) == 0;
 }
 
+bool support::is_accessible(const void* p) {
+  // The system reads it for us, and says EFAULT where that would have been a signal.
+  int ends[2];
+  if (pipe(ends) != 0) return false;
+  const bool is_read = write(ends[1], p, 1) == 1;
+  close(ends[0]);
+  close(ends[1]);
+  return is_read;
+}
+
 size_t support::page_of_system() {
   return static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }

@@ -54,6 +54,11 @@ bool support::is_mapped(const void* p) {
   return query(p).State == MEM_COMMIT;
 }
 
+bool support::is_accessible(const void* p) {
+  const MEMORY_BASIC_INFORMATION memory = query(p);
+  return memory.State == MEM_COMMIT && (memory.Protect & PAGE_NOACCESS) == 0;
+}
+
 size_t support::page_of_system() {
   SYSTEM_INFO system;
   GetSystemInfo(&system);

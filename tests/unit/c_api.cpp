@@ -648,7 +648,7 @@ TEST_CASE("each misuse is reported by its kind, and harms nothing") {
 }
 
 TEST_CASE("every kind has a sentence, unknown ones too") {
-  for (int kind = 0; kind <= RSB_MISMATCHED_RELEASE + 1; kind++) {
+  for (int kind = 0; kind <= RSB_DAMAGED_DESCRIPTOR + 1; kind++) {
     const char* const name = rsb_fault_name(static_cast<rsb_fault_kind>(kind));
     REQUIRE(name != nullptr);
     CHECK(name[0] != '\0');

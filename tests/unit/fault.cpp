@@ -17,7 +17,7 @@ constexpr Fault all_faults[] = {
     Fault::bad_pages,          Fault::page_size_too_small,
     Fault::out_of_memory,      Fault::call_inside_call,
     Fault::overflow,           Fault::underflow,
-    Fault::mismatched_release,
+    Fault::mismatched_release, Fault::damaged_descriptor,
 };
 
 }  // namespace
@@ -45,6 +45,7 @@ TEST_CASE("faults of C and C++ are the same numbers, from 1 on without a gap") {
   CHECK(static_cast<int>(Fault::out_of_memory) == RSB_OUT_OF_MEMORY);
   CHECK(static_cast<int>(Fault::call_inside_call) == RSB_CALL_INSIDE_CALL);
   CHECK(static_cast<int>(Fault::mismatched_release) == RSB_MISMATCHED_RELEASE);
+  CHECK(static_cast<int>(Fault::damaged_descriptor) == RSB_DAMAGED_DESCRIPTOR);
 }
 
 TEST_CASE("raise calls the hook with the kind and the address") {

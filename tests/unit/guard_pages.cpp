@@ -252,9 +252,12 @@ TEST_CASE("a large block is found where another one began before") {
 
 TEST_CASE("a large block of zeroes is not written to where the page source gives zeroes") {
   Fixture f;
+  constexpr size_t size = 17'000;                // acquired on its own
+  void* const before = f.heap.allocate(12'000);  // so there are descriptors, of zeroes
   f.source().leave_contents();  // it is said to give zeroes: what is there now shows who wrote
-  auto* const block = static_cast<unsigned char*>(f.heap.allocate_zeroed(3'008));
+  auto* const block = static_cast<unsigned char*>(f.heap.allocate_zeroed(size));
   REQUIRE(block != nullptr);
-  CHECK(support::holds_only(block, 3'008, support::dirt));
+  CHECK(support::holds_only(block, size, support::dirt));
   f.heap.deallocate(block);
+  f.heap.deallocate(before);
 }

@@ -30,6 +30,18 @@ struct TooSmall {
       .page_size = 1 * KiB, .span_size = 1 * KiB, .radix_leaf_bits = 10, .radix_inner_bits = 10};
 };
 
+// With its descriptors at hand.
+struct Distrustful : OverPlatform {
+  static constexpr Options options = [] {
+    Options o = platform::options;
+    o.checks = Checks::full;
+    return o;
+  }();
+};
+struct Opened : Heap<Distrustful> {
+  Span* descriptor(const void* p) { return pages_.map().find(p); }
+};
+
 // What a program has in errno, or in what is like it, when nothing has failed.
 constexpr int untouched = 4242;
 
@@ -175,4 +187,40 @@ TEST_CASE("the platform's lock can be taken and given back") {
     lock.lock();
     lock.unlock();
   }
+}
+
+TEST_CASE("with full, the descriptors of pages lie between pages that cannot be touched") {
+  static Opened heap;
+  char* const block = static_cast<char*>(heap.allocate(100));
+  REQUIRE(block != nullptr);
+  constexpr size_t page = Opened::page;
+  Span* const own = heap.descriptor(block);
+  REQUIRE(own != nullptr);
+
+  // All descriptors that lie in one piece with the block's: those of 2^bits pages around it.
+  Span* first = own;
+  Span* last = own;
+  for (unsigned bits = 1; bits <= Distrustful::options.radix_leaf_bits; bits++) {
+    const size_t before = bytes_into(block, page << bits) / page;
+    const size_t behind = (size_t{1} << bits) - before - 1;
+    const char* const in_own_page = block - bytes_into(block, page);
+    if (heap.descriptor(in_own_page - before * page) != own - before) break;
+    if (heap.descriptor(in_own_page + behind * page) != own + behind) break;
+    first = own - before;
+    last = own + behind;
+  }
+  REQUIRE(first != last);
+  CHECK(support::is_accessible(first));
+  CHECK(support::is_accessible(reinterpret_cast<const char*>(last + 1) - 1));
+
+  const char* const begin = reinterpret_cast<char*>(first);
+  CHECK_FALSE(support::is_accessible(begin - 1));
+  CHECK_FALSE(support::is_accessible(begin - page));
+  // Behind them are other parts of the node.
+  const char* end = align_up(last + 1, page);
+  for (int pages = 0; pages < 64 && support::is_accessible(end); pages++) end += page;
+  CHECK_FALSE(support::is_accessible(end));
+  CHECK_FALSE(support::is_accessible(end + page - 1));
+  CHECK(inspect(heap).check() == nullptr);
+  heap.deallocate(block);
 }
