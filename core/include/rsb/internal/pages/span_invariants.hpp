@@ -31,11 +31,12 @@ struct SpanInvariants {
     const bool is_least = span.slot_units == 1;
     const uint32_t used = span.taken(kind) * span.slot_units;
     if (fresh > span.end) return "no slot lies beyond the span";
-    if (!is_least && !span.may_begin_slot(fresh * 4)) return "slots are cut one behind the other";
+    if (!is_least && !span.may_begin_slot(size_t{fresh} * 4))
+      return "slots are cut one behind the other";
     if (first_free == no_slot) {
       if (used != fresh) return "used slots are counted";
     } else {
-      if (first_free >= fresh || (!is_least && !span.may_begin_slot(first_free * 4))) {
+      if (first_free >= fresh || (!is_least && !span.may_begin_slot(size_t{first_free} * 4))) {
         return "a span's free list leads from slot to free slot";
       }
       if (used >= fresh)
