@@ -15,17 +15,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "scenes.h"
+
 extern int rsb_walk(int (*visit)(void*, size_t, void*), void*) __attribute__((weak));
 extern size_t rsb_trim(void) __attribute__((weak));
-
-#ifdef PREFIXED
-extern void* rsb_malloc(size_t);
-extern void rsb_free(void*);
-#define malloc rsb_malloc
-#define free rsb_free
-#endif
-
-enum { status = 3 };
 
 static char* self;
 
@@ -54,21 +47,10 @@ static void at_quick_exit_too(void) {
 }
 
 static void* allocate(void* p) {
-  void* live[64] = {NULL};
-  unsigned i = 1;
-  while (p != NULL) {
-    i = i * 1664525u + 1013904223u;
-    void** const slot = &live[i >> 8 & 63];
-    free(*slot);
-    *slot = malloc((size_t)8 << (i >> 20) % 13);
-  }
+  struct trade mine = {0};
+  void* block;
+  while (p != NULL) trade_one(&mine, &block);
   return NULL;
-}
-static void start_threads(void) {
-  for (int i = 0; i < 3; i++) {
-    pthread_t thread;
-    expect(pthread_create(&thread, NULL, allocate, self) == 0, "no thread");
-  }
 }
 static void* trim(void* p) {
   while (p != NULL) rsb_trim();
@@ -154,7 +136,6 @@ int main(int argc, char** argv) {
   self = "/proc/self/exe";
   keep();
   const char* const scene = argv[1];
-#define SCENE(name) if (strcmp(scene, name) == 0)
   SCENE("return") return status;
   SCENE("exit") exit(status);
   SCENE("_exit") _exit(status);
@@ -226,14 +207,14 @@ int main(int argc, char** argv) {
     exit(status);
   }
   SCENE("threads") {
-    start_threads();
+    start_threads(allocate, self);
     usleep(2000);
     _exit(status);
   }
   SCENE("handler") end_in_a_while();
   SCENE("handler among threads") {
     pthread_t thread;
-    start_threads();
+    start_threads(allocate, self);
     pthread_create(&thread, NULL, trim, self);
     end_in_a_while();
   }

@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // What lives when a process ends, and what is wrong then: for ends_full.py. Ends with status 3
 // unless it says so.
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifdef PREFIXED
-extern void* rsb_malloc(size_t);
-extern void rsb_free(void*);
-#define malloc rsb_malloc
-#define free rsb_free
-#endif
-
-enum { status = 3 };
+#include "scenes.h"
 
 static char* volatile kept[200];
 static unsigned keeps = 0;
@@ -35,29 +27,18 @@ static void keep_from_64_places(void) {
 }
 
 static void* allocate(void* p) {
-  void* live[64] = {NULL};
-  unsigned i = 1;
+  struct trade mine = {0};
   while (p != NULL) {
-    i = i * 1664525u + 1013904223u;
-    void** const slot = &live[i >> 8 & 63];
-    free(*slot);
-    *slot = malloc((size_t)8 << (i >> 20) % 13);
-    if (*slot != NULL) memset(*slot, (int)i, (size_t)8 << (i >> 20) % 13);
+    void* block;
+    const size_t bytes = trade_one(&mine, &block);
+    if (bytes != 0) memset(block, (int)mine.random, bytes);
   }
   return NULL;
-}
-static void start_threads(void) {
-  for (int i = 0; i < 3; i++) {
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, allocate, &keeps) != 0) abort();
-  }
-  usleep(3000);
 }
 
 int main(int argc, char** argv) {
   if (argc != 2) return 1;
   const char* const scene = argv[1];
-#define SCENE(name) if (strcmp(scene, name) == 0)
   for (int i = 0; i < 10; i++) keep_often(100);
   keep_much(20000);
   SCENE("exit") exit(status);
@@ -71,7 +52,8 @@ int main(int argc, char** argv) {
     exit(status);
   }
   SCENE("threads") {
-    start_threads();
+    start_threads(allocate, &keeps);
+    usleep(3000);
     exit(status);
   }
   SCENE("behind a block") {
