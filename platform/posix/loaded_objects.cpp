@@ -216,16 +216,20 @@ bool rsb::platform::only_cplusplus_library_has_operators() noexcept {
   });
 }
 
-void* rsb::platform::find_in_cplusplus_library(const char* wanted) noexcept {
-  void* found = nullptr;
+void rsb::platform::find_in_cplusplus_library(const char* const* names, void** found,
+                                              size_t count) noexcept {
+  for (size_t i = 0; i < count; i++) found[i] = nullptr;
   any_object([&](const LoadedObject& object) {
-    return object.is_cplusplus_library() && object.any_exported([&](const char* name, void* at) {
-      if (strcmp(name, wanted) != 0) return false;
-      found = at;
-      return true;
+    if (!object.is_cplusplus_library()) return false;
+    object.any_exported([&](const char* name, void* at) {
+      if (!is_operator(name)) return false;
+      for (size_t i = 0; i < count; i++) {
+        if (strcmp(name, names[i]) == 0) found[i] = at;
+      }
+      return false;
     });
+    return true;
   });
-  return found;
 }
 
 size_t rsb::platform::loaded_objects() noexcept {
@@ -245,7 +249,9 @@ void* rsb::platform::find_replaced(const char* name, const void* caller) noexcep
   void* object = nullptr;
   if (dladdr1(caller, &info, &object, RTLD_DL_LINKMAP) == 0 || object == nullptr) return nullptr;
   void* const found = dlsym(object, name);
-  return found != find_in_cplusplus_library(name) ? found : nullptr;
+  void* theirs;
+  find_in_cplusplus_library(&name, &theirs, 1);
+  return found != theirs ? found : nullptr;
 #else
   static_cast<void>(name), static_cast<void>(caller);
   return nullptr;

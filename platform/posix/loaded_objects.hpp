@@ -12,9 +12,9 @@ namespace rsb::platform {
 // replaceable operators: else what they return may be anybody's. Linear in all exported symbols.
 bool only_cplusplus_library_has_operators() noexcept;
 
-// A function by its mangled name in GNU's C++ library, wherever that is visible; null: it is not
-// loaded, or too old.
-void* find_in_cplusplus_library(const char* name) noexcept;
+// Operators by their mangled names in GNU's C++ library, wherever that is visible; null: it is not
+// loaded, or too old. Linear in what it exports, not in that times `count`.
+void find_in_cplusplus_library(const char* const* names, void** found, size_t count) noexcept;
 
 // The number of objects that were ever loaded.
 size_t loaded_objects() noexcept;

@@ -13,8 +13,6 @@
 // who releases it call operators of other objects: so they have none inside. Blocks of a library
 // that has the C++ library inside may be released elsewhere, and the reverse, and both ends know
 // nothing of it.
-#include <stdlib.h>
-
 #include "next_operator.hpp"
 
 namespace {
@@ -22,36 +20,52 @@ namespace {
 using rsb::Fault;
 using rsb::instance;
 using rsb::Made;
+using rsb::platform::Alignment;
 using rsb::platform::asked_for;
 using rsb::platform::imports_operators;
+using rsb::platform::is_told;
 using rsb::platform::loaded_objects;
-using rsb::platform::NextOperator;
+using rsb::platform::NextOperators;
+using rsb::platform::Nothrow;
 using rsb::platform::operators_are_the_librarys;
+using rsb::platform::told;
 
-// std::nothrow, which nobody looks at.
-using Nothrow = const void*;
-
-constinit NextOperator<void*(size_t)> next_new{"_Znw" RSB_SIZE};
-constinit NextOperator<void*(size_t)> next_new_array{"_Zna" RSB_SIZE};
-constinit NextOperator<void*(size_t, size_t)> next_new_aligned{"_Znw" RSB_SIZE RSB_ALIGNMENT};
-constinit NextOperator<void*(size_t, size_t)> next_new_array_aligned{"_Zna" RSB_SIZE RSB_ALIGNMENT};
-constinit NextOperator<void*(size_t, Nothrow)> next_new_nothrow{"_Znw" RSB_SIZE RSB_NOTHROW};
-constinit NextOperator<void*(size_t, Nothrow)> next_new_array_nothrow{"_Zna" RSB_SIZE RSB_NOTHROW};
-constinit NextOperator<void*(size_t, size_t, Nothrow)> next_new_aligned_nothrow{
-    "_Znw" RSB_SIZE RSB_ALIGNMENT RSB_NOTHROW};
-constinit NextOperator<void*(size_t, size_t, Nothrow)> next_new_array_aligned_nothrow{
-    "_Zna" RSB_SIZE RSB_ALIGNMENT RSB_NOTHROW};
-
-constinit NextOperator<void(void*)> next_delete{"_ZdlPv"};
-constinit NextOperator<void(void*)> next_delete_array{"_ZdaPv"};
-constinit NextOperator<void(void*, size_t)> next_delete_aligned{"_ZdlPv" RSB_ALIGNMENT};
-constinit NextOperator<void(void*, size_t)> next_delete_array_aligned{"_ZdaPv" RSB_ALIGNMENT};
-constinit NextOperator<void(void*, size_t)> next_delete_sized{"_ZdlPv" RSB_SIZE};
-constinit NextOperator<void(void*, size_t)> next_delete_array_sized{"_ZdaPv" RSB_SIZE};
-constinit NextOperator<void(void*, size_t, size_t)> next_delete_sized_aligned{
-    "_ZdlPv" RSB_SIZE RSB_ALIGNMENT};
-constinit NextOperator<void(void*, size_t, size_t)> next_delete_array_sized_aligned{
-    "_ZdaPv" RSB_SIZE RSB_ALIGNMENT};
+enum Which : size_t {
+  new_object,
+  new_array,
+  new_aligned,
+  new_array_aligned,
+  new_nothrow,
+  new_array_nothrow,
+  new_aligned_nothrow,
+  new_array_aligned_nothrow,
+  delete_object,
+  delete_array,
+  delete_aligned,
+  delete_array_aligned,
+  delete_sized,
+  delete_array_sized,
+  delete_sized_aligned,
+  delete_array_sized_aligned,
+};
+constinit NextOperators next({
+    "_Znw" RSB_SIZE,
+    "_Zna" RSB_SIZE,
+    "_Znw" RSB_SIZE RSB_ALIGNMENT,
+    "_Zna" RSB_SIZE RSB_ALIGNMENT,
+    "_Znw" RSB_SIZE RSB_NOTHROW,
+    "_Zna" RSB_SIZE RSB_NOTHROW,
+    "_Znw" RSB_SIZE RSB_ALIGNMENT RSB_NOTHROW,
+    "_Zna" RSB_SIZE RSB_ALIGNMENT RSB_NOTHROW,
+    "_ZdlPv",
+    "_ZdaPv",
+    "_ZdlPv" RSB_ALIGNMENT,
+    "_ZdaPv" RSB_ALIGNMENT,
+    "_ZdlPv" RSB_SIZE,
+    "_ZdaPv" RSB_SIZE,
+    "_ZdlPv" RSB_SIZE RSB_ALIGNMENT,
+    "_ZdaPv" RSB_SIZE RSB_ALIGNMENT,
+});
 
 [[maybe_unused]] bool may_name(const void* made_by, const void* released_by) noexcept {
   return imports_operators(made_by) && imports_operators(released_by) &&
@@ -65,22 +79,7 @@ void set_judge(Heap& heap) noexcept {
 
 [[gnu::constructor(101)]] void start() {
   set_judge(instance);
-  next_new.look_up();
-  next_new_array.look_up();
-  next_new_aligned.look_up();
-  next_new_array_aligned.look_up();
-  next_new_nothrow.look_up();
-  next_new_array_nothrow.look_up();
-  next_new_aligned_nothrow.look_up();
-  next_new_array_aligned_nothrow.look_up();
-  next_delete.look_up();
-  next_delete_array.look_up();
-  next_delete_aligned.look_up();
-  next_delete_array_aligned.look_up();
-  next_delete_sized.look_up();
-  next_delete_array_sized.look_up();
-  next_delete_sized_aligned.look_up();
-  next_delete_array_sized_aligned.look_up();
+  next.look_up();
 }
 
 // ---- Marking ----
@@ -99,9 +98,9 @@ void* marked(Heap& heap, void* block, Made made, size_t size, const void* caller
 }
 
 // The plain operator that the caller has replaced for itself and for nobody else; null: none.
-template <class Plain, class Function>
-Plain* replaced(NextOperator<Function>& next, const char* name, const void* caller) noexcept {
-  if (!next.is_private()) [[likely]]
+template <class Plain>
+Plain* replaced(const char* name, const void* caller) noexcept {
+  if (!next.are_private()) [[likely]]
     return nullptr;
   static constinit size_t looked_at = 0;  // when there was none
   const size_t now = loaded_objects();
@@ -113,33 +112,25 @@ Plain* replaced(NextOperator<Function>& next, const char* name, const void* call
   return reinterpret_cast<Plain*>(rsb::platform::find_replaced(name, caller));
 }
 
-// These are not noexcept: the next operator may throw, and so do those that call them.
-
-template <class Function, class... Nothrows>
-[[gnu::always_inline]] inline void* make(NextOperator<Function>& next, Made made, size_t size,
-                                         Nothrows... nothrow) {
+// Not noexcept: the next operator may throw, and so do those that call this.
+template <class... Rest>
+[[gnu::always_inline]] inline void* make(Which which, Made made, size_t size, Rest... rest) {
   const void* const caller = __builtin_return_address(0);
   set_judge(instance);
-  Function* const go = next.get();
-  if (auto* const own = replaced<void*(size_t)>(next, "_Znw" RSB_SIZE, caller)) return own(size);
-  void* const block = go != nullptr ? go(size, nothrow...) : malloc(asked_for(size));
-  return marked(instance, block, made, asked_for(size), caller);
-}
-
-template <class Function, class... Nothrows>
-[[gnu::always_inline]] inline void* make_aligned(NextOperator<Function>& next, Made made,
-                                                 size_t size, size_t alignment,
-                                                 Nothrows... nothrow) {
-  const void* const caller = __builtin_return_address(0);
-  set_judge(instance);
-  Function* const go = next.get();
-  if (auto* const own =
-          replaced<void*(size_t, size_t)>(next, "_Znw" RSB_SIZE RSB_ALIGNMENT, caller)) {
-    return own(size, alignment);
+  void* block;
+  size_t asked;
+  auto* const go = next.get<void*(size_t, Rest...)>(which);
+  if constexpr (is_told<Alignment, Rest...>) {
+    const size_t alignment = told<Alignment>(rest...);
+    if (auto* const own = replaced<void*(size_t, size_t)>("_Znw" RSB_SIZE RSB_ALIGNMENT, caller))
+      return own(size, alignment);
+    asked = asked_for(size, alignment);
+    block = go != nullptr ? go(size, rest...) : aligned_alloc(alignment, asked);
+  } else {
+    if (auto* const own = replaced<void*(size_t)>("_Znw" RSB_SIZE, caller)) return own(size);
+    asked = asked_for(size);
+    block = go != nullptr ? go(size, rest...) : malloc(asked);
   }
-  const size_t asked = asked_for(size, alignment);
-  void* const block =
-      go != nullptr ? go(size, alignment, nothrow...) : aligned_alloc(alignment, asked);
   return marked(instance, block, made, asked, caller);
 }
 
@@ -152,7 +143,10 @@ struct Sizes {
     return size == 0 || its_size == size || its_size == rounded;
   }
 };
-Sizes sizes(size_t size, size_t alignment = 1) noexcept {
+template <class... Rest>
+Sizes sizes(Rest... rest) noexcept {
+  if constexpr (!is_told<size_t, Rest...>) return {};
+  const size_t size = told<size_t>(rest...), alignment = told<Alignment>(rest...);
   return {asked_for(size), asked_for(size, rsb::is_power_of_two(alignment) ? alignment : 1)};
 }
 
@@ -173,31 +167,19 @@ void check(Heap& heap, void* block, Made made, Made handed_on, Sizes expected,
   }
 }
 
-template <class Function, class... Rest>
-[[gnu::always_inline]] inline void release(NextOperator<Function>& next, Made made, Made handed_on,
-                                           Sizes expected, void* block, Rest... rest) noexcept {
+template <class... Rest>
+[[gnu::always_inline]] inline void release(Which which, Made made, Made handed_on, void* block,
+                                           Rest... rest) noexcept {
   if (block == nullptr) return;
   const void* const caller = __builtin_return_address(0);
-  Function* const go = next.get();
-  if (auto* const own = replaced<void(void*)>(next, "_ZdlPv", caller)) return own(block);
-  check(instance, block, made, handed_on, expected, caller);
-  if (go != nullptr) return go(block, rest...);
-  free(block);
-}
-
-template <class Function, class... Rest>
-[[gnu::always_inline]] inline void release_aligned(NextOperator<Function>& next, Made made,
-                                                   Made handed_on, Sizes expected, size_t alignment,
-                                                   void* block, Rest... rest) noexcept {
-  if (block == nullptr) return;
-  const void* const caller = __builtin_return_address(0);
-  Function* const go = next.get();
-  if (auto* const own = replaced<void(void*, size_t)>(next, "_ZdlPv" RSB_ALIGNMENT, caller)) {
-    return own(block, alignment);
+  if constexpr (is_told<Alignment, Rest...>) {
+    if (auto* const own = replaced<void(void*, size_t)>("_ZdlPv" RSB_ALIGNMENT, caller))
+      return own(block, told<Alignment>(rest...));
+  } else {
+    if (auto* const own = replaced<void(void*)>("_ZdlPv", caller)) return own(block);
   }
-  check(instance, block, made, handed_on, expected, caller);
-  if (go != nullptr) return go(block, rest...);
-  free(block);
+  check(instance, block, made, handed_on, sizes(rest...), caller);
+  next.release(which, block, rest...);
 }
 
 constexpr Made object = Made::by_new, array = Made::by_new_array, nobody = Made::by_allocate;
@@ -208,53 +190,53 @@ constexpr Made object = Made::by_new, array = Made::by_new_array, nobody = Made:
 extern "C" {
 
 void* rsb_operator_new(size_t n) {
-  return make(next_new, object, n);
+  return make(new_object, object, n);
 }
 void* rsb_operator_new_array(size_t n) {
-  return make(next_new_array, array, n);
+  return make(new_array, array, n);
 }
-void* rsb_operator_new_aligned(size_t n, size_t a) {
-  return make_aligned(next_new_aligned, object, n, a);
+void* rsb_operator_new_aligned(size_t n, Alignment a) {
+  return make(new_aligned, object, n, a);
 }
-void* rsb_operator_new_array_aligned(size_t n, size_t a) {
-  return make_aligned(next_new_array_aligned, array, n, a);
+void* rsb_operator_new_array_aligned(size_t n, Alignment a) {
+  return make(new_array_aligned, array, n, a);
 }
 void* rsb_operator_new_nothrow(size_t n, Nothrow nothrow) noexcept {
-  return make(next_new_nothrow, object, n, nothrow);
+  return make(new_nothrow, object, n, nothrow);
 }
 void* rsb_operator_new_array_nothrow(size_t n, Nothrow nothrow) noexcept {
-  return make(next_new_array_nothrow, array, n, nothrow);
+  return make(new_array_nothrow, array, n, nothrow);
 }
-void* rsb_operator_new_aligned_nothrow(size_t n, size_t a, Nothrow nothrow) noexcept {
-  return make_aligned(next_new_aligned_nothrow, object, n, a, nothrow);
+void* rsb_operator_new_aligned_nothrow(size_t n, Alignment a, Nothrow nothrow) noexcept {
+  return make(new_aligned_nothrow, object, n, a, nothrow);
 }
-void* rsb_operator_new_array_aligned_nothrow(size_t n, size_t a, Nothrow nothrow) noexcept {
-  return make_aligned(next_new_array_aligned_nothrow, array, n, a, nothrow);
+void* rsb_operator_new_array_aligned_nothrow(size_t n, Alignment a, Nothrow nothrow) noexcept {
+  return make(new_array_aligned_nothrow, array, n, a, nothrow);
 }
 
 void rsb_operator_delete(void* p) noexcept {
-  release(next_delete, object, nobody, {}, p);
+  release(delete_object, object, nobody, p);
 }
 void rsb_operator_delete_array(void* p) noexcept {
-  release(next_delete_array, array, object, {}, p);
+  release(delete_array, array, object, p);
 }
-void rsb_operator_delete_aligned(void* p, size_t a) noexcept {
-  release_aligned(next_delete_aligned, object, nobody, {}, a, p, a);
+void rsb_operator_delete_aligned(void* p, Alignment a) noexcept {
+  release(delete_aligned, object, nobody, p, a);
 }
-void rsb_operator_delete_array_aligned(void* p, size_t a) noexcept {
-  release_aligned(next_delete_array_aligned, array, object, {}, a, p, a);
+void rsb_operator_delete_array_aligned(void* p, Alignment a) noexcept {
+  release(delete_array_aligned, array, object, p, a);
 }
 void rsb_operator_delete_sized(void* p, size_t n) noexcept {
-  release(next_delete_sized, object, object, sizes(n), p, n);
+  release(delete_sized, object, object, p, n);
 }
 void rsb_operator_delete_array_sized(void* p, size_t n) noexcept {
-  release(next_delete_array_sized, array, array, sizes(n), p, n);
+  release(delete_array_sized, array, array, p, n);
 }
-void rsb_operator_delete_sized_aligned(void* p, size_t n, size_t a) noexcept {
-  release_aligned(next_delete_sized_aligned, object, object, sizes(n, a), a, p, n, a);
+void rsb_operator_delete_sized_aligned(void* p, size_t n, Alignment a) noexcept {
+  release(delete_sized_aligned, object, object, p, n, a);
 }
-void rsb_operator_delete_array_sized_aligned(void* p, size_t n, size_t a) noexcept {
-  release_aligned(next_delete_array_sized_aligned, array, array, sizes(n, a), a, p, n, a);
+void rsb_operator_delete_array_sized_aligned(void* p, size_t n, Alignment a) noexcept {
+  release(delete_array_sized_aligned, array, array, p, n, a);
 }
 
 }  // extern "C"

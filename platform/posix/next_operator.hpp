@@ -20,6 +20,7 @@
 #pragma once
 
 #include <dlfcn.h>
+#include <stdlib.h>
 
 #include "instance.hpp"
 #include "loaded_objects.hpp"
@@ -40,47 +41,87 @@
 
 namespace rsb::platform {
 
-// The operator that stands behind one of these: the next in the order of look-up, or if the C++
-// library is not visible to all (it came with a library that a program of C has opened) its own.
-template <class Function>
-class NextOperator {
+// What operators are told: by C++ a size is a size_t, an alignment a type of its own, and nobody
+// looks at std::nothrow.
+enum class Alignment : size_t {};
+using Nothrow = const void*;
+
+template <class Wanted, class... Arguments>
+inline constexpr bool is_told = (SameAs<Wanted, Arguments> || ...);
+
+// Of all that an operator is told what is of this type; 0: none.
+template <class Wanted>
+constexpr size_t told() noexcept {
+  return 0;
+}
+template <class Wanted, class First, class... Rest>
+constexpr size_t told([[maybe_unused]] First first, Rest... rest) noexcept {
+  if constexpr (SameAs<Wanted, First>) return static_cast<size_t>(first);
+  if constexpr (!SameAs<Wanted, First>) return told<Wanted>(rest...);
+}
+
+// The operators that stand behind these, by their places in a list of names: the next in the order
+// of look-up, or if the C++ library is not visible to all (it came with a library that a program of
+// C has opened) its own.
+template <size_t count>
+class NextOperators {
  public:
-  constexpr explicit NextOperator(const char* name) noexcept : name_(name) {}
+  constexpr explicit NextOperators(const char* const (&names)[count]) noexcept {
+    for (size_t i = 0; i < count; i++) names_[i] = names[i];
+  }
 
   // At the start, for this waits for whoever loads a library, and runs its constructors.
   [[gnu::cold]] void look_up() noexcept {
-    if (has_looked_up_) return;
-    has_looked_up_ = true;
-    // Where there is none, dlsym() allocates what to say of that, at the start of any program in C.
-    if (find_in_cplusplus_library(name_) == nullptr) return;
-    store_relaxed(&found_, reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name_)));
+    if (load_relaxed(&has_looked_up_)) return;
+    store_relaxed(&has_looked_up_, true);
+    void* theirs[count];
+    find_in_cplusplus_library(names_, theirs, count);
+    for (size_t i = 0; i < count; i++) {
+      // Where there is none, dlsym() allocates what to say of that, at the start of any program in
+      // C.
+      if (theirs[i] != nullptr) store_relaxed(&found_[i], dlsym(RTLD_NEXT, names_[i]));
+    }
   }
 
-  // Whether get() has found that of a C++ library that is not visible to all.
-  bool is_private() const noexcept { return load_relaxed(&is_private_); }
+  // Whether they are those of a C++ library that is not visible to all.
+  bool are_private() noexcept {
+    find_any();
+    return load_relaxed(&are_private_);
+  }
 
   // Null: there is none.
-  Function* get() noexcept {
-    Function* const found = load_relaxed(&found_);
-    return found != nullptr ? found : find();
+  template <class Function>
+  Function* get(size_t which) noexcept {
+    find_any();
+    return reinterpret_cast<Function*>(load_relaxed(&found_[which]));
+  }
+
+  template <class... Rest>
+  void release(size_t which, void* block, Rest... rest) noexcept {
+    if (auto* const go = get<void(void*, Rest...)>(which)) return go(block, rest...);
+    free(block);
   }
 
  private:
-  [[gnu::cold, gnu::noinline]] Function* find() noexcept {
-    look_up();  // constructors of other libraries may run before this one's
-    Function* found = load_relaxed(&found_);
-    if (found == nullptr) {
-      found = reinterpret_cast<Function*>(find_in_cplusplus_library(name_));
-      store_relaxed(&is_private_, true);
-      store_relaxed(&found_, found);
-    }
-    return found;
+  // The first is in every C++ library that has one of the others.
+  void find_any() noexcept {
+    if (load_relaxed(&found_[0]) == nullptr) [[unlikely]]
+      find_later();
   }
 
-  const char* name_;
-  Function* found_ = nullptr;
+  [[gnu::cold, gnu::noinline]] void find_later() noexcept {
+    look_up();  // constructors of other libraries may run before this one's
+    if (load_relaxed(&found_[0]) != nullptr) return;
+    void* theirs[count];
+    find_in_cplusplus_library(names_, theirs, count);
+    store_relaxed(&are_private_, true);
+    for (size_t i = count; i-- != 0;) store_relaxed(&found_[i], theirs[i]);
+  }
+
+  const char* names_[count] = {};
+  void* found_[count] = {};
   bool has_looked_up_ = false;
-  bool is_private_ = false;
+  bool are_private_ = false;
 };
 
 // Whether what the operators return is malloc's, of the size that they were asked for, so far as
@@ -94,11 +135,8 @@ class NextOperator {
 }
 
 // What the C++ library asks malloc() for, and aligned_alloc(), which is to be asked for a multiple.
-constexpr size_t asked_for(size_t size) noexcept {
-  return larger(size, 1);
-}
-constexpr size_t asked_for(size_t size, size_t alignment) noexcept {
-  return (asked_for(size) + alignment - 1) & ~(alignment - 1);
+constexpr size_t asked_for(size_t size, size_t alignment = 1) noexcept {
+  return (larger(size, 1) + alignment - 1) & ~(alignment - 1);
 }
 
 }  // namespace rsb::platform
