@@ -1,22 +1,44 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "addresses.hpp"
 
-#include <dlfcn.h>
-#include <link.h>
+#include <errno.h>
 #include <string.h>
-#include <sys/auxv.h>
 
-#include "rsb/internal/machine/bits.hpp"
+#include "loaded_object.hpp"
 
-// Static programs need not have it.
-extern "C" [[gnu::weak]] decltype(dladdr) dladdr;
-
+using rsb::platform::any_object;
+using rsb::platform::LoadedObject;
 using rsb::platform::Writer;
 
 namespace {
 
-bool find(const void* address, Dl_info& info) noexcept {
-  return &dladdr != nullptr && dladdr(address, &info) != 0 && info.dli_fbase != nullptr;
+struct Place {
+  const char* file = "";
+  const void* offset = nullptr;
+  const char* function = nullptr;  // null: unknown
+};
+
+// The one that is exported and begins next before the address, if it reaches so far.
+const char* function_at(const LoadedObject& object, const char* address) noexcept {
+  LoadedObject::Symbol found{nullptr, nullptr, 0};
+  object.any_exported([&](const LoadedObject::Symbol& symbol) {
+    const bool is_inside =
+        symbol.at <= address && static_cast<size_t>(address - symbol.at) < symbol.bytes;
+    if (is_inside && (found.name == nullptr || symbol.at > found.at)) found = symbol;
+    return false;
+  });
+  return found.name;
+}
+
+bool find(const void* address, Place& place) noexcept {
+  return any_object([&](const LoadedObject& object) {
+    if (!object.contains(address)) return false;
+    place.file = object.file();
+    if (object.is_program()) place.file = program_invocation_name;
+    place.offset = reinterpret_cast<const void*>(rsb::bytes_from(object.base(), address));
+    place.function = function_at(object, static_cast<const char*>(address));
+    return true;
+  });
 }
 
 const char* base_name(const char* path) noexcept {
@@ -24,32 +46,19 @@ const char* base_name(const char* path) noexcept {
   return slash != nullptr ? slash + 1 : path;
 }
 
-// What is linked to a fixed address is looked up by that.
-bool is_at_fixed_address(const void* module_base) noexcept {
-  return static_cast<const ElfW(Ehdr)*>(module_base)->e_type == ET_EXEC;
-}
-
-// The module that this file is in, unless that is the program; else null.
-const void* base_of_library() noexcept {
-  Dl_info own, program;
-  if (!find(reinterpret_cast<const void*>(&base_of_library), own)) return nullptr;
-  const auto* const headers = reinterpret_cast<const void*>(getauxval(AT_PHDR));
-  if (headers == nullptr || !find(headers, program)) return nullptr;
-  return own.dli_fbase != program.dli_fbase ? own.dli_fbase : nullptr;
-}
+// Something in the module that this file is in.
+constexpr char here = 0;
 
 }  // namespace
 
 [[gnu::cold]] void rsb::platform::put_instruction(Writer& out, const void* instruction) noexcept {
   constexpr size_t most_of_name = 80;
   out << instruction;
-  Dl_info info;
-  if (!find(instruction, info)) return;
-  const void* const base = is_at_fixed_address(info.dli_fbase) ? nullptr : info.dli_fbase;
-  out << " (";
-  if (info.dli_fname != nullptr) out.put_plain(base_name(info.dli_fname), most_of_name);
-  out << "+" << reinterpret_cast<const void*>(bytes_from(base, instruction));
-  if (info.dli_sname != nullptr) (out << " ").put_plain(info.dli_sname, most_of_name);
+  Place place;
+  if (!find(instruction, place)) return;
+  (out << " (").put_plain(base_name(place.file), most_of_name);
+  out << "+" << place.offset;
+  if (place.function != nullptr) (out << " ").put_plain(place.function, most_of_name);
   out << ")";
 }
 
@@ -58,6 +67,7 @@ const void* base_of_library() noexcept {
 }
 
 bool rsb::platform::is_in_library(const void* instruction) noexcept {
-  Dl_info info;
-  return find(instruction, info) && info.dli_fbase == base_of_library();
+  return any_object([=](const LoadedObject& object) {
+    return object.contains(&here) && object.contains(instruction) && !object.is_program();
+  });
 }

@@ -7,8 +7,8 @@
 namespace rsb::platform {
 
 // An instruction: its address, and as far as they are known the program or library that it is in,
-// the offset there that tools expect, and the function. Waits for a thread that loads or unloads a
-// library; allocates nothing.
+// the offset there that tools expect, and the function. Does not wait for a thread that is inside
+// a library's constructor; allocates nothing. Linear in what the program or library exports.
 void put_instruction(Writer& out, const void* instruction) noexcept;
 
 // The same of the call that returns there.

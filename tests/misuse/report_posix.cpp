@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // What the default hook says besides its sentence: what is true, so far as it is known, by itself,
 // and without a call of malloc.
+#include <dlfcn.h>
+#include <link.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -27,13 +29,14 @@ extern "C" void* malloc(size_t size) noexcept {
   return __libc_malloc(size);
 }
 
-// What names are asked of, as the C library's would.
+// What names are asked of.
 namespace {
 void (*volatile when_asked_for_names)() = nullptr;
-}
-extern "C" int dladdr(const void*, void*) noexcept {
+decltype(dl_iterate_phdr)* next_iterate = nullptr;
+}  // namespace
+extern "C" int dl_iterate_phdr(int (*visit)(dl_phdr_info*, size_t, void*), void* context) {
   if (when_asked_for_names != nullptr) when_asked_for_names();
-  return 0;
+  return next_iterate != nullptr ? next_iterate(visit, context) : 0;
 }
 
 namespace {
@@ -344,6 +347,7 @@ void check_reports() {
 }  // namespace
 
 int main() {
+  *reinterpret_cast<void**>(&next_iterate) = dlsym(RTLD_NEXT, "dl_iterate_phdr");
   const bool is_full = has_full_checks();
   check_scenes(is_full);
   if (is_full) check_makers();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// What lives when a process ends, and what is wrong then: for ends_full.py. Ends with status 3
-// unless it says so.
+// What lives when a process ends, and what is wrong then: for ends_full.py, which also names
+// waits.c as a library. Ends with status 3 unless it says so.
+#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -36,8 +37,24 @@ static void* allocate(void* p) {
   return NULL;
 }
 
+// Of a library that another thread opens.
+static volatile int waits = 0;
+__attribute__((visibility("default"))) void constructor_waits(void);
+void constructor_waits(void) {
+  waits = 1;
+}
+static void* open_library(void* name) {
+  dlopen(name, RTLD_NOW);
+  return NULL;
+}
+static void wait_in_constructor(char* library) {
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, open_library, library) != 0) abort();
+  while (!waits) usleep(100);
+}
+
 int main(int argc, char** argv) {
-  if (argc != 2) return 1;
+  if (argc != 3) return 1;
   const char* const scene = argv[1];
   for (int i = 0; i < 10; i++) keep_often(100);
   keep_much(20000);
@@ -50,6 +67,15 @@ int main(int argc, char** argv) {
   SCENE("freed") {
     for (unsigned i = 0; i < keeps; i++) free(kept[i]);
     exit(status);
+  }
+  SCENE("_exit beside a constructor") {
+    wait_in_constructor(argv[2]);
+    _exit(status);
+  }
+  SCENE("freed twice beside a constructor") {
+    wait_in_constructor(argv[2]);
+    free(kept[4]);
+    free(kept[4]);
   }
   SCENE("threads") {
     start_threads(allocate, &keeps);

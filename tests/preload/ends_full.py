@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """RSB_STATS=leaks says who has allocated what lives at the end; with checks full, what is wrong then is a fault.
 
-    ends_full.py LEVEL PROGRAM [LIBRARY]   PROGRAM is ends_full.c; LIBRARY is preloaded, or PROGRAM is linked with an
-                                           archive; LEVEL is that of its checks
+    ends_full.py LEVEL PROGRAM WAITS [LIBRARY]   PROGRAM is ends_full.c, WAITS waits.c; LIBRARY is preloaded, or PROGRAM
+                                                 is linked with an archive; LEVEL is that of its checks
 """
 
 import os
@@ -23,7 +23,7 @@ def require(holds, what):
         problems.append(what)
 
 
-def run(program, library, scene, stats):
+def run(command, library, scene, stats):
     """The status, and the lines of standard error."""
     environment = {name: text for name, text in os.environ.items() if name not in ("RSB_STATS", "LD_PRELOAD")}
     if stats is not None:
@@ -31,7 +31,8 @@ def run(program, library, scene, stats):
     if library:
         environment["LD_PRELOAD"] = library
     # Standard error is a pipe: standard output goes there, too, so that faults may be told.
-    ended = subprocess.run([program, scene], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    program, waits = command
+    ended = subprocess.run([program, scene, waits], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                            check=False, timeout=100)
     return ended.returncode, ended.stdout.decode().splitlines()
 
@@ -47,7 +48,7 @@ def sites_of(said):
 
 
 def check_leaks(program, library):
-    for scene in ("exit", "_exit") if library else ("exit",):
+    for scene in ("exit", "_exit", "_exit beside a constructor") if library else ("exit",):
         status, said = run(program, library, scene, "leaks")
         require(status == STATUS, f"{scene}: status {status}, {said}")
         sites = sites_of(said)
@@ -88,12 +89,23 @@ def check_end(program, library):
         require(any(re.search(r"  allocated by 0x\w+ \(\S+ keep_often\)", line) for line in said), f"{scene}: {said}")
 
 
+def check_beside_constructor(program, library):
+    """A thread that opens a library, and waits there, does not hold up a report."""
+    status, said = run(program, library, "freed twice beside a constructor", None)
+    require(status == -signal.SIGABRT, f"beside a constructor: status {status}, {said}")
+    require(any(re.search(r"  allocated by 0x\w+ \(\S+ keep_often\)", line) for line in said), f"allocated by: {said}")
+    require(any(re.search(r"  released by 0x\w+ \(\S+ main\)", line) for line in said), f"released by: {said}")
+    require(any(re.search(r"  #\d 0x\w+ \(\S+ main\)", line) for line in said), f"a backtrace: {said}")
+
+
 def main():
-    level, program, *library = sys.argv[1:]
+    level, *program = sys.argv[1:4]
+    library = sys.argv[4:]
     library = library[0] if library else None
     if level == "full":
         check_leaks(program, library)
         check_end(program, library)
+        check_beside_constructor(program, library)
     else:
         check_without_full(program, library)
     for problem in problems:
