@@ -312,6 +312,27 @@ TEST_CASE_TEMPLATE("alignment is as asked for", C, FULL_WORLDS) {
   CHECK_SOUND(f);
 }
 
+TEST_CASE_TEMPLATE("statistics are those of one moment", C, FULL_WORLDS) {
+  Fixture<C> f;
+  void* const keep = f.heap.allocate(24);
+  f.heap.deallocate(f.heap.allocate(24));
+  const auto turns = [](auto look) {
+    const unsigned before = support::WatchedLock::times_taken();
+    look();
+    return support::WatchedLock::times_taken() - before;
+  };
+  auto inspector = inspect(f.heap);
+  CHECK(turns([&] { CHECK(inspector.stats().live_blocks == 1); }) == 1);
+  if constexpr (Fixture<C>::has_slots) {
+    size_t live = 0;
+    for (size_t bin = 0; bin < inspector.bins; bin++) {
+      CHECK(turns([&] { live += inspector.bin_stats(bin).live; }) == 1);
+    }
+    CHECK(live == 1);
+  }
+  f.heap.deallocate(keep);
+}
+
 TEST_CASE_TEMPLATE("memory is null only when the queue is empty", C, FULL_WORLDS) {
   Fixture<C> f;
   void* first = nullptr;

@@ -23,8 +23,12 @@ class CachedHeapInspector {
   explicit CachedHeapInspector(TheHeap& the_heap) noexcept : heap_(the_heap) {}
 
   [[gnu::cold]] Stats stats() noexcept {
+    return stats([](Stats&) {});
+  }
+  template <class Also>
+  [[gnu::cold]] Stats stats(Also also) noexcept {
     Seizure all(heap_.set_, heap_.seats_);
-    Stats s = inspect(base()).stats();
+    Stats s = inspect(base()).stats(also);
     all.for_each([&](const TheCache& the_cache) {
       const size_t cached_slots = the_cache.count();
       const size_t cached_bytes = the_cache.bytes();
@@ -38,8 +42,12 @@ class CachedHeapInspector {
   }
 
   [[gnu::cold]] BinStats bin_stats(size_t bin) noexcept {
+    return bin_stats(bin, [](BinStats&) {});
+  }
+  template <class Also>
+  [[gnu::cold]] BinStats bin_stats(size_t bin, Also also) noexcept {
     Seizure all(heap_.set_, heap_.seats_);
-    BinStats s = inspect(base()).bin_stats(bin);
+    BinStats s = inspect(base()).bin_stats(bin, also);
     all.for_each([&](const TheCache& the_cache) {
       s.live -= the_cache.magazine(bin).count();
       return true;

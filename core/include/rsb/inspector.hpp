@@ -52,6 +52,11 @@ class HeapInspector {
   explicit HeapInspector(TheHeap& the_heap) noexcept : heap_(the_heap) {}
 
   [[gnu::cold]] Stats stats() noexcept {
+    return stats([](Stats&) {});
+  }
+  // also(Stats&): what there is to say besides, at the same moment. It must not call the heap.
+  template <class Also>
+  [[gnu::cold]] Stats stats(Also also) noexcept {
     LockGuard guard(heap_.pages_.lock_);
     const Runs& runs = heap_.pages_.runs_;
     Stats s{};
@@ -95,6 +100,7 @@ class HeapInspector {
     s.deferred_blocks = heap_.pages_.map().deferred().count();
     s.reserved_pages = heap_.pages_.reserved_pages();
     s.bins = bins;
+    also(s);
     return s;
   }
 
@@ -127,6 +133,10 @@ class HeapInspector {
 
   // `bin` must be below Stats::bins.
   [[gnu::cold]] BinStats bin_stats(size_t bin) noexcept {
+    return bin_stats(bin, [](BinStats&) {});
+  }
+  template <class Also>
+  [[gnu::cold]] BinStats bin_stats(size_t bin, Also also) noexcept {
     LockGuard guard(heap_.pages_.lock_);
     const SlotLayout& layout = Classes::layout(static_cast<SizeClass>(bin));
     BinStats s{};
@@ -139,6 +149,7 @@ class HeapInspector {
       }
       return true;
     });
+    also(s);
     return s;
   }
 

@@ -271,9 +271,7 @@ class SmallHeap : protected SmallMeans<Config> {
   // it is a guess: what joins a list may come before what it has seen.
   size_t largest_request() noexcept {
     Guard guard(lock_);
-    const size_t bytes = larger(top_bytes_, lists_.largest());
-    if (bytes < least_block) return 0;
-    return smaller(bytes - block_overhead, limit() - 1);
+    return largest_request_now();
   }
 
   // How many blocks are free, the top, if there is any, counted as one. Linear in that.
@@ -429,6 +427,13 @@ class SmallHeap : protected SmallMeans<Config> {
  private:
   template <SmallHeapConfig>
   friend class SmallHeapInspector;
+
+  // With the lock held.
+  size_t largest_request_now() const noexcept {
+    const size_t bytes = larger(top_bytes_, lists_.largest());
+    if (bytes < least_block) return 0;
+    return smaller(bytes - block_overhead, limit() - 1);
+  }
 
   using Base::allocate_aligned, Base::allocate_locked, Base::begin_again, Base::begin_region,
       Base::block_at, Base::broken_free, Base::cut_end, Base::extend, Base::find,

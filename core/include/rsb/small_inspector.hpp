@@ -75,7 +75,11 @@ class SmallHeapInspector {
   explicit SmallHeapInspector(TheHeap& the_heap) noexcept : heap_(the_heap) {}
 
   [[gnu::cold]] SmallStats stats() noexcept {
-    const size_t largest = heap_.largest_request();
+    return stats([](SmallStats&) {});
+  }
+  // also(SmallStats&): what there is to say besides, at the same moment. It must not call the heap.
+  template <class Also>
+  [[gnu::cold]] SmallStats stats(Also also) noexcept {
     Guard guard(heap_.lock_);
     SmallStats s{};
     s.least_free_bytes = SIZE_MAX;
@@ -96,7 +100,7 @@ class SmallHeapInspector {
       }
       return true;
     });
-    s.largest_request = largest;
+    s.largest_request = heap_.largest_request_now();
     if constexpr (TheHeap::options.statistics) {
       s.least_free_bytes = smaller(heap_.statistics_.least, heap_.statistics_.free);
     }
@@ -105,6 +109,7 @@ class SmallHeapInspector {
       s.metadata_bytes += bytes_from(r->base, r->first);
     }
     if constexpr (TheHeap::defers) s.deferred_blocks = heap_.deferred_.frees.count();
+    also(s);
     return s;
   }
 

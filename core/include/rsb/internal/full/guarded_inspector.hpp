@@ -16,30 +16,30 @@ class GuardedInspector : public Base {
   explicit GuardedInspector(TheHeap& the_heap) noexcept : Base(the_heap), heap_(the_heap) {}
 
   [[gnu::cold]] auto stats() noexcept {
-    auto s = Base::stats();
-    for_each_waiting([&](void*, size_t bytes) {
-      s.live_blocks--;
-      s.live_bytes -= bytes;
-      if constexpr (requires { s.cached_blocks; }) {
-        s.cached_blocks++;
-        s.cached_bytes += bytes;
-        if (!TheHeap::is_slot(bytes)) {
-          s.large_blocks--;
-          s.large_bytes -= bytes;
+    return Base::stats([this](auto& s) {
+      heap_.queue_.for_each([&](void*, size_t bytes) {
+        s.live_blocks--;
+        s.live_bytes -= bytes;
+        if constexpr (requires { s.cached_blocks; }) {
+          s.cached_blocks++;
+          s.cached_bytes += bytes;
+          if (!TheHeap::is_slot(bytes)) {
+            s.large_blocks--;
+            s.large_bytes -= bytes;
+          }
         }
-      }
-      return true;
+        return true;
+      });
     });
-    return s;
   }
 
   [[gnu::cold]] auto bin_stats(size_t bin) noexcept {
-    auto s = Base::bin_stats(bin);
-    for_each_waiting([&](void*, size_t bytes) {
-      if (bytes == s.slot_bytes) s.live--;
-      return true;
+    return Base::bin_stats(bin, [this](auto& s) {
+      heap_.queue_.for_each([&](void*, size_t bytes) {
+        if (bytes == s.slot_bytes) s.live--;
+        return true;
+      });
     });
-    return s;
   }
 
   template <class Visitor>
