@@ -62,6 +62,18 @@ TEST_CASE_TEMPLATE("a double free of a small block is caught", C, SUPPORT_CHECKE
   CHECK_SOUND(w);
 }
 
+TEST_CASE("a double free of a block whose pages went back to the source is caught") {
+  World<support::SmallRadix> w;
+  constexpr size_t size = 100 * KiB;
+  auto* const block = static_cast<char*>(w.heap.allocate(size));
+  REQUIRE(block != nullptr);
+  w.heap.deallocate(block);
+  w.heap.trim();
+  check_refused(w, block, Fault::double_free);
+  check_refused(w, block + size / 2, Fault::foreign_pointer);
+  check_refused(w, block - 1 * KiB, Fault::foreign_pointer);
+}
+
 TEST_CASE_TEMPLATE("a double free of a 4-byte block is caught while it is among the last sixteen",
                    C, SUPPORT_CHECKED_WORLDS) {
   World<C> w;

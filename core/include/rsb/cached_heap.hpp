@@ -130,6 +130,7 @@ class CachedHeap : protected CachedPaths<Config> {
   using Base::bytes_of_live;
   using Base::is_large_block;
   using Base::lock;
+  using Base::fault_without_run;
   using Base::may_own;
   using Base::place_of;
   using Base::reaches_back;

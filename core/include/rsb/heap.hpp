@@ -298,6 +298,9 @@ class Heap : protected HeapPaths<Config> {
   // Of a large block of the caller's. While it lives, its `next` and `uses` are the caller's.
   Span* run_of_live(const void* block) noexcept { return pages_.map().find(block); }
 
+  // What a release is of which place_of() knows no run; see there.
+  using Base::fault_without_run;
+
   // usable_size() of what is surely a live block: neither looked at nor with the lock.
   size_t bytes_of_live(const void* block) noexcept {
     const Span* const span = head_of_slot(pages_.map().find(block));

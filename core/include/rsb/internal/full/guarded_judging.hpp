@@ -109,7 +109,13 @@ class GuardedJudging : public GuardPages<Below, Config> {
   [[gnu::cold, gnu::noinline]] Fault fault_of(const void* p) noexcept {
     if (!is_aligned(p, 4)) return Fault::misaligned_pointer;
     const BlockPlace place = Below::place_of(p);
-    if (place.block == nullptr) return Fault::foreign_pointer;
+    if (place.block == nullptr) {
+      // A large block begins in the first two pages of what is acquired for it.
+      if constexpr (!is_small) {
+        if (place.run == nullptr) return Below::fault_without_run(p, 2 * Below::page);
+      }
+      return Fault::foreign_pointer;
+    }
     const size_t offset = bytes_from(place.block, p);
     const bool may_begin = is_power_of_two(offset) && offset >= record_bytes;
     if (!place.is_live) {

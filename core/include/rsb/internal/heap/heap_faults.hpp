@@ -77,7 +77,11 @@ class HeapFaults : protected HeapState<Config> {
   [[noreturn, gnu::cold, gnu::noinline]] void refuse_run(const Span* span,
                                                          const void* block) noexcept {
     Fault fault = fault_of_run(span, block);
-    if (fault == Fault::foreign_pointer && lies_in_large(block)) fault = Fault::interior_pointer;
+    if (fault == Fault::foreign_pointer) {
+      const Span* const run = run_with(block);  // only for a good name
+      if (run == nullptr) fault = Base::fault_without_run(block, 0);
+      if (run != nullptr && run->kind == Kind::large) fault = Fault::interior_pointer;
+    }
     pages_.fail(fault, block);
   }
 
@@ -103,12 +107,6 @@ class HeapFaults : protected HeapState<Config> {
       }
     }
     return nullptr;
-  }
-
-  // Only for a good name of a fault.
-  bool lies_in_large(const void* block) const noexcept {
-    const Span* const run = run_with(block);
-    return run != nullptr && run->kind == Kind::large;
   }
 
   [[noreturn, gnu::cold, gnu::noinline]] void refuse_descriptor(const Span* span) noexcept {

@@ -25,7 +25,7 @@ class HeapPages : public PageAllocator<Config> {
   using Base::refuse_damaged, Base::verify_taken;
 
   // What is counted.
-  using Base::acquisitions_, Base::failures_, Base::given_back_, Base::metadata_bytes_,
+  using Base::acquisitions_, Base::failures_, Base::given_back_, Base::gone_, Base::metadata_bytes_,
       Base::releases_;
   using Base::peak_used_pages, Base::reserved_pages;
 };

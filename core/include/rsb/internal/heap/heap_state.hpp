@@ -46,8 +46,18 @@ class HeapState {
   Span* find(const void* block) noexcept {
     Span* const span = pages_.map().find(block);
     if (span == nullptr) [[unlikely]]
-      raise(Fault::foreign_pointer, block);
+      refuse_foreign(block);
     return span;
+  }
+
+  [[noreturn, gnu::cold, gnu::noinline]] void refuse_foreign(const void* block) noexcept {
+    raise(fault_without_run(block, 0), block);
+  }
+
+  // Of an address that lies in none of the heap's memory now: it may have been a block that began
+  // at most so many bytes behind the beginning of its acquisition. Without the lock, too.
+  [[gnu::cold]] Fault fault_without_run(const void* p, size_t most_before) const noexcept {
+    return pages_.gone_.has_before(p, most_before) ? Fault::double_free : Fault::foreign_pointer;
   }
 
   Span* head_of(Span* span) const noexcept {

@@ -12,8 +12,8 @@ template <HeapConfig Config>
 class PageShrinking : protected PageGrowing<Config> {
  protected:
   using Base = PageGrowing<Config>;
-  using Base::acquisitions_, Base::given_back_, Base::releases_, Base::runs_, Base::settled_,
-      Base::source_, Base::to_discard_;
+  using Base::acquisitions_, Base::given_back_, Base::gone_, Base::releases_, Base::runs_,
+      Base::settled_, Base::source_, Base::to_discard_;
   using Base::map, Base::release_or_keep, Base::release_to_source, Base::verify_free;
   using Base::options, Base::page;
   using typename Base::LockGuard, typename Base::Pages;
@@ -172,7 +172,10 @@ class PageShrinking : protected PageGrowing<Config> {
       Unlocked unlocked(guard);
       discard_descriptors(base, pages);
     }
-    if (release_to_source(guard, base, pages * page)) return pages * page;
+    if (release_to_source(guard, base, pages * page)) {
+      gone_.note(base);
+      return pages * page;
+    }
     runs_.add(base, pages, 0, pages);  // the source could not: the memory is ours, and not lost
     return 0;
   }

@@ -96,6 +96,36 @@ class PageState : ValidOptions<Config::options> {
     size_t bytes;
   };
 
+  // Where the last acquisitions began that went back to the source, so that a second release of a
+  // block that was one of them is known as such, as long as nobody has the addresses. Asked without
+  // the lock, too.
+  template <bool remembers, class Address = const void*>
+  struct GivenBack {
+    void note(Address) noexcept {}
+    bool has_before(Address, size_t) const noexcept { return false; }
+  };
+  template <class Address>
+  struct GivenBack<true, Address> {
+    static constexpr unsigned most = 8;
+    Address bases[most] = {};
+    unsigned next = 0;
+
+    void note(Address base) noexcept {
+      store_relaxed(&bases[next], base);
+      next = (next + 1) % most;
+    }
+    bool has_before(Address p, size_t most_before) const noexcept {
+      for (const Address& each : bases) {
+        const Address base = load_relaxed(&each);
+        if (base != nullptr && bytes_from(base, p) <= most_before) return true;
+      }
+      return false;
+    }
+  };
+  // Not where there are a few regions that stay.
+  static constexpr bool remembers_given_back =
+      options.checks != Checks::off && options.map == Map::radix;
+
   // What settle() remembers. In pages.
   template <bool discards, class Count = size_t>
   struct Settled {};
@@ -117,6 +147,7 @@ class PageState : ValidOptions<Config::options> {
   size_t given_back_ = 0;  // bytes, released and discarded
   size_t failures_ = 0;
   [[no_unique_address]] Settled<DiscardingSource<Pages>> settled_;
+  [[no_unique_address]] GivenBack<remembers_given_back> gone_;
   uint8_t halvings_ = 0;              // of Options::acquire_size
   Texture texture_ = Texture::dense;  // of what was last asked for and not there
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// The pages of the block have gone back to the system.
+// The second free comes when the pages of the block have gone back to the system.
 #include "rsb/rsb.h"
 
 int main() {
