@@ -92,6 +92,31 @@ TEST_CASE("who does not get the lock has interrupts as before") {
   Masked::level = 0;
 }
 
+TEST_CASE("who gives back the lock has interrupts as before, though it is another one's at once") {
+  using Act = void (*)();
+  static constinit Act taken_at_once = nullptr;
+  struct Contended {
+    bool try_lock() noexcept { return !taken && (taken = true); }
+    void unlock() noexcept {
+      taken = false;
+      if (taken_at_once != nullptr) taken_at_once();
+    }
+    bool taken = false;
+  };
+  static constinit MaskingLock<Masked, Contended, Waiting> lock;
+  Masked::level = 2;
+  CHECK(lock.try_lock());
+  taken_at_once = [] {  // by another core, which has masked nothing
+    taken_at_once = nullptr;
+    Masked::level = 0;
+    CHECK(lock.try_lock());
+  };
+  lock.unlock();
+  CHECK(Masked::level == 2);
+  lock.unlock();
+  CHECK(Masked::level == 0);
+}
+
 TEST_CASE("who waits for a lock that masks interrupts lets them in meanwhile") {
   static constinit InterruptSpinLock<Masked, Waiting> lock;
   static constinit bool let_in = true;
