@@ -17,7 +17,7 @@ class GuardedInspector : public Base {
 
   [[gnu::cold]] auto stats() noexcept {
     return Base::stats([this](auto& s) {
-      heap_.queue_.for_each([&](void*, size_t bytes) {
+      for_each_waiting_now([&](void*, size_t bytes) {
         s.live_blocks--;
         s.live_bytes -= bytes;
         if constexpr (requires { s.cached_blocks; }) {
@@ -35,7 +35,7 @@ class GuardedInspector : public Base {
 
   [[gnu::cold]] auto bin_stats(size_t bin) noexcept {
     return Base::bin_stats(bin, [this](auto& s) {
-      heap_.queue_.for_each([&](void*, size_t bytes) {
+      for_each_waiting_now([&](void*, size_t bytes) {
         if (bytes == s.slot_bytes) s.live--;
         return true;
       });
@@ -104,6 +104,11 @@ class GuardedInspector : public Base {
   template <class Visit>
   void for_each_waiting(Visit visit) noexcept {
     Guard guard(heap_.lock());
+    for_each_waiting_now(visit);
+  }
+  // With the lock held.
+  template <class Visit>
+  void for_each_waiting_now(Visit visit) noexcept {
     heap_.queue_.for_each(visit);
     heap_.for_each_in_stock(
         [&](BlockRecord& record, size_t bytes) { return visit(record.block(), bytes); });
