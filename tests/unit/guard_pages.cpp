@@ -223,6 +223,44 @@ TEST_CASE("what the source does not unprotect is not used until it does") {
   CHECK_SOUND(f);
 }
 
+TEST_CASE("nor what is too long to be kept") {
+  constexpr size_t size = 33 * KiB;
+  for (const bool trims : {true, false}) {
+    Fixture f;
+    unsigned char* const stays = allocate(f, size);
+    unsigned char* const other = allocate(f, size);
+    f.source().refuse_to_unprotect(true);
+    f.heap.deallocate(stays);
+    f.heap.trim();
+    CHECK(fault_of_free(f, stays) == of(Fault::double_free));
+    CHECK_SOUND(f);
+    f.source().refuse_to_unprotect(false);
+    if (trims) f.heap.trim();
+    f.heap.deallocate(other);  // and the one that stays
+    CHECK(f.stats().live_blocks == 0);
+    CHECK_SOUND(f);
+  }
+}
+
+TEST_CASE("all bytes between an aligned block and the page behind it are looked at") {
+  for (size_t alignment = 16; alignment <= page; alignment *= 4) {
+    for (const size_t size : {size_t{3'000}, size_t{2'049}}) {
+      const size_t room = align_up(size, alignment);
+      for (const size_t offset : {size, (size + room) / 2, room - 1}) {
+        Fixture f;
+        auto* const block = static_cast<unsigned char*>(f.heap.allocate(size, alignment));
+        REQUIRE(block != nullptr);
+        CHECK(support::opaque(block)[room] == FencedPages::fence);
+        support::fill(block, size, 0x22);
+        CHECK_SOUND(f);
+        unsigned char& beyond = support::opaque(block)[offset];
+        beyond = static_cast<unsigned char>(beyond ^ 0x10);
+        CHECK(fault_of_free(f, block) == of(Fault::overflow));
+      }
+    }
+  }
+}
+
 TEST_CASE("a double free of a large block that does not wait is named so") {
   Fixture f;
   void* const keep = f.heap.allocate(3'008);

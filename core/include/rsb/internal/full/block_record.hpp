@@ -45,6 +45,7 @@ class alignas(8) BlockRecord {
   static constexpr unsigned char tail_byte = 0xfb;
   static constexpr size_t least_tail = 8;
   static constexpr size_t most_tail = 64;
+  static constexpr size_t most_guarded_tail = 65'528;     // up to a page that nobody can touch
   static constexpr bool keeps_both = sizeof(void*) == 8;  // who allocated it, and who freed it
 
   enum class State : uint32_t {
@@ -94,7 +95,9 @@ class alignas(8) BlockRecord {
     size_ = size;
     // To where a word ends.
     tail_ = static_cast<uint16_t>(
-        smaller(align_down(room, word), align_up(size, word) + most_tail) - size);
+        smaller(align_down(room, word),
+                align_up(size, word) + (has_front() ? most_tail : most_guarded_tail)) -
+        size);
     write_tail();
     store_release(&seal_, seal(State::live, secret));
   }

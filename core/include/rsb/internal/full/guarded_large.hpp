@@ -80,7 +80,7 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
     Span* const run = Below::run_of_live(base_of(record));
     if (full.clears) record.fill(freed_byte, SIZE_MAX);
     if (!Stock::takes(run)) {
-      give_back_guarded(run);
+      if (give_back_guarded(run)) give_back_stuck();
       return;
     }
     run->uses = static_cast<uint16_t>(bytes_into(&record, page) / 16);
@@ -120,6 +120,7 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
       if (run == nullptr) break;
       any |= leave_stock(run);
     }
+    while (give_back_stuck()) any = true;
     return any;
   }
 
@@ -189,7 +190,13 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
   bool give_back_guarded(Span* run) noexcept {
     char* const base = run->base;
     if (!end_guarding(base)) {
-      if (Stock::takes(run)) put_back(run);
+      if (Stock::takes(run)) {
+        put_back(run);
+      } else {
+        Guard guard(Below::lock());
+        run->next = stuck_;
+        stuck_ = run;
+      }
       return false;
     }
     run->uses = 0;
@@ -197,7 +204,22 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
     return true;
   }
 
+  // One that is too long for the stock, and that the page source has not unprotected before: it may
+  // when it has fewer mappings. False: there is none, or it stays.
+  bool give_back_stuck() noexcept {
+    Span* run;
+    {
+      Guard guard(Below::lock());
+      run = stuck_;
+      if (run == nullptr) return false;
+      stuck_ = run->next;
+      run->next = nullptr;
+    }
+    return give_back_guarded(run);
+  }
+
   Stock stock_;
+  Span* stuck_ = nullptr;
   size_t releases_ = 0;
   size_t kept_out_ = 0;  // bytes, all in all
 };
