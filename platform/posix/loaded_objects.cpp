@@ -6,7 +6,6 @@
 
 #include "loaded_object.hpp"
 
-using rsb::platform::any_object;
 using rsb::platform::LoadedObject;
 
 namespace {

@@ -128,9 +128,9 @@ class CachedHeap : protected CachedPaths<Config> {
 
   using Base::block_with;
   using Base::bytes_of_live;
+  using Base::fault_without_run;
   using Base::is_large_block;
   using Base::lock;
-  using Base::fault_without_run;
   using Base::may_own;
   using Base::place_of;
   using Base::reaches_back;
