@@ -203,7 +203,7 @@ class alignas(8) BlockRecord {
 
   // Of the word in which the tail begins, what is the tail's.
   Word of_tail() const noexcept {
-    const unsigned bits = static_cast<unsigned>(size_ % word * __CHAR_BIT__);
+    const unsigned bits = integer_cast<unsigned>(size_ % word * __CHAR_BIT__);
     if constexpr (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) return ~Word{0} >> bits;
     return ~Word{0} << bits;
   }
