@@ -20,6 +20,7 @@ MAY_INCLUDE = {
     "caches": {"machine", "blocks", "pages", "bins"},
     "small": {"machine", "blocks"},
     "full": {"machine", "blocks"},
+    "guard_pages": {"machine", "blocks", "pages", "full"},
     "page_allocator": {"machine", "blocks", "pages"},
     "heap": {"machine", "blocks", "pages", "bins"},
     "cached_heap": {"machine", "blocks", "pages", "bins", "caches"},

@@ -46,7 +46,7 @@
 #pragma once
 
 #include "rsb/internal/full/guarded_heap.hpp"
-#include "rsb/internal/full/guarded_large.hpp"
+#include "rsb/internal/guard_pages/guarded_large.hpp"
 #include "rsb/internal/heap/heap_paths.hpp"
 
 namespace rsb {

@@ -9,7 +9,7 @@
 // whatever is written to it. The heap below uses the first eight bytes of free slots, so they say
 // nothing that is needed then.
 //
-// Room full: for Checks::full of all heaps.
+// Room full: for Checks::full of all heaps, and for the room guard_pages.
 #pragma once
 
 #include "rsb/internal/machine/bits.hpp"

@@ -3,7 +3,7 @@
 // is written to them meanwhile is seen, and nobody knows which block comes next. Which one leaves
 // is chosen at random among the older half. Constant time. The heap's lock guards it.
 //
-// Room full: for Checks::full of all heaps.
+// Room full: for Checks::full of all heaps, and for the room guard_pages.
 #pragma once
 
 #include "rsb/internal/machine/bits.hpp"

@@ -13,7 +13,7 @@
 // FullOptions::fill_bytes. In memory the record, 32 bytes (16 where pointers have four), at least 8
 // behind the block, and the queue.
 //
-// Room full: for Checks::full of all heaps.
+// Room full: for Checks::full of all heaps, and for the room guard_pages.
 #pragma once
 
 #include "rsb/internal/full/guarded_releasing.hpp"

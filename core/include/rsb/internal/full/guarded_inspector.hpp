@@ -3,7 +3,7 @@
 // in the queue counts as cached; sizes of blocks, where they are summed up, include what guards
 // them. A check also looks at the guards of every block.
 //
-// Room full: for Checks::full of all heaps.
+// Room full: for Checks::full of all heaps, and for the room guard_pages.
 #pragma once
 
 #include "rsb/internal/full/guarded_heap.hpp"

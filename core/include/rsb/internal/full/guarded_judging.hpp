@@ -2,7 +2,7 @@
 // What is looked at with Checks::full when a block is given to a call, which fault that is, and
 // what is known of an address.
 //
-// Room full: for Checks::full of all heaps.
+// Room full: for Checks::full of all heaps, and for the room guard_pages.
 #pragma once
 
 #include "rsb/internal/full/without_guard_pages.hpp"

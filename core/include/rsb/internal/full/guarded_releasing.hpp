@@ -2,7 +2,7 @@
 // The way of a block that is released with Checks::full: filled, kept in the queue, verified, and
 // only then given to the heap below.
 //
-// Room full: for Checks::full of all heaps.
+// Room full: for Checks::full of all heaps, and for the room guard_pages.
 #pragma once
 
 #include "rsb/internal/full/guarded_judging.hpp"

@@ -2,7 +2,7 @@
 // What a heap with Checks::full adds to the one below: its options, its secret, the queue, and how
 // much is asked of the heap below for a block.
 //
-// Room full: for Checks::full of all heaps.
+// Room full: for Checks::full of all heaps, and for the room guard_pages.
 #pragma once
 
 #include "rsb/fault.hpp"

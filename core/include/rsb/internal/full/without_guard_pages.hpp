@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Where the page source cannot protect, and in small heaps, no block lies between guard pages. What
-// is so where it can is said by guard_pages.hpp and guarded_large.hpp, which only heaps of pages
-// include.
+// is so where it can is said by the room guard_pages, which only heaps of pages include.
 //
-// Room full: for Checks::full of all heaps.
+// Room full: for Checks::full of all heaps, and for the room guard_pages.
 #pragma once
 
 #include "rsb/internal/full/guarded_state.hpp"

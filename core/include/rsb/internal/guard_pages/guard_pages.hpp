@@ -8,7 +8,7 @@
 // heap below knows which of its large blocks are like that, so that nothing of them is touched
 // without need but the second page, in which the record is.
 //
-// Room full: for Checks::full of all heaps.
+// Room guard_pages: for Checks::full of heaps of pages.
 #pragma once
 
 #include "rsb/internal/full/without_guard_pages.hpp"

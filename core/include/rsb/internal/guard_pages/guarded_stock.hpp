@@ -4,7 +4,7 @@
 // first. Linked through the descriptors of their runs, which nobody writes to by accident. Constant
 // time. The heap's lock guards it.
 //
-// Room full: for Checks::full of all heaps.
+// Room guard_pages: for Checks::full of heaps of pages.
 #pragma once
 
 #include "rsb/internal/pages/run_lists.hpp"

@@ -2,12 +2,12 @@
 // The life of blocks between guard pages: made, released into the stock (guarded_stock.hpp), used
 // again, or given back to the heap below.
 //
-// Room full: for Checks::full of all heaps.
+// Room guard_pages: for Checks::full of heaps of pages.
 #pragma once
 
-#include "rsb/internal/full/guard_pages.hpp"
 #include "rsb/internal/full/guarded_judging.hpp"
-#include "rsb/internal/full/guarded_stock.hpp"
+#include "rsb/internal/guard_pages/guard_pages.hpp"
+#include "rsb/internal/guard_pages/guarded_stock.hpp"
 
 namespace rsb {
 
