@@ -17,7 +17,7 @@ class GuardedInspector : public Base {
 
   [[gnu::cold]] auto stats() noexcept {
     return Base::stats([this](auto& s) {
-      for_each_waiting_now([&](void*, size_t bytes) {
+      this->for_each_waiting_now([&](void*, size_t bytes) {
         s.live_blocks--;
         s.live_bytes -= bytes;
         if constexpr (requires { s.cached_blocks; }) {
@@ -35,7 +35,7 @@ class GuardedInspector : public Base {
 
   [[gnu::cold]] auto bin_stats(size_t bin) noexcept {
     return Base::bin_stats(bin, [this](auto& s) {
-      for_each_waiting_now([&](void*, size_t bytes) {
+      this->for_each_waiting_now([&](void*, size_t bytes) {
         if (bytes == s.slot_bytes) s.live--;
         return true;
       });
