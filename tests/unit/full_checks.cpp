@@ -10,6 +10,7 @@
 #endif
 
 using namespace rsb;
+using support::FullFenced;
 using support::FullPool;
 using support::FullRadix;
 using support::FullSpans;
@@ -74,6 +75,31 @@ int fault_of_free(F& f, void* block) {
 // Of slots, and of whole pages where the arena has them.
 constexpr size_t sizes[] = {0, 1, 3, 8, 13, 24, 100, 250, 500, 1'500, 5'000};
 
+// What is written before a live block is found by a check.
+template <class C>
+void expect_lost_record(size_t size, size_t alignment) {
+  constexpr size_t record = sizeof(void*) == 8 ? 32 : 16;
+  for (const size_t before : {size_t{1}, size_t{8}, record}) {
+    Fixture<C> f;
+    void* const former = f.heap.allocate(size, alignment);
+    support::drop(f.heap.allocate(size, alignment));
+    auto* const block = static_cast<unsigned char*>(f.heap.allocate(size, alignment));
+    REQUIRE(block != nullptr);
+    f.heap.deallocate(former);
+    CHECK_SOUND(f);
+    unsigned char bytes[record];
+    unsigned char* const changed = support::opaque(block) - before;
+    __builtin_memcpy(bytes, changed, before);
+    support::fill(changed, before, before == record ? 0 : 0x41);
+    auto inspector = inspect(f.heap);
+    CHECK(inspector.check() != nullptr);
+    CHECK(inspector.damage().fault == Fault::underflow);
+    CHECK(f.heap.block_with(inspector.damage().block) == f.heap.block_with(block));
+    __builtin_memcpy(changed, bytes, before);
+    CHECK_SOUND(f);
+  }
+}
+
 }  // namespace
 
 TEST_CASE_TEMPLATE("one byte behind a block is found when it is released", C, FULL_WORLDS) {
@@ -109,6 +135,16 @@ TEST_CASE_TEMPLATE("one byte before a block is found when it is released", C, FU
   }
 }
 
+TEST_CASE_TEMPLATE("zeroes before a block are found, as any other bytes", C, FULL_WORLDS) {
+  for (const size_t bytes : {size_t{1}, size_t{4}, size_t{8}}) {
+    Fixture<C> f;
+    auto* const block = static_cast<unsigned char*>(f.heap.allocate(100));
+    REQUIRE(block != nullptr);
+    support::fill(support::opaque(block) - bytes, bytes, 0);
+    CHECK(fault_of_free(f, block) == of(Fault::underflow));
+  }
+}
+
 TEST_CASE_TEMPLATE("and before one that waits it is found by a check", C, FULL_WORLDS) {
   if constexpr (Fixture<C>::waits) {
     for (const size_t before : {size_t{1}, 3 * sizeof(void*)}) {
@@ -126,6 +162,21 @@ TEST_CASE_TEMPLATE("and before one that waits it is found by a check", C, FULL_W
       CHECK(inspector.damage().block == block);
       CHECK(support::fault_of([&] { f.heap.trim(); }) == of(Fault::underflow));
     }
+  }
+}
+
+TEST_CASE_TEMPLATE("and before one that is never released, too", C, FULL_WORLDS) {
+  if constexpr (Fixture<C>::has_slots && sizeof(void*) == 8) {
+    for (const size_t size : {size_t{0}, size_t{24}, size_t{100}}) {
+      for (const size_t alignment : {size_t{0}, size_t{128}})
+        expect_lost_record<C>(size, alignment);
+    }
+  }
+}
+
+TEST_CASE("and before a large one between pages that cannot be touched") {
+  for (const size_t size : {size_t{2'800}, size_t{3'008}, size_t{5'000}}) {
+    expect_lost_record<FullFenced>(size, 0);
   }
 }
 
@@ -251,6 +302,9 @@ TEST_CASE_TEMPLATE("a sized release must name the very size", C, FULL_WORLDS) {
   void* const aligned = f.heap.allocate(100, 64);
   CHECK(support::fault_of([&] { f.heap.deallocate(aligned, 100, 4'096); }) ==
         of(Fault::size_mismatch));
+  CHECK(support::fault_of([&] { f.heap.expect_size(aligned, 100, 4'096); }) ==
+        of(Fault::size_mismatch));
+  f.heap.expect_size(aligned, 100, 64);
   f.heap.deallocate(aligned, 100, 64);
   CHECK_SOUND(f);
 }

@@ -32,6 +32,10 @@ constexpr bool verifies_itself(Checks checks) noexcept {
   return checks == Checks::full || checks == Checks::under_guards;
 }
 
+// What is found, with Checks::full, where a block's record will have its seal, from the moment when
+// its slot is handed out for the first time.
+constexpr uint32_t seal_in_the_making = 0x6d616b65;
+
 // How an address finds the descriptor of its page.
 enum class Map : uint8_t {
   radix,  // any address: a tree of nodes from the page source, two or three loads a lookup

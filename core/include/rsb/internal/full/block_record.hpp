@@ -13,6 +13,7 @@
 #pragma once
 
 #include "rsb/internal/machine/bits.hpp"
+#include "rsb/options.hpp"
 
 namespace rsb {
 
@@ -80,18 +81,17 @@ class alignas(8) BlockRecord {
 
   // ---- Its states ----
 
-  // `its_room`: bytes from the block's start that are its own.
+  // After note_change(). `its_room`: bytes from the block's start that are its own.
   void begin(size_t size, size_t its_room, size_t its_front, Made made, const void* caller,
              uint32_t secret) noexcept {
     allocated_by_ = caller;
-    freed_by_.set(nullptr, caller);
+    freed_by_.set(nobody(), caller);
     made_ = made;
     front_log2_ = static_cast<uint8_t>(its_front != 0 ? floor_log2(its_front) : 0);
     resize(size, its_room, secret);
   }
   void resize(size_t size, size_t room, uint32_t secret) noexcept {
-    forget();  // for who looks at it meanwhile
-    fence<__ATOMIC_RELEASE>();
+    note_change();
     size_ = size;
     // To where a word ends.
     tail_ = static_cast<uint16_t>(
@@ -103,13 +103,13 @@ class alignas(8) BlockRecord {
   }
   // Of a live block.
   void note_making(Made made, const void* caller, uint32_t secret) noexcept {
-    forget();  // for who looks at it meanwhile
-    fence<__ATOMIC_RELEASE>();
+    note_change();
     made_ = made;
     allocated_by_ = caller;
     store_release(&seal_, seal(State::live, secret));
   }
   void end(State state, const void* caller, uint32_t secret) noexcept {
+    note_change();
     freed_by_.set(caller, allocated_by_);
     store_relaxed(&seal_, seal(state, secret));
   }
@@ -125,6 +125,11 @@ class alignas(8) BlockRecord {
     }
   }
   void forget() noexcept { store_relaxed(&seal_, uint32_t{0}); }
+  // For who looks at it until it has its next seal.
+  void note_change() noexcept {
+    store_relaxed(&seal_, seal_in_the_making);
+    fence<__ATOMIC_RELEASE>();
+  }
 
   // Also where there may be no record.
   bool is(State state, uint32_t secret) const noexcept { return bears(seal(state, secret)); }
@@ -152,6 +157,14 @@ class alignas(8) BlockRecord {
     uint32_t rest;  // tail_, front_log2_, made_
     __builtin_memcpy(&rest, __builtin_assume_aligned(&tail_, 4), sizeof rest);
     return integer_cast<uint32_t>(sum ^ sum >> half) ^ rest ^ static_cast<uint32_t>(state);
+  }
+
+  // Whether there is a record, or is about to be, though another thread changes it meanwhile.
+  bool is_or_is_made(uint32_t secret) const noexcept {
+    const uint32_t before = load_acquire(&seal_);
+    if (before == seal_in_the_making || is_any(secret)) return true;
+    fence<__ATOMIC_ACQUIRE>();
+    return load_relaxed(&seal_) != before;
   }
 
   // ---- What must not be written to ----
@@ -198,6 +211,9 @@ class alignas(8) BlockRecord {
   static void store(char* p, Word value) noexcept {
     __builtin_memcpy(__builtin_assume_aligned(p, word), &value, word);
   }
+
+  // Not null: next to the block are most often zeroes written.
+  static const void* nobody() noexcept { return address_behind(nullptr, word_of(tail_byte)); }
 
   // ---- The bytes behind ----
 
@@ -265,7 +281,7 @@ class alignas(8) BlockRecord {
     return p != end ? p : nullptr;
   }
 
-  // The first eight bytes are the heap's when the block is free; of the third eight it clears the
+  // The first eight bytes are the heap's when the block is free; of the third eight it sets the
   // seal where a slot never was handed out, see Checks::under_guards.
   const void* allocated_by_;
   size_t size_;

@@ -95,7 +95,11 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
     if (block == nullptr || !Below::may_own(block)) return;
     if (live(block)->size() != size) raise(Fault::size_mismatch, block);
   }
-  void expect_size(const void* block, size_t size, size_t) noexcept { expect_size(block, size); }
+  void expect_size(const void* block, size_t size, size_t alignment) noexcept {
+    if (block == nullptr || !Below::may_own(block)) return;
+    expect_size(block, size);
+    refuse_other_alignment(live(block).record, alignment);
+  }
 
   // ---- Without waiting ----
 

@@ -88,11 +88,13 @@ class GuardedState : public Below {
   // A record and all that lies around a block, as of now.
   void* begin(char* block, size_t size, size_t its_room, size_t front, Made made,
               const void* caller) noexcept {
+    BlockRecord& record = *BlockRecord::of(block);
+    record.note_change();
     // What began nearer to the slot's start, perhaps before clear(), would be taken for this block.
     for (size_t nearer = record_bytes; nearer < front; nearer *= 2) {
       BlockRecord::of(block - front + nearer)->forget();
     }
-    BlockRecord::of(block)->begin(size, its_room, front, made, caller, secret_);
+    record.begin(size, its_room, front, made, caller, secret_);
     return block;
   }
 

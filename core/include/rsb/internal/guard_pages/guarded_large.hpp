@@ -49,10 +49,12 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
     }
     char* const end = base + page + fence.body;
     Below::run_of_live(base)->slot_units = static_cast<uint16_t>(fence.body / page);
+    void* const block = begin(end - fence.room, size, fence.room, 0, made, caller);
+    rsb::fence<__ATOMIC_RELEASE>();  // for who looks at it meanwhile
     Below::set_guarded(base, Below::Guarded::yes);
     source().protect(base, page);
     source().protect(end, bytes_from(end, base + bytes_below(base)));
-    return begin(end - fence.room, size, fence.room, 0, made, caller);
+    return block;
   }
 
   // From the stock. Null: there is none that would do.
@@ -69,8 +71,10 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
       put_back(run);
       return nullptr;
     }
-    former.forget();
     char* const block = run->base + page + fence.body - fence.room;
+    BlockRecord& record = *BlockRecord::of(block);
+    record.note_change();
+    if (&former != &record) former.forget();
     if (fill == Fill::zero) __builtin_memset(block, 0, size);
     return begin(block, size, fence.room, 0, made, caller);
   }

@@ -194,9 +194,12 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     char* const result = slot(slots.fresh);
     if (result == nullptr) __builtin_unreachable();  // see leave_out_null()
     const SlotOffset behind = static_cast<SlotOffset>(slots.fresh + slot_units);
+    if constexpr (checks == Checks::under_guards) {
+      store(result + 20, seal_in_the_making);
+      fence<__ATOMIC_RELEASE>();  // for who looks at it meanwhile
+    }
     store_relaxed(&slots.fresh, behind);
     uses++;
-    if constexpr (checks == Checks::under_guards) store(result + 16, uint64_t{0});
     if (slot_units > 1) {
       quick_below = behind;
       if constexpr (checks != Checks::off) store(result, uint64_t{0});
