@@ -10,7 +10,6 @@
 #endif
 
 using namespace rsb;
-using support::FullFenced;
 using support::FullPool;
 using support::FullRadix;
 using support::FullSpans;
@@ -171,12 +170,6 @@ TEST_CASE_TEMPLATE("and before one that is never released, too", C, FULL_WORLDS)
       for (const size_t alignment : {size_t{0}, size_t{128}})
         expect_lost_record<C>(size, alignment);
     }
-  }
-}
-
-TEST_CASE("and before a large one between pages that cannot be touched") {
-  for (const size_t size : {size_t{2'800}, size_t{3'008}, size_t{5'000}}) {
-    expect_lost_record<FullFenced>(size, 0);
   }
 }
 

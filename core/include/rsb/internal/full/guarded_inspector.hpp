@@ -68,7 +68,7 @@ class GuardedInspector : public Base {
     damage_ = {};
     if (const char* const broken = Base::check()) return broken;
     const char* broken = nullptr;
-    const void* lost = nullptr;  // a block before which was written; or near it, between guards
+    const char* lost = nullptr;  // the slot of a block before which was written
     Base::walk([&](void* below, size_t bytes) {
       // None, where another thread is just about to make it.
       const BlockRecord* const record = heap_.record_in(below, bytes);
@@ -76,7 +76,8 @@ class GuardedInspector : public Base {
         broken = "what lies behind a block is as the heap left it";
         damage_ = {Fault::overflow, record->block()};
       }
-      if (record == nullptr && heap_.has_lost_record(below, bytes)) lost = heap_.first_in(below);
+      if (record == nullptr && heap_.has_lost_record(below, bytes))
+        lost = static_cast<const char*>(below);
       return broken == nullptr;
     });
     if (broken != nullptr) return broken;
@@ -92,7 +93,7 @@ class GuardedInspector : public Base {
       return broken == nullptr;
     });
     if (broken != nullptr || lost == nullptr) return broken;
-    damage_ = {Fault::underflow, lost};
+    damage_ = {Fault::underflow, lost + TheHeap::record_bytes};
     return "what lies before a block is as the heap left it";
   }
 

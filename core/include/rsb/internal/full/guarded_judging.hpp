@@ -165,36 +165,15 @@ class GuardedJudging : public GuardPages<Below, Config> {
     return freed;
   }
 
-  // Whether what is one live block to the heap below has lost its record, for certain: as slots and
-  // blocks between guards do only if somebody has written there.
+  // Whether what is one live block to the heap below has lost its record, for certain: as a slot
+  // does only if somebody has written there.
   [[gnu::cold]] bool has_lost_record(const void* below, size_t bytes) noexcept {
-    const char* const base = static_cast<const char*>(below);
-    const auto has_none_at = [&](const char* block) {
-      return !BlockRecord::of(block)->is_or_is_made(secret_);
-    };
-    if constexpr (has_guard_pages) {
-      if (is_guarded(base)) {
-        fence<__ATOMIC_ACQUIRE>();  // the record was there before that could be seen
-        for (size_t at = Base::page; at + record_bytes <= 2 * Base::page; at += 16) {
-          if (!has_none_at(base + at + record_bytes)) return false;
-        }
-        return true;
-      }
-    }
     if (!is_verified_slot(bytes)) return false;
     for (size_t front = record_bytes; front < bytes; front *= 2) {
-      if (!has_none_at(base + front)) return false;
+      if (BlockRecord::of(static_cast<const char*>(below) + front)->is_or_is_made(secret_))
+        return false;
     }
     return true;
-  }
-
-  // Where a block begins that nobody has asked to be aligned; or between guards the page where it
-  // may.
-  [[gnu::cold]] const void* first_in(const void* below) noexcept {
-    if constexpr (has_guard_pages) {
-      if (is_guarded(below)) return static_cast<const char*>(below) + Base::page;
-    }
-    return static_cast<const char*>(below) + record_bytes;
   }
 
   // Of a block that began at the address, which is free memory now; null: none is seen.
