@@ -39,6 +39,11 @@ GROUPS = {
     "posix-full": (built("posix", "default_config.hpp", "-URSB_CHECKS", "-DRSB_CHECKS=full"), [
         "platform/posix/access_report.cpp", "platform/posix/check_at_end.cpp", "platform/posix/leaks.cpp",
         "platform/posix/marked_new.cpp"]),
+    "posix-annotated": (built("posix", "annotated_cached_config.hpp", "-URSB_CHECKS", "-DRSB_CHECKS=full"), [
+        "core/api/c_api.cpp"]),
+    "posix-annotated-address": (
+        built("posix", "annotated_default_config.hpp", "-URSB_CHECKS", "-DRSB_CHECKS=full", "-fsanitize=address"), [
+            "core/api/c_api.cpp"]),
     "caches": (built("posix", "cached_config.hpp"), ["core/api/c_api.cpp"]),
     "linux-syscall": (built("linux-syscall"), ["core/api/c_api.cpp", "platform/linux-syscall/process.cpp"]),
     "static-pool": (built("static-pool"), ["core/api/c_api.cpp", "platform/static-pool/regions.cpp"]),

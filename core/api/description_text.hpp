@@ -4,6 +4,7 @@
 
 #include "inside_call.hpp"
 #include "instance.hpp"
+#include "rsb/annotations.hpp"
 
 namespace rsb {
 
@@ -59,13 +60,19 @@ template <class Out>
   if (d.run != nullptr) out << " of " << d.run_bytes << " bytes at " << d.run;
 }
 
+// Of the heap's memory, perhaps.
+[[gnu::no_sanitize_address]] inline unsigned char byte_at(const unsigned char* p) noexcept {
+  const InsideHeap<Instance> inside;
+  return *p;
+}
+
 // The same of d.written_to, which must not be null.
 template <class Out>
 [[gnu::cold]] void put_written(Out& out, const rsb_description& d) noexcept {
   const auto* const byte = static_cast<const unsigned char*>(d.written_to);
   out << "  first byte that was written to: at " << d.written_to << ", "
       << bytes_from(d.block, d.written_to) << " after the block's start; it is "
-      << reinterpret_cast<const void*>(uintptr_t{*byte});
+      << reinterpret_cast<const void*>(uintptr_t{byte_at(byte)});
 }
 
 }  // namespace rsb

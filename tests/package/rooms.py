@@ -11,7 +11,7 @@ import re
 import sys
 
 # What each room may include besides itself: rooms, and those public headers that are vocabulary.
-VOCABULARY = {"arch", "fault", "lock", "options", "page_source", "seat"}
+VOCABULARY = {"annotations", "arch", "fault", "lock", "options", "page_source", "seat"}
 MAY_INCLUDE = {
     "machine": set(),
     "blocks": {"machine"},

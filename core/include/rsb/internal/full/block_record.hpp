@@ -28,8 +28,10 @@ enum class Made : uint8_t {
 template <bool has_place>
 class AddressIf {
  public:
-  void set(const void* address, const void*&) noexcept { address_ = address; }
-  const void* get(const void*) const noexcept { return address_; }
+  [[gnu::no_sanitize_address]] void set(const void* address, const void*&) noexcept {
+    address_ = address;
+  }
+  [[gnu::no_sanitize_address]] const void* get(const void*) const noexcept { return address_; }
 
  private:
   const void* address_;
@@ -41,6 +43,8 @@ class AddressIf<false> {
   const void* get(const void* place) const noexcept { return place; }
 };
 
+// To tools that look on, records, tails and freed blocks are nobody's memory (annotating.hpp): so
+// what reads them, or writes to a record, is not instrumented.
 class alignas(8) BlockRecord {
  public:
   static constexpr unsigned char tail_byte = 0xfb;
@@ -68,16 +72,20 @@ class alignas(8) BlockRecord {
 
   // What the heap below calls the block: it begins `front` bytes before, a power of two; 0: it has
   // guard pages, and begins elsewhere.
-  size_t front() const noexcept { return has_front() ? size_t{1} << front_log2_ : 0; }
-  bool has_front() const noexcept { return front_log2_ != 0; }
+  [[gnu::no_sanitize_address]] size_t front() const noexcept {
+    return has_front() ? size_t{1} << front_log2_ : 0;
+  }
+  [[gnu::no_sanitize_address]] bool has_front() const noexcept { return front_log2_ != 0; }
 
-  size_t size() const noexcept { return size_; }
+  [[gnu::no_sanitize_address]] size_t size() const noexcept { return size_; }
   // From the block's start, with what is known of the bytes behind.
-  size_t guarded_size() const noexcept { return size_ + tail_; }
-  Made made() const noexcept { return made_; }
+  [[gnu::no_sanitize_address]] size_t guarded_size() const noexcept { return size_ + tail_; }
+  [[gnu::no_sanitize_address]] Made made() const noexcept { return made_; }
   // Return addresses; where pointers have four bytes, only that of the last call.
-  const void* allocated_by() const noexcept { return allocated_by_; }
-  const void* freed_by() const noexcept { return freed_by_.get(allocated_by_); }
+  [[gnu::no_sanitize_address]] const void* allocated_by() const noexcept { return allocated_by_; }
+  [[gnu::no_sanitize_address]] const void* freed_by() const noexcept {
+    return freed_by_.get(allocated_by_);
+  }
 
   // ---- Its states ----
 
@@ -90,7 +98,7 @@ class alignas(8) BlockRecord {
     front_log2_ = static_cast<uint8_t>(its_front != 0 ? floor_log2(its_front) : 0);
     resize(size, its_room, secret);
   }
-  void resize(size_t size, size_t room, uint32_t secret) noexcept {
+  [[gnu::no_sanitize_address]] void resize(size_t size, size_t room, uint32_t secret) noexcept {
     note_change();
     size_ = size;
     // To where a word ends.
@@ -102,20 +110,21 @@ class alignas(8) BlockRecord {
     store_release(&seal_, seal(State::live, secret));
   }
   // Of a live block.
-  void note_making(Made made, const void* caller, uint32_t secret) noexcept {
+  [[gnu::no_sanitize_address]] void note_making(Made made, const void* caller,
+                                                uint32_t secret) noexcept {
     note_change();
     made_ = made;
     allocated_by_ = caller;
     store_release(&seal_, seal(State::live, secret));
   }
-  void end(State state, const void* caller, uint32_t secret) noexcept {
+  [[gnu::no_sanitize_address]] void end(State state, const void* caller, uint32_t secret) noexcept {
     note_change();
     freed_by_.set(caller, allocated_by_);
     store_relaxed(&seal_, seal(state, secret));
   }
 
   // All at once, for who looks at it meanwhile. Of a block that is freed_only.
-  void note_filled(State state, uint32_t secret) noexcept {
+  [[gnu::no_sanitize_address]] void note_filled(State state, uint32_t secret) noexcept {
     if constexpr (keeps_both) {  // the seals of freed blocks differ by the state alone
       const uint32_t change =
           static_cast<uint32_t>(State::freed_only) ^ static_cast<uint32_t>(state);
@@ -124,9 +133,9 @@ class alignas(8) BlockRecord {
       store_relaxed(&seal_, seal(state, secret));
     }
   }
-  void forget() noexcept { store_relaxed(&seal_, uint32_t{0}); }
+  [[gnu::no_sanitize_address]] void forget() noexcept { store_relaxed(&seal_, uint32_t{0}); }
   // For who looks at it until it has its next seal.
-  void note_change() noexcept {
+  [[gnu::no_sanitize_address]] void note_change() noexcept {
     store_relaxed(&seal_, seal_in_the_making);
     fence<__ATOMIC_RELEASE>();
   }
@@ -134,7 +143,9 @@ class alignas(8) BlockRecord {
   // Also where there may be no record.
   bool is(State state, uint32_t secret) const noexcept { return bears(seal(state, secret)); }
   // The same, of who has asked before and knows the seal.
-  bool bears(uint32_t its_seal) const noexcept { return load_relaxed(&seal_) == its_seal; }
+  [[gnu::no_sanitize_address]] bool bears(uint32_t its_seal) const noexcept {
+    return load_relaxed(&seal_) == its_seal;
+  }
   bool is_any(uint32_t secret) const noexcept {
     // In this order they follow each other, if another thread releases the block meanwhile.
     return is(State::live, secret) || is(State::freed_only, secret) || is_filled(secret);
@@ -147,7 +158,7 @@ class alignas(8) BlockRecord {
 
   // Whatever one of the fields is changed to changes the seal, where words have four bytes for
   // certain: each step is a bijection of the sum, and of the field that goes in.
-  uint32_t seal(State state, uint32_t secret) const noexcept {
+  [[gnu::no_sanitize_address]] uint32_t seal(State state, uint32_t secret) const noexcept {
     using Sum = decltype(size_t{} + uint32_t{});
     constexpr unsigned half = sizeof(Sum) * 4;
     Sum sum = address_of(this) + secret + address_of(freed_by_.get(nullptr));
@@ -160,7 +171,7 @@ class alignas(8) BlockRecord {
   }
 
   // Whether there is a record, or is about to be, though another thread changes it meanwhile.
-  bool is_or_is_made(uint32_t secret) const noexcept {
+  [[gnu::no_sanitize_address]] bool is_or_is_made(uint32_t secret) const noexcept {
     const uint32_t before = load_acquire(&seal_);
     if (before == seal_in_the_making || is_any(secret)) return true;
     fence<__ATOMIC_ACQUIRE>();
@@ -171,7 +182,7 @@ class alignas(8) BlockRecord {
 
   // Of a block that another thread may release or resize meanwhile: whether it was live all the
   // while, and its tail was written to.
-  bool has_overwritten_tail(uint32_t secret) const noexcept {
+  [[gnu::no_sanitize_address]] bool has_overwritten_tail(uint32_t secret) const noexcept {
     const uint32_t before = load_acquire(&seal_);
     if (before != seal(State::live, secret) || overwritten_tail() == nullptr) return false;
     fence<__ATOMIC_ACQUIRE>();
@@ -179,7 +190,7 @@ class alignas(8) BlockRecord {
   }
 
   // The first byte of the tail that was written to; null: none was.
-  const void* overwritten_tail() const noexcept {
+  [[gnu::no_sanitize_address]] const void* overwritten_tail() const noexcept {
     const char* p = block() + align_down(size_, word);
     const char* const end = block() + guarded_size();
     if (p == end) return nullptr;
@@ -203,12 +214,12 @@ class alignas(8) BlockRecord {
 
   static constexpr Word word_of(unsigned char byte) noexcept { return ~Word{0} / 0xff * byte; }
 
-  static Word load(const char* p) noexcept {
+  [[gnu::no_sanitize_address]] static Word load(const char* p) noexcept {
     Word value;
     __builtin_memcpy(&value, __builtin_assume_aligned(p, word), word);
     return value;
   }
-  static void store(char* p, Word value) noexcept {
+  [[gnu::no_sanitize_address]] static void store(char* p, Word value) noexcept {
     __builtin_memcpy(__builtin_assume_aligned(p, word), &value, word);
   }
 
@@ -218,14 +229,14 @@ class alignas(8) BlockRecord {
   // ---- The bytes behind ----
 
   // Of the word in which the tail begins, what is the tail's.
-  Word of_tail() const noexcept {
+  [[gnu::no_sanitize_address]] Word of_tail() const noexcept {
     const unsigned bits = integer_cast<unsigned>(size_ % word * __CHAR_BIT__);
     if constexpr (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) return ~Word{0} >> bits;
     return ~Word{0} << bits;
   }
 
   // By words, of which the first may in part be the program's.
-  void write_tail() noexcept {
+  [[gnu::no_sanitize_address]] void write_tail() noexcept {
     char* p = block() + align_down(size_, word);
     char* const end = block() + guarded_size();
     if (p == end) return;
@@ -247,7 +258,8 @@ class alignas(8) BlockRecord {
   }
 
   // Of whole words.
-  static bool is_all(const char* p, size_t bytes, unsigned char byte) noexcept {
+  [[gnu::no_sanitize_address]] static bool is_all(const char* p, size_t bytes,
+                                                  unsigned char byte) noexcept {
     const char* const end = p + bytes;
     const Word expected = word_of(byte);
     if (bytes > 256 && !are_all(p, end, expected)) return false;
@@ -261,7 +273,8 @@ class alignas(8) BlockRecord {
   }
 
   // The greater part of what lies before `end`; `p` is where the rest begins.
-  [[gnu::noinline]] static bool are_all(const char*& p, const char* end, Word expected) noexcept {
+  [[gnu::noinline, gnu::no_sanitize_address]] static bool are_all(const char*& p, const char* end,
+                                                                  Word expected) noexcept {
     constexpr size_t step = 8 * sizeof(Words);
     Words others{};
     for (; bytes_from(p, end) >= step; p += step) {
@@ -274,8 +287,8 @@ class alignas(8) BlockRecord {
     return any == 0;
   }
 
-  [[gnu::cold, gnu::noinline]] static const void* first_other(const char* p, size_t bytes,
-                                                              unsigned char byte) noexcept {
+  [[gnu::cold, gnu::noinline, gnu::no_sanitize_address]] static const void* first_other(
+      const char* p, size_t bytes, unsigned char byte) noexcept {
     const char* const end = p + bytes;
     while (p != end && static_cast<unsigned char>(*p) == byte) p++;
     return p != end ? p : nullptr;

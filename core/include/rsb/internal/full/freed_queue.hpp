@@ -29,6 +29,12 @@ class FreedQueue {
     bytes_ += bytes;
   }
 
+  void clear() noexcept {
+    first_ = 0;
+    count_ = 0;
+    bytes_ = 0;
+  }
+
   // visit(block, bytes) for each, until it returns false.
   template <class Visit>
   void for_each(Visit visit) const noexcept {
@@ -68,6 +74,7 @@ requires(most < 2) class FreedQueue<most> {
  public:
   static constexpr bool is_there = false;
   size_t count() const noexcept { return 0; }
+  void clear() noexcept {}
   template <class Visit>
   void for_each(Visit) const noexcept {}
 };

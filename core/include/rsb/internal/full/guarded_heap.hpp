@@ -24,12 +24,13 @@ template <class Below, class Config>
 class GuardedHeap : public GuardedReleasing<Below, Config> {
   using Base = GuardedReleasing<Below, Config>;
   using Base::base_of, Base::begin, Base::by_all_means, Base::bytes_below, Base::fault_in_handler,
-      Base::flush, Base::front_for, Base::gets_null, Base::has_guard_pages, Base::is_small,
-      Base::is_usual, Base::judge_, Base::live, Base::live_made, Base::live_sized,
+      Base::flush, Base::front_for, Base::gets_null, Base::handed_out, Base::has_guard_pages,
+      Base::is_small, Base::is_usual, Base::judge_, Base::live, Base::live_made, Base::live_sized,
       Base::may_begin_nowait, Base::may_have_record, Base::natural_alignment, Base::note_begin,
       Base::queue_, Base::record_in, Base::refuse_other_alignment, Base::refuse_overflow,
-      Base::retire, Base::secret_, Base::total_for, Base::usual_front, Base::verify_slot;
-  using typename Base::Live, typename Base::State;
+      Base::resize, Base::retire, Base::secret_, Base::tell_cleared, Base::tell_opened,
+      Base::tell_released, Base::total_for, Base::usual_front, Base::verify_slot;
+  using typename Base::Inside, typename Base::Live, typename Base::State;
 
  public:
   using Base::full;
@@ -61,14 +62,17 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
 
   [[gnu::noinline]] void deallocate(void* block) noexcept {
     const void* const caller = return_address();
+    const Inside inside;
     if (block != nullptr) retire(live_made(block, Made::by_allocate, caller), caller);
   }
   [[gnu::noinline]] void deallocate(void* block, size_t size) noexcept {
     const void* const caller = return_address();
+    const Inside inside;
     if (block != nullptr) retire(live_sized(block, size, Made::by_allocate, caller), caller);
   }
   [[gnu::noinline]] void deallocate(void* block, size_t size, size_t alignment) noexcept {
     const void* const caller = return_address();
+    const Inside inside;
     if (block == nullptr) return;
     const Live found = live_sized(block, size, Made::by_allocate, caller);
     refuse_other_alignment(found.record, alignment);
@@ -76,15 +80,18 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
   }
   [[gnu::noinline]] void deallocate_as(Made made, void* block) noexcept {
     const void* const caller = return_address();
+    const Inside inside;
     if (block != nullptr) retire(live_made(block, made, caller), caller);
   }
   [[gnu::noinline]] void deallocate_as(Made made, void* block, size_t size) noexcept {
     const void* const caller = return_address();
+    const Inside inside;
     if (block != nullptr) retire(live_sized(block, size, made, caller), caller);
   }
   [[gnu::noinline]] void deallocate_as(Made made, void* block, size_t size,
                                        size_t alignment) noexcept {
     const void* const caller = return_address();
+    const Inside inside;
     if (block == nullptr) return;
     const Live found = live_sized(block, size, made, caller);
     refuse_other_alignment(found.record, alignment);
@@ -92,6 +99,7 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
   }
 
   void expect_size(const void* block, size_t size) noexcept {
+    const Inside inside;
     if (block == nullptr || !Below::may_own(block)) return;
     if (live(block)->size() != size) raise(Fault::size_mismatch, block);
   }
@@ -107,6 +115,7 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
   // wait in the queue. Guard pages of a large one are given up at once, by the page source's
   // unprotect().
   [[gnu::noinline]] void deallocate_nowait(void* block) noexcept {
+    const Inside inside;
     if (block == nullptr) return;
     if (!is_aligned(block, alignof(BlockRecord))) raise(Fault::misaligned_pointer, block);
     if constexpr (!is_small) {
@@ -117,6 +126,8 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
     if (record.made() != Made::by_allocate) raise(Fault::mismatched_release, block);
     refuse_overflow(record);
     record.end(State::freed_only, return_address(), secret_);
+    tell_released(record);
+    tell_opened(record);
     char* const base = base_of(record);
     // The one thing that the page source is asked for.
     if constexpr (has_guard_pages) {
@@ -144,11 +155,13 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
 
   // Just what was asked for.
   size_t usable_size(const void* block) noexcept {
+    const Inside inside;
     return block != nullptr ? live(block)->size() : 0;
   }
 
   // The live block that the address points into, or into what guards it; null: none. Linear.
   void* block_with(const void* p) noexcept {
+    const Inside inside;
     const BlockPlace place = Below::place_of(p);
     if (!place.is_live) return nullptr;
     BlockRecord* const record = record_in(place.block, place.bytes);
@@ -166,6 +179,7 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
     const void* caller = nullptr;
   };
   Making making_of(const void* block) noexcept {
+    const Inside inside;
     if (block == nullptr || !is_aligned(block, alignof(BlockRecord))) return {};
     if (!may_have_record(block)) return {};
     const BlockRecord& record = *BlockRecord::of(block);
@@ -175,6 +189,7 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
 
   // Of a live block, which is to be released accordingly from now on.
   void note_making(void* block, Made made, const void* caller) noexcept {
+    const Inside inside;
     BlockRecord::of(block)->note_making(made, caller, secret_);
   }
 
@@ -193,18 +208,22 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
   }
 
   [[gnu::cold]] size_t trim() noexcept {
+    const Inside inside;
     flush();
     return Below::trim();
   }
 
   [[nodiscard, gnu::cold]] size_t remove_region(void* base, size_t bytes) noexcept {
+    const Inside inside;
     flush();
     return Below::remove_region(base, bytes);
   }
 
   // Begins anew, as SmallHeap's.
   void clear() noexcept requires is_small {
-    queue_ = {};
+    const Inside inside;
+    tell_cleared([this](char* below, size_t bytes) { return record_in(below, bytes); });
+    queue_.clear();
     if constexpr (is_small) Below::clear();
   }
 
@@ -215,6 +234,7 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
   // ---- Making ----
 
   void* make(size_t size, size_t alignment, Fill fill, Made made, const void* caller) noexcept {
+    const Inside inside;
     if (is_usual(size, alignment)) [[likely]]
       return make_in_slot(size, fill, made, caller);
     return gets_null(size) ? nullptr : make_block(size, alignment, fill, made, caller);
@@ -233,7 +253,7 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
       void* const block =
           begin(base + usual_front, size, bytes - usual_front, usual_front, made, caller);
       if (fill == Fill::zero) __builtin_memset(block, 0, size);
-      return block;
+      return handed_out(block, fill);
     }
     return nullptr;
   }
@@ -248,10 +268,11 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
       const bool is_large = total > Below::Classes::largest && total != SIZE_MAX;
       if ((is_large || size == 0) && alignment <= Below::page) {
         const auto fence = Base::fence_for(size, alignment);
-        if (void* const again = Base::reuse_guarded(fence, size, fill, made, caller)) return again;
+        if (void* const again = Base::reuse_guarded(fence, size, fill, made, caller))
+          return handed_out(again, fill);
         if (Base::may_guard()) {
-          return Base::begin_guarded(base_for(fence.pages * Below::page, Below::page, fill), fence,
-                                     size, made, caller);
+          char* const base = base_for(fence.pages * Below::page, Below::page, fill);
+          return handed_out(Base::begin_guarded(base, fence, size, made, caller), fill);
         }
       }
     }
@@ -260,7 +281,7 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
     verify_slot(base, total, front);
     void* const block = begin(base + front, size, bytes_below(base) - front, front, made, caller);
     if (fill == Fill::zero) __builtin_memset(block, 0, size);
-    return block;
+    return handed_out(block, fill);
   }
 
   template <class... Filled>
@@ -272,6 +293,7 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
   }
 
   void* make_nowait(size_t size, size_t alignment, const void* caller) noexcept {
+    const Inside inside;
     if ((alignment & (alignment - 1)) != 0 || gets_null(size)) return nullptr;
     if (!may_begin_nowait()) return nullptr;
     const size_t front = front_for(alignment);
@@ -281,12 +303,14 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
                                                          : Below::allocate_nowait(total));
     if (base == nullptr) return nullptr;
     verify_slot(base, total, front);
-    return begin(base + front, size, total - front, front, Made::by_allocate, caller);
+    void* const block = begin(base + front, size, total - front, front, Made::by_allocate, caller);
+    return handed_out(block, Fill::none);
   }
 
   // ---- Resizing ----
 
   void* remake(void* block, size_t size, size_t alignment, const void* caller) noexcept {
+    const Inside inside;
     if (block == nullptr) return make(size, alignment, Fill::none, Made::by_allocate, caller);
     if ((alignment & (alignment - 1)) != 0) return nullptr;
     const Live found = live_made(block, Made::by_allocate, caller);
@@ -298,14 +322,14 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
       const size_t bytes = bytes_below(base_of(record));
       const size_t total = total_for(size, front);
       if (total <= bytes && total >= bytes / 2) {
-        record.resize(size, bytes - front, secret_);
+        resize(record, size, bytes - front);
         return block;
       }
     }
     void* const copy = make_block(size, alignment, Fill::none, Made::by_allocate, caller);
     if (copy == nullptr) {
       if (size > old_size || !is_aligned(block, larger(alignment, 1))) return nullptr;
-      record.resize(size, record.guarded_size(), secret_);
+      resize(record, size, record.guarded_size());
       return block;
     }
     __builtin_memcpy(copy, block, smaller(old_size, size));

@@ -12,6 +12,8 @@ namespace rsb {
 
 template <class TheHeap, class Base>
 class GuardedInspector : public Base {
+  using Inside = typename TheHeap::Inside;
+
  public:
   explicit GuardedInspector(TheHeap& the_heap) noexcept : Base(the_heap), heap_(the_heap) {}
 
@@ -52,6 +54,7 @@ class GuardedInspector : public Base {
   // allocated, as Description has it.
   template <class Visitor>
   [[gnu::cold]] bool walk_with_callers(Visitor&& visit) noexcept {
+    const Inside inside;
     return Base::walk([&](void* below, size_t bytes) {
       BlockRecord* const record = heap_.record_in(below, bytes);
       if (record == nullptr || !record->is(BlockRecord::State::live, heap_.secret_)) return true;
@@ -61,10 +64,12 @@ class GuardedInspector : public Base {
 
   // The block as the program knows it, and who allocated and freed it, as far as that is kept.
   [[gnu::cold]] Description describe(const void* address) noexcept {
+    const Inside inside;
     return heap_.describe(address);
   }
 
   [[gnu::cold]] const char* check() noexcept {
+    const Inside inside;
     damage_ = {};
     if (const char* const broken = Base::check()) return broken;
     const char* broken = nullptr;

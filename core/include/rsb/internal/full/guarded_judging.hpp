@@ -5,14 +5,14 @@
 // Room full: for Checks::full of all heaps, and for the room guard_pages.
 #pragma once
 
-#include "rsb/internal/full/without_guard_pages.hpp"
+#include "rsb/internal/full/annotating.hpp"
 
 namespace rsb {
 
 template <class Below, class Config>
-class GuardedJudging : public GuardPages<Below, Config> {
+class GuardedJudging : public Annotating<Below, Config> {
  protected:
-  using Base = GuardPages<Below, Config>;
+  using Base = Annotating<Below, Config>;
   using Base::freed_byte, Base::front_for, Base::guarded_record_in, Base::has_guard_pages,
       Base::is_guarded, Base::is_slot, Base::is_small, Base::is_verified_slot, Base::judge_,
       Base::lies_between_guards, Base::most_filled, Base::record_bytes, Base::secret_,

@@ -15,7 +15,8 @@ class GuardedReleasing : public GuardedLarge<Below, Config> {
   using Base = GuardedLarge<Below, Config>;
   using Base::base_of, Base::bytes_below, Base::flush_stock, Base::freed_byte, Base::full,
       Base::has_guard_pages, Base::is_verified_slot, Base::most_filled, Base::queue_, Base::random,
-      Base::refuse_overflow, Base::refuse_overwritten, Base::secret_;
+      Base::refuse_overflow, Base::refuse_overwritten, Base::secret_, Base::tell_opened,
+      Base::tell_released, Base::tell_releasing;
   using typename Base::Live, typename Base::Queue, typename Base::State;
 
   void retire(const Live& found, const void* caller) noexcept {
@@ -34,14 +35,16 @@ class GuardedReleasing : public GuardedLarge<Below, Config> {
     }
     const size_t bytes = found.slot_bytes != 0 ? found.slot_bytes : bytes_below(base_of(record));
     const bool waits = Queue::is_there && bytes <= full.queue_bytes / 4;
+    tell_releasing(record);
     if (waits || is_verified_slot(bytes) || full.clears) {
       record.fill(freed_byte, full.clears ? SIZE_MAX : full.fill_bytes);
       record.note_filled(State::freed, secret_);
     }
+    tell_released(record);
     if constexpr (Queue::is_there) {
       if (waits) return enqueue(record, bytes);
     }
-    Below::deallocate(base_of(record));
+    give_back(record);
   }
 
   void enqueue(BlockRecord& record, size_t bytes) noexcept {
@@ -92,6 +95,11 @@ class GuardedReleasing : public GuardedLarge<Below, Config> {
     if (!record.is(State::freed, secret_)) [[unlikely]]
       raise(Fault::underflow, block);
     refuse_overwritten(record);
+    give_back(record);
+  }
+
+  void give_back(BlockRecord& record) noexcept {
+    tell_opened(record);
     Below::deallocate(base_of(record));
   }
 

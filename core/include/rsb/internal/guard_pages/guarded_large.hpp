@@ -21,7 +21,8 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
   using Base = GuardedJudging<Below, Config>;
   using Base::base_of, Base::begin, Base::bytes_below, Base::end_guarding, Base::freed_byte,
       Base::full, Base::may_guard, Base::most_filled, Base::note_unguarded, Base::record_bytes,
-      Base::refuse_overwritten, Base::secret_;
+      Base::refuse_overwritten, Base::secret_, Base::tell_opened, Base::tell_released,
+      Base::tell_releasing;
   using typename Base::State;
 
   // Where a block lies between its guards.
@@ -71,10 +72,9 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
       put_back(run);
       return nullptr;
     }
+    former.forget();
+    tell_opened(run->base);
     char* const block = run->base + page + fence.body - fence.room;
-    BlockRecord& record = *BlockRecord::of(block);
-    record.note_change();
-    if (&former != &record) former.forget();
     if (fill == Fill::zero) __builtin_memset(block, 0, size);
     return begin(block, size, fence.room, 0, made, caller);
   }
@@ -82,8 +82,10 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
   // A block that is freed_only.
   void retire_guarded(BlockRecord& record) noexcept {
     Span* const run = Below::run_of_live(base_of(record));
+    tell_releasing(record);
     if (full.clears) record.fill(freed_byte, SIZE_MAX);
     if (!Stock::takes(run)) {
+      tell_released(record);
       if (give_back_guarded(run)) give_back_stuck();
       return;
     }
@@ -96,6 +98,7 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
       record.fill(freed_byte, in_part ? Base::most_filled_of_part(record, *run) : full.fill_bytes);
     record.note_filled(in_part ? State::freed_in_part : State::freed, secret_);
     if (keeps_out) source().protect(run->base + 2 * page, open_bytes);
+    tell_released(record);
     put_back(run);
     for (;;) {
       Span* over = nullptr;
@@ -204,6 +207,7 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
       return false;
     }
     run->uses = 0;
+    tell_opened(base);
     Below::deallocate(base);
     return true;
   }

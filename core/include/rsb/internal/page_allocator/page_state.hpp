@@ -5,6 +5,7 @@
 // Room page_allocator: for PageAllocator, and for the room heap on it.
 #pragma once
 
+#include "rsb/annotations.hpp"
 #include "rsb/fault.hpp"
 #include "rsb/internal/pages/page_runs.hpp"
 #include "rsb/lock.hpp"
@@ -20,7 +21,7 @@ concept HeapConfig = requires {
 };
 
 template <HeapConfig Config>
-class PageState : ValidOptions<Config::options> {
+class PageState : ValidOptions<Config::options>, ValidAnnotations<Config> {
  public:
   static constexpr Options options = Config::options;
   static constexpr size_t page = options.page_size;

@@ -13,7 +13,7 @@ class SmallFinding : protected SmallState<Config> {
  protected:
   using Base = SmallState<Config>;
   using Base::block_bytes, Base::fail, Base::limit;
-  using Base::checked, Base::granule, Base::least_block;
+  using Base::block_overhead, Base::checked, Base::granule, Base::least_block;
   using Base::lock_, Base::regions_, Base::top_, Base::top_bytes_;
   using typename Base::Marks;
 
@@ -53,6 +53,20 @@ class SmallFinding : protected SmallState<Config> {
       if (bytes_from(at, p) < bytes) return Marks::is_free(region, at) ? nullptr : at;
       if (bytes == 0 || bytes >= bytes_from(at, region.first + region.bytes)) return nullptr;
       at += bytes;
+    }
+  }
+
+  // Calls visit(char* block, size_t usable_bytes) for each live block of all regions.
+  template <class Visit>
+  void for_each_live(Visit visit) noexcept {
+    for (SmallRegion* r = &regions_.first(); r != nullptr; r = r->next) {
+      char* const end = r->first + r->bytes;
+      for (char* at = r->first; at != end;) {
+        const size_t bytes = at == top_ ? top_bytes_ : Marks::bytes_at(*r, at);
+        const bool is_live = at != top_ && !Marks::is_free(*r, at) && !is_hidden(*r, at);
+        if (is_live) visit(at, bytes - block_overhead);
+        at += bytes;
+      }
     }
   }
 

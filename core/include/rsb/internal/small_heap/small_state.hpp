@@ -5,6 +5,7 @@
 // Room small_heap: for SmallHeap alone.
 #pragma once
 
+#include "rsb/annotations.hpp"
 #include "rsb/fault.hpp"
 #include "rsb/internal/small/small_lists.hpp"
 #include "rsb/internal/small/small_parts.hpp"
@@ -54,7 +55,7 @@ concept HasListener = requires {
 };
 
 template <SmallHeapConfig Config>
-class SmallState {
+class SmallState : ValidAnnotations<Config> {
   static_assert(!HasListener<Config> || SmallListener<Config>,
                 "a small heap's listener must have allocated(void*, size_t) and released(void*, "
                 "size_t), both static and noexcept");
