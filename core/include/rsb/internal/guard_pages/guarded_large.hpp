@@ -50,12 +50,13 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
     }
     char* const end = base + page + fence.body;
     Below::run_of_live(base)->slot_units = static_cast<uint16_t>(fence.body / page);
-    void* const block = begin(end - fence.room, size, fence.room, 0, made, caller);
-    rsb::fence<__ATOMIC_RELEASE>();  // for who looks at it meanwhile
-    Below::set_guarded(base, Below::Guarded::yes);
+    {
+      Guard guard(Below::lock());  // nobody who walks through the heap is just looking at it
+      Below::set_guarded(base, Below::Guarded::yes);
+    }
     source().protect(base, page);
     source().protect(end, bytes_from(end, base + bytes_below(base)));
-    return block;
+    return begin(end - fence.room, size, fence.room, 0, made, caller);
   }
 
   // From the stock. Null: there is none that would do.
