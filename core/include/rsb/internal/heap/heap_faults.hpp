@@ -45,8 +45,10 @@ class HeapFaults : protected HeapState<Config> {
   // The same for who has a live block, and not the lock: so far as nothing changes.
   static void verify_shape([[maybe_unused]] const Span* span) noexcept {
     if constexpr (verifies) {
-      if (!Span::is_span(span->kind_without_lock())) return;
-      if (SpanInvariants<Classes>::broken_shape(*span) != nullptr) [[unlikely]]
+      const bool is_damaged = Span::is_span(span->kind_without_lock())
+                                  ? SpanInvariants<Classes>::broken_shape(*span) != nullptr
+                                  : span->has_larger_slots();
+      if (is_damaged) [[unlikely]]
         raise(Fault::damaged_descriptor, span);
     }
   }
