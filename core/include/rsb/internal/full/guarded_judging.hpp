@@ -30,16 +30,17 @@ class GuardedJudging : public Annotating<Below, Config> {
 
   // Else a fault.
   [[gnu::always_inline]] Live live(const void* block) noexcept {
-    BlockRecord& record = *BlockRecord::of(block);
+    BlockRecord* const record = BlockRecord::of(block);  // perhaps misaligned
     if constexpr (!is_small) {
-      const size_t slot_bytes = Below::bytes_of_slot_at(&record);
+      const size_t slot_bytes = Below::bytes_of_slot_at(record);
       if (slot_bytes != 0) [[likely]] {
-        const uint32_t seal = record.seal(State::live, secret_);
-        if (record.bears(seal)) [[likely]]
-          return {record, seal, slot_bytes};
+        const uint32_t seal = record->seal(State::live, secret_);
+        if (record->bears(seal)) [[likely]]
+          return {*record, seal, slot_bytes};
       }
     }
-    return {record, live_seal(block), 0};
+    const uint32_t seal = live_seal(block);
+    return {*record, seal, 0};
   }
 
   // The seal of a live block; else a fault.
