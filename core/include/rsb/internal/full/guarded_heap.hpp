@@ -222,7 +222,7 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
   // Begins anew, as SmallHeap's.
   void clear() noexcept requires is_small {
     const Inside inside;
-    tell_cleared([this](char* below, size_t bytes) { return record_in(below, bytes); });
+    tell_cleared([this](char* below, size_t its_bytes) { return record_in(below, its_bytes); });
     queue_.clear();
     if constexpr (is_small) Below::clear();
   }
