@@ -15,18 +15,11 @@ namespace {
 struct File {
   dev_t device;
   ino_t inode;
-  // A number that a file system gives anew to another file.
-  bool knows_birth = false;
-  int64_t birth_seconds = 0;
-  uint32_t birth_nanoseconds = 0;
+  // A number that a file system gives anew to another file. All zero where it cannot tell.
+  int64_t birth_seconds;
+  uint32_t birth_nanoseconds;
 
-  // For all that can be told: a file system need not know, nor a filter of system calls allow
-  // statx(2), now or at all.
-  bool is(const File& other) const noexcept {
-    if (device != other.device || inode != other.inode) return false;
-    return !knows_birth || !other.knows_birth ||
-           (birth_seconds == other.birth_seconds && birth_nanoseconds == other.birth_nanoseconds);
-  }
+  friend bool operator==(const File&, const File&) = default;
 };
 
 // What statx(2) writes, whose names not every C library has (linux/stat.h).
@@ -38,17 +31,16 @@ struct KernelStat {
   uint32_t behind[41];
 };
 static_assert(sizeof(KernelStat) == 256);
-constexpr unsigned birth = 0x800;
+constexpr unsigned knows_birth = 0x800;
 
 bool get_file(int descriptor, File& file) noexcept {
   struct stat known;
   if (fstat(descriptor, &known) != 0) return false;
-  file = {.device = known.st_dev, .inode = known.st_ino};
+  file = {known.st_dev, known.st_ino, 0, 0};
 #ifdef SYS_statx
   KernelStat more;
-  if (syscall(SYS_statx, descriptor, "", AT_EMPTY_PATH, birth, &more) == 0 &&
-      (more.mask & birth) != 0) {
-    file.knows_birth = true;
+  if (syscall(SYS_statx, descriptor, "", AT_EMPTY_PATH, knows_birth, &more) == 0 &&
+      (more.mask & knows_birth) != 0) {
     file.birth_seconds = more.birth_seconds;
     file.birth_nanoseconds = more.birth_nanoseconds;
   }
@@ -76,7 +68,7 @@ bool rsb::platform::is_first_standard_error(int descriptor) noexcept {
   const KeepErrno keep_errno;
   look();  // a constructor of the program's may come before
   File now;
-  return state == First::known && get_file(descriptor, now) && now.is(first);
+  return state == First::known && get_file(descriptor, now) && now == first;
 }
 
 bool rsb::platform::may_write_to_standard_error() noexcept {
@@ -86,5 +78,5 @@ bool rsb::platform::may_write_to_standard_error() noexcept {
   if (state == First::none || fstat(STDERR_FILENO, &any) != 0) return false;
   File now, output;
   return S_ISCHR(any.st_mode) || (fcntl(STDERR_FILENO, F_GETFL) & O_APPEND) != 0 ||
-         (get_file(STDERR_FILENO, now) && get_file(STDOUT_FILENO, output) && now.is(output));
+         (get_file(STDERR_FILENO, now) && get_file(STDOUT_FILENO, output) && now == output);
 }

@@ -4,14 +4,11 @@
 //
 //   standard_error_posix        tries all of the cases below, each in a process of its own
 //   standard_error_posix CASE   does what the case says, and frees a block twice
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,26 +35,6 @@ void redirect(int flags) {
   close(log);
 }
 
-// From now on. (Spelled out, since musl has no headers of the kernel's.)
-void forbid_statx() {
-  const struct {
-    unsigned short code;
-    unsigned char if_true, if_false;
-    unsigned value;
-  } steps[] = {
-      {0x20, 0, 0, 0},                    // load the number of the call
-      {0x15, 0, 1, unsigned{SYS_statx}},  // equal?
-      {0x06, 0, 0, 0x00050000u | EPERM},  // fail
-      {0x06, 0, 0, 0x7fff0000u},          // allow
-  };
-  const struct {
-    unsigned short count;
-    const void* steps;
-  } filter = {4, steps};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) _exit(2);
-  if (prctl(PR_SET_SECCOMP, 2, &filter, 0, 0) != 0) _exit(2);
-}
-
 struct Case {
   const char* name;
   void (*prepare)();
@@ -67,7 +44,6 @@ struct Case {
 };
 const Case cases[] = {
     {"as_it_was", [] {}, false, true, false},
-    {"as_it_was_without_statx", forbid_statx, false, true, false},
     {"own_file", [] { close_all(), open_own(0); }, false, false, false},
     {"own_file_and_none_before", [] { open_own(0); }, true, false, false},
     {"log_of_all",
