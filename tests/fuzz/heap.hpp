@@ -4,6 +4,7 @@
 
 #include "fuzz/trial.hpp"
 #include "property/heap_model.hpp"
+#include "support/full_worlds.hpp"
 
 namespace fuzz {
 
@@ -56,6 +57,22 @@ void try_on_heaps(const uint8_t* bytes, size_t count, const Ask (&asks)[n]) {
       return try_on<support::Smallest>(bytes, count, asks);
     case 5:
       return try_on<support::Unchecked>(bytes, count, asks);
+  }
+}
+
+// With Checks::full.
+template <size_t n>
+void try_on_full_heaps(const uint8_t* bytes, size_t count, const Ask (&asks)[n]) {
+  if (count == 0) return;
+  const uint8_t which = *bytes++;
+  count--;
+  switch (which % 3) {
+    case 0:
+      return try_on<support::FullRadix>(bytes, count, asks);
+    case 1:
+      return try_on<support::FullSpans>(bytes, count, asks);
+    case 2:
+      return try_on<support::FullPool>(bytes, count, asks);
   }
 }
 

@@ -13,6 +13,7 @@ template <rsb::SmallOptions chosen>
 struct SmallConfig {
   using Lock = rsb::NoLock;
   static constexpr rsb::SmallOptions options = chosen;
+  static constexpr rsb::FullOptions full{.queue_bytes = 2 * rsb::KiB, .queue_blocks = 8};
 };
 
 template <rsb::SmallOptions options>
@@ -47,6 +48,20 @@ inline void try_on_small_heaps(const uint8_t* bytes, size_t count) {
       return try_on_small<{.statistics = true}>(bytes, count);
     case 3:
       return try_on_small<{.checks = rsb::Checks::off}>(bytes, count);
+  }
+}
+
+// With Checks::full.
+inline void try_on_full_small_heaps(const uint8_t* bytes, size_t count) {
+  if (count == 0) return;
+  const uint8_t which = *bytes++;
+  count--;
+  constexpr rsb::Checks full = rsb::Checks::full;
+  switch (which % 2) {
+    case 0:
+      return try_on_small<{.checks = full, .deferred_batch = 2}>(bytes, count);
+    case 1:
+      return try_on_small<{.checks = full, .words = true, .statistics = true}>(bytes, count);
   }
 }
 

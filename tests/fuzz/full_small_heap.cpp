@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// Whatever is asked of a small heap with Checks::full, it does what its model does.
+#include "fuzz/holds.hpp"
+
+#include "fuzz/small_heap.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t count) {
+  fuzz::try_on_full_small_heaps(bytes, count);
+  return 0;
+}
