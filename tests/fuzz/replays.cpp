@@ -8,6 +8,7 @@
 #define HOLDS REQUIRE
 #define FAILS(sentence) FAIL(doctest::String(sentence))
 #include "fuzz/heap.hpp"
+#include "fuzz/page_map.hpp"
 #include "fuzz/small_heap.hpp"
 
 // Found within six seconds when merging forgot a granule of the block behind.
