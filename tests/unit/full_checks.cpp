@@ -516,3 +516,19 @@ TEST_CASE("a write to a block that was cleared when it was released is found") {
   support::opaque(block)[70] = 1;
   CHECK(support::fault_of([&] { f.heap.trim(); }) == of(Fault::overwritten_link));
 }
+
+// Found by the fuzzer: what was made with another alignment has its record elsewhere.
+TEST_CASE("what is kept smaller for want of memory is released as it was asked for last") {
+  Fixture<FullRadix> f;
+  void* const block = f.heap.allocate(100, 128);
+  REQUIRE(block != nullptr);
+  while (f.heap.allocate(1'000) != nullptr) {
+  }
+  while (f.heap.allocate(8) != nullptr) {
+  }
+  void* const kept = f.heap.reallocate(block, 20, 8);
+  void* const live = kept == nullptr ? block : kept;
+  const size_t alignment = kept == nullptr ? 128 : 8;
+  const size_t size = kept == nullptr ? 100 : 20;
+  CHECK(support::fault_of([&] { f.heap.deallocate(live, size, alignment); }) == support::no_fault);
+}

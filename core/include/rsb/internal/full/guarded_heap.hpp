@@ -329,6 +329,8 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
     void* const copy = make_block(size, alignment, Fill::none, Made::by_allocate, caller);
     if (copy == nullptr) {
       if (size > old_size || !is_aligned(block, larger(alignment, 1))) return nullptr;
+      // Or a release with this alignment would be taken for one with another than it was made with.
+      if (alignment != 0 && front != 0 && front != front_for(alignment)) return nullptr;
       resize(record, size, record.guarded_size());
       return block;
     }
