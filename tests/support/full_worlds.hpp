@@ -27,6 +27,7 @@ class FencedPages : public ZeroedPages {
   static constexpr unsigned char fence = 0x5e;
 
   [[gnu::noinline]] bool protect(void* base, size_t bytes) noexcept {
+    if (!protects_ || WatchedLock::is_held()) return false;
     calls_++;
     __builtin_memset(base, fence, bytes);
     return true;
@@ -35,12 +36,14 @@ class FencedPages : public ZeroedPages {
     calls_++;
     return !refuses_;
   }
+  void refuse_to_protect() noexcept { protects_ = false; }
   void refuse_to_unprotect(bool refuses) noexcept { refuses_ = refuses; }
   // Of both.
   size_t calls() const noexcept { return calls_; }
 
  private:
   size_t calls_ = 0;
+  bool protects_ = true;
   bool refuses_ = false;
 };
 

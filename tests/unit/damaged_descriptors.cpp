@@ -6,35 +6,16 @@
 #include "support/worlds.hpp"
 
 using namespace rsb;
+using support::FencedPages;
 using support::of;
 
 namespace {
-
-// Pages that can be protected, which fills them: so it shows.
-class FencedPages : public support::ZeroedPages {
- public:
-  static constexpr unsigned char fence = 0x5e;
-
-  [[gnu::noinline]] bool protect(void* base, size_t bytes) noexcept {
-    if (!protects_ || support::WatchedLock::is_held()) return false;
-    support::fill(base, bytes, fence);
-    return true;
-  }
-  bool unprotect(void*, size_t) noexcept { return true; }
-  void refuse_to_protect() noexcept { protects_ = false; }
-
- private:
-  bool protects_ = true;
-};
 
 using Radix = UnderGuards<support::FullRadix>;
 using Pool = UnderGuards<support::FullPool>;
 using Spans = UnderGuards<support::FullSpans>;
 struct FencedBasic : support::Configuration<support::small_radix, FencedPages> {};
-struct Fenced : support::Configuration<support::with_checks(support::small_radix, Checks::full),
-                                       FencedPages> {
-  static constexpr FullOptions full = support::queue;
-};
+using Fenced = support::FullFenced;
 
 // A heap whose descriptors can be got at.
 template <class Config>
