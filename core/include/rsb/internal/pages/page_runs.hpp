@@ -190,7 +190,7 @@ class PageRuns {
   // The run behind `run` in the same acquisition; null if it is the last one.
   Span* next_run(const Span* run) const noexcept {
     const size_t pages = length(run);
-    if (verifies && pages == 0) return nullptr;  // overwritten, and would be its own next one
+    if (verifies && !is_length(pages)) return nullptr;  // overwritten; of none it would be the next
     return at(run, pages - 1)->border & border_end ? nullptr : at(run, pages);
   }
 
@@ -212,7 +212,7 @@ class PageRuns {
   // Null, or an invariant that does not hold for a run of any kind but spans. Constant time.
   [[gnu::noinline]] const char* broken_extent(const Span* run) const noexcept {
     const size_t pages = run->pages;
-    if (pages == 0) return "no run is empty";
+    if (!is_length(pages)) return "a run has pages, and no more than there are";
     if (map_.find(run->base) != run) return "the map leads to a run's descriptor";
     if (run->border & border_begin) {
       const Span* const before = run->previous_acquisition;
@@ -274,6 +274,9 @@ class PageRuns {
   struct Damaged<true, Run> {
     Run* run = nullptr;
   };
+
+  // Where sizes have 32 bits, more could end where they began.
+  bool is_length(size_t pages) const noexcept { return pages - 1 < acquired_pages_; }
 
   bool is_damaged([[maybe_unused]] Span* run) noexcept {
     if constexpr (!verifies) return false;
