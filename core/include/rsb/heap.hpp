@@ -295,7 +295,8 @@ class Heap : protected HeapPaths<Config> {
     store_relaxed(&run_of_live(block)->owner, static_cast<uint8_t>(guarded));
   }
 
-  // Of a large block of the caller's. While it lives, its `next` and `uses` are the caller's.
+  // Of a large block of the caller's. While it lives, its `next`, `open_pages` and `record_units`
+  // are the caller's.
   Span* run_of_live(const void* block) noexcept { return pages_.map().find(block); }
 
   // What a release is of which place_of() knows no run; see there.

@@ -65,8 +65,8 @@ class GuardPages<Below, Config> : public GuardedState<Below, Config> {
     return smaller(full.fill_bytes, is_kept_out(run) ? most_open(record) : page);
   }
 
-  // The run's `slot_units` are how many pages can be touched, from that with the record on.
-  static bool is_kept_out(const Span& run) noexcept { return run.slot_units == 1; }
+  // Whether nothing but the page with the record can be touched.
+  static bool is_kept_out(const Span& run) noexcept { return run.open_pages == 1; }
 
   // Several threads at once may be let through for the last.
   bool may_guard() noexcept {

@@ -49,7 +49,7 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
       return nullptr;
     }
     char* const end = base + page + fence.body;
-    Below::run_of_live(base)->slot_units = static_cast<uint16_t>(fence.body / page);
+    Below::run_of_live(base)->open_pages = static_cast<uint16_t>(fence.body / page);
     {
       Guard guard(Below::lock());  // nobody who walks through the heap is just looking at it
       Below::set_guarded(base, Below::Guarded::yes);
@@ -90,11 +90,11 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
       if (give_back_guarded(run)) give_back_stuck();
       return;
     }
-    run->uses = static_cast<uint16_t>(bytes_into(&record, page) / 16);
+    run->record_units = static_cast<uint16_t>(bytes_into(&record, page) / record_unit);
     const bool keeps_out = may_keep_out(run);
     const bool in_part = keeps_out || record.size() > most_filled_whole;
     const size_t open_bytes = open_behind_record(run);
-    if (keeps_out) run->slot_units = 1;
+    if (keeps_out) run->open_pages = 1;
     if (!full.clears)
       record.fill(freed_byte, in_part ? Base::most_filled_of_part(record, *run) : full.fill_bytes);
     record.note_filled(in_part ? State::freed_in_part : State::freed, secret_);
@@ -142,12 +142,14 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
   // Of a larger one most has perhaps never been touched.
   static constexpr size_t most_filled_whole = full.queue_bytes / 4;
 
+  static constexpr size_t record_unit = 16;  // in which Span::record_units counts, from the page on
+
   using Stock = GuardedStock<page, 4 * full.queue_bytes>;
 
   auto& source() noexcept { return this->pages().source(); }
 
   static BlockRecord* record_of(const Span* run) noexcept {
-    return BlockRecord::of(run->base + page + run->uses * 16 + record_bytes);
+    return BlockRecord::of(run->base + page + run->record_units * record_unit + record_bytes);
   }
 
   // Of a run that leaves the stock.
@@ -166,7 +168,7 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
 
   // Bytes between the guards, without the page with the record.
   static size_t open_behind_record(const Span* run) noexcept {
-    return (size_t{run->slot_units} - 1) * page;
+    return (size_t{run->open_pages} - 1) * page;
   }
 
   bool may_keep_out(const Span* run) noexcept {
@@ -183,10 +185,10 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
   bool move_fence(Span* run, const Fence& fence) noexcept {
     char* const first = run->base + page;
     char* const end = first + fence.body;
-    char* const open_end = first + run->slot_units * page;
+    char* const open_end = first + run->open_pages * page;
     if (open_end < end && !source().unprotect(open_end, bytes_from(open_end, end))) return false;
     if (open_end > end) source().protect(end, bytes_from(end, open_end));
-    run->slot_units = static_cast<uint16_t>(fence.body / page);
+    run->open_pages = static_cast<uint16_t>(fence.body / page);
     return true;
   }
 
@@ -207,7 +209,7 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
       }
       return false;
     }
-    run->uses = 0;
+    run->record_units = 0;
     tell_opened(base);
     Below::deallocate(base);
     return true;

@@ -87,14 +87,20 @@ struct alignas(sizeof(void*) == 8 ? 64 : 8) Span {
     uint32_t pages = 0;  // runs that are no spans: their length
     Slots slots;         // spans
   };
-  uint16_t slot_units = 0;
+  union {
+    uint16_t slot_units = 0;
+    uint16_t open_pages;  // Kind::large, with guard pages: that can be touched, from its record on
+  };
   union {
     SlotOffset end = 0;  // spans: behind the last slot
     uint16_t list;       // free runs: which list of RunLists the run is in
   };
-  // Spans: slots handed out, and one more for the current span of a bin, and for one that is owned.
-  // Kind::large: the caller's, see Heap::run_of_live().
-  uint16_t uses = 0;
+  union {
+    // Spans: slots handed out, and one more for the current span of a bin, and for one that is
+    // owned.
+    uint16_t uses = 0;
+    uint16_t record_units;  // Kind::large, in GuardedStock: where its record is
+  };
   // Slots below this may be released quickly, unless it is the last use: those below `fresh`; none
   // of spans that are full or have 4-byte slots, nor of all that is no span.
   SlotOffset quick_below = 0;
