@@ -45,6 +45,7 @@ inline void try_on_c_api(const uint8_t* bytes, size_t count) {
       Ask::source_fails,
       Ask::source_recovers,
       Ask::misuse,
+      Ask::clear,
   };
   CApiModel model;
   make_requests<CCall>(bytes, count, asks, 15, [&](const CCall& call) { model.apply(call); });

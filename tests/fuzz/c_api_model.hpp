@@ -186,6 +186,9 @@ class CApiModel {
         return built_source.fail_never();
       case Ask::misuse:
         return misuse(c);
+      case Ask::clear:
+        if constexpr (is_small) clear();
+        return;
       case Ask::count:
         return;
     }
@@ -402,6 +405,18 @@ class CApiModel {
       case Made::otherwise:
         return release(i, rsb_free);
     }
+  }
+
+  // Whatever was live, and whatever waited to be taken over.
+  void clear() {
+    rsb_clear();
+    for (const Block& b : blocks_) live_.vacate(b.base);
+    blocks_.clear();
+    rsb_stats stats;
+    rsb_get_stats(&stats);
+    HOLDS(stats.live_blocks == 0);
+    HOLDS(stats.deferred_blocks == 0);
+    look();
   }
 
   void give_null(size_t size, size_t alignment) {

@@ -42,6 +42,7 @@ struct CCall {
     source_fails,
     source_recovers,
     misuse,
+    clear,  // of a small heap
     count
   };
   Ask ask;
@@ -82,7 +83,8 @@ inline std::ostream& operator<<(std::ostream& out, const CCall& call) {
                                       "set handler",
                                       "source fails",
                                       "source recovers",
-                                      "misuse"};
+                                      "misuse",
+                                      "clear"};
   static_assert(sizeof names / sizeof *names == static_cast<size_t>(CCall::Ask::count));
   return out << names[static_cast<size_t>(call.ask)] << "{" << call.size << ", 2^"
              << call.alignment_log << ", #" << call.which << "}";
