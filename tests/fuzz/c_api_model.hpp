@@ -223,7 +223,7 @@ class CApiModel {
     if (handler_ != nullptr) HOLDS(handled_ != 0);
     if constexpr (is_small) {
       // Of more aligned ones nobody says.
-      HOLDS((asked_ > largest_request_ || is_aligned_));
+      HOLDS((rsb::larger(asked_, 1) > largest_request_ || is_aligned_));
     } else {
       HOLDS(built_source.failures() > source_failures_);
     }

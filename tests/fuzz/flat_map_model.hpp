@@ -58,6 +58,8 @@ class FlatMapModel {
     size_t pages;  // 0: the region was taken out
     uintptr_t descriptors;
     bool is_removable;
+    uintptr_t memory;  // of a region, as it was added last
+    size_t bytes;
 
     bool covers(uintptr_t p) const { return (p - base) / page < pages; }
     Span* find(uintptr_t p) const {
@@ -168,7 +170,7 @@ class FlatMapModel {
                              static_cast<Span*>(pointer(descriptors))};
     Window* const window = &own_[windows_.size()];
     map_.add_window(window);
-    windows_.push_back({window, base, pages, descriptors, false});
+    windows_.push_back({window, base, pages, descriptors, false, 0, 0});
     compare_window(windows_.back());
   }
 
@@ -205,9 +207,11 @@ class FlatMapModel {
       former->pages = layout.pages;
     } else {
       windows_.push_back({const_cast<Window*>(added), layout.base, layout.pages, layout.descriptors,
-                          is_removable});
+                          is_removable, base, bytes});
       former = &windows_.back();
     }
+    former->memory = base;
+    former->bytes = bytes;
     compare_window(*former);
   }
 
@@ -225,7 +229,8 @@ class FlatMapModel {
     map_.remove_window(found);
     expected->pages = 0;
     compare_window(removed);
-    __builtin_memset(pointer(base), 0x55, bytes);  // it is ours again
+    // It is ours again: what was added, whose ends need not be those that were named now.
+    __builtin_memset(pointer(removed.memory), 0x55, removed.bytes);
   }
 
   // ---- Comparing ----

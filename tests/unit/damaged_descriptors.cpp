@@ -42,7 +42,7 @@ struct Scene {
       block = heap.allocate(size);
       REQUIRE(block != nullptr);
     }
-    for (const size_t i : {3, 7, 20, 50}) {
+    for (const size_t i : {3u, 7u, 20u, 50u}) {
       heap.deallocate(blocks[i]);
       blocks[i] = nullptr;
     }
