@@ -26,7 +26,7 @@ class CallsInTurn {
       const size_t length = strlen(names[kind]);
       if (strncmp(which, names[kind], length) != 0 || which[length] != ':') continue;
       run_one(context, kind, strtoul(which + length + 1, nullptr, 10));
-      printf("failed: %zu\n", failing_call.failed());
+      printf("the call failed in %zu page sources\n", failing_call.failed());
       return complaints == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     fprintf(stderr, "RSB_FAIL is each, or acquire, release, discard or move and :NUMBER\n");

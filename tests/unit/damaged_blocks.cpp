@@ -48,6 +48,9 @@ struct Scene {
   char* blocks[8];
 };
 
+// In a table's free block, behind its size.
+constexpr size_t back_at = small_granule / 2 + sizeof(size_t);
+
 // How a free block can be written to. `end`: where the next one's word is, or its first byte.
 struct Damage {
   const char* what;
@@ -63,8 +66,8 @@ constexpr Damage damages_of_table[] = {
     {"size", [](char* b, char*) { Any::flip(b + small_granule / 2, size_t{small_granule}); }},
     {"no size", [](char* b, char*) { __builtin_memset(b + small_granule / 2, 0, sizeof(size_t)); }},
     {"far", [](char* b, char*) { Any::flip(b + small_granule / 2, SIZE_MAX / 2 + 1); }},
-    {"back", [](char* b, char*) { Any::flip(b + small_granule, uintptr_t{small_granule}); }},
-    {"back, far", [](char* b, char*) { Any::flip(b + small_granule, ~uintptr_t{0} / 3); }},
+    {"back", [](char* b, char*) { Any::flip(b + back_at, uintptr_t{small_granule}); }},
+    {"back, far", [](char* b, char*) { Any::flip(b + back_at, ~uintptr_t{0} / 3); }},
 };
 constexpr Damage damages_of_words[] = {
     {"end", [](char*, char* end) { Any::flip(end - 4, uint32_t{small_granule}); }},

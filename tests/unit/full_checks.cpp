@@ -164,6 +164,22 @@ TEST_CASE_TEMPLATE("and before one that waits it is found by a check", C, FULL_W
   }
 }
 
+TEST_CASE_TEMPLATE("nor is it taken for a write into what was there before", C, FULL_WORLDS) {
+  Fixture<C> f;
+  auto* const former = static_cast<unsigned char*>(f.heap.allocate(300, 256));
+  support::drop(f.heap.allocate(400));  // beside it, so that its pages stay
+  f.heap.deallocate(former);
+  f.heap.trim();
+  auto* const block = static_cast<unsigned char*>(f.heap.allocate(520));
+  REQUIRE(former != nullptr);
+  REQUIRE(block != nullptr);
+  if (Fixture<C>::has_slots) CHECK(bytes_from(block, former) < 520);
+  unsigned char& before = support::opaque(block)[-1];
+  before = static_cast<unsigned char>(before ^ 1);
+  CHECK(fault_of_free(f, block) == of(Fault::underflow));
+  if (Fixture<C>::has_slots && sizeof(void*) == 8) CHECK(f.problem() != nullptr);
+}
+
 TEST_CASE_TEMPLATE("and before one that is never released, too", C, FULL_WORLDS) {
   if constexpr (Fixture<C>::has_slots && sizeof(void*) == 8) {
     for (const size_t size : {size_t{0}, size_t{24}, size_t{100}}) {
@@ -473,6 +489,35 @@ TEST_CASE_TEMPLATE("blocks of random sizes keep what was written, in whatever ca
 }
 
 #ifndef RSB_TEST_CACHES
+TEST_CASE_TEMPLATE("the largest request is met, whatever lies around it", C, FullSmall, FullWords) {
+  Fixture<C> f;
+  for (const size_t size : {100u, 700u, 30u}) {
+    support::drop(f.heap.allocate(size));
+    const size_t largest = f.heap.largest_request();
+    CHECK(largest > 0);
+    CHECK(f.stats().largest_request == largest);
+    CHECK(f.heap.allocate(largest + SmallHeap<C>::granule) == nullptr);
+    void* const block = f.heap.allocate(largest);
+    CHECK(block != nullptr);
+    CHECK(f.heap.largest_request() < SmallHeap<C>::granule);
+    f.heap.deallocate(block);
+    f.heap.trim();
+  }
+}
+
+TEST_CASE_TEMPLATE("a small block takes the least, a larger one its overhead", C, FullSmall,
+                   FullWords) {
+  Fixture<C> f;
+  const auto taken_by = [&](size_t size) {
+    const size_t before = f.stats().free_bytes;
+    support::drop(f.heap.allocate(size));
+    return before - f.stats().free_bytes;
+  };
+  using Heap = SmallHeap<C>;
+  CHECK(taken_by(1) == Heap::least_block);
+  CHECK(taken_by(200) == align_up(200 + Heap::block_overhead, Heap::granule));
+}
+
 TEST_CASE_TEMPLATE("what lived before clear() is forgotten", C, FullSmall, FullWords) {
   for (const size_t alignment : {size_t{64}, size_t{256}}) {
     Fixture<C> f;

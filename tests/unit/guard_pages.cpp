@@ -215,12 +215,37 @@ TEST_CASE("what the source does not unprotect is not used until it does") {
   }
   f.source().refuse_to_unprotect(false);
   size_t again = 0;
+  size_t of_handlers = 0;
   while (auto* const block = static_cast<char*>(f.heap.allocate(500))) {
     again += overlap(block, 0);
-    CHECK_FALSE(overlap(block, 1));  // was a handler's, who could not keep it
+    of_handlers += overlap(block, 1);
   }
   CHECK(again != 0);
+  CHECK(of_handlers != 0);
   CHECK_SOUND(f);
+}
+
+TEST_CASE("and cannot be touched meanwhile, but for its first page") {
+  constexpr size_t size = 6 * page;
+  for (const bool by_handler : {false, true}) {
+    Open f;
+    unsigned char* const block = allocate(f, size);
+    f.source().refuse_to_unprotect(true);
+    if (by_handler) {
+      f.heap.deallocate_nowait(block);
+    } else {
+      f.heap.deallocate(block);
+    }
+    f.heap.trim();
+    CHECK(support::holds_only(block + page, size - page, FencedPages::fence));
+    CHECK(f.stats().live_blocks == 0);
+    CHECK(fault_of_free(f, block) == of(Fault::double_free));
+    CHECK_SOUND(f);
+    f.source().refuse_to_unprotect(false);
+    f.heap.trim();
+    CHECK(f.stats().cached_blocks == 0);
+    CHECK_SOUND(f);
+  }
 }
 
 TEST_CASE("nor what is too long to be kept") {

@@ -452,6 +452,23 @@ class SmallHeap : protected SmallMeans<Config> {
 template <SmallHeapConfig Config>
 requires FullyChecked<Config>
 class SmallHeap<Config> : public GuardedHeap<SmallHeap<UnderGuards<Config>>, Config> {
+  using Below = SmallHeap<UnderGuards<Config>>;
+  static constexpr size_t around =
+      GuardedState<Below, Config>::usual_front + BlockRecord::least_tail;
+
+ public:
+  // As without, but with what lies around a block.
+  static constexpr size_t block_overhead = Below::block_overhead + around;
+  static constexpr size_t least_block =
+      larger(align_up(align_up(around + 1, sizeof(size_t)) + Below::block_overhead, Below::granule),
+             Below::least_block);
+
+  // As without. What waits is not counted, though a request that needs it gets it.
+  size_t largest_request() noexcept { return largest_of(Below::largest_request()); }
+  // The same, from what it is below.
+  static constexpr size_t largest_of(size_t below) noexcept {
+    return below > around ? align_down(below, sizeof(size_t)) - around : 0;
+  }
 };
 
 }  // namespace rsb

@@ -114,7 +114,10 @@ class SmallHeapInspector {
   }
 
   // There are no bins: all 0.
-  [[gnu::cold]] rsb_bin_stats bin_stats(size_t) noexcept { return {}; }
+  template <class... Also>
+  [[gnu::cold]] rsb_bin_stats bin_stats(size_t, Also...) noexcept {
+    return {};
+  }
 
   // What the address points into, see rsb_describe(). Linear in the number of the region's blocks.
   [[gnu::cold]] Description describe(const void* address) noexcept {

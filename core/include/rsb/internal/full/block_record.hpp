@@ -133,6 +133,10 @@ class alignas(8) BlockRecord {
       store_relaxed(&seal_, seal(state, secret));
     }
   }
+  // Of a freed block, of whose filling not all can be looked at any more.
+  void note_unfilled(uint32_t secret) noexcept {
+    store_relaxed(&seal_, seal(State::freed_only, secret));
+  }
   [[gnu::no_sanitize_address]] void forget() noexcept { store_relaxed(&seal_, uint32_t{0}); }
   // For who looks at it until it has its next seal.
   [[gnu::no_sanitize_address]] void note_change() noexcept {

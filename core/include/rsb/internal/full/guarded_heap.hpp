@@ -29,7 +29,7 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
       Base::may_begin_nowait, Base::may_have_record, Base::natural_alignment, Base::note_begin,
       Base::queue_, Base::record_in, Base::refuse_other_alignment, Base::refuse_overflow,
       Base::resize, Base::retire, Base::secret_, Base::tell_cleared, Base::tell_opened,
-      Base::tell_released, Base::total_for, Base::usual_front, Base::verify_slot;
+      Base::tell_released, Base::total_for, Base::usual_front, Base::verify_handed_out;
   using typename Base::Inside, typename Base::Live, typename Base::State;
 
  public:
@@ -131,7 +131,7 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
     char* const base = base_of(record);
     // The one thing that the page source is asked for.
     if constexpr (has_guard_pages) {
-      if (!record.has_front() && !Base::end_guarding(base)) return;
+      if (!record.has_front() && !Base::end_guarding(base)) return Base::leave_to_others(record);
     }
     Below::deallocate_nowait(base);
   }
@@ -210,7 +210,9 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
   [[gnu::cold]] size_t trim() noexcept {
     const Inside inside;
     flush();
-    return Below::trim();
+    size_t freed = Below::trim();
+    while (flush()) freed += Below::trim();  // what the page source refused before
+    return freed;
   }
 
   [[nodiscard, gnu::cold]] size_t remove_region(void* base, size_t bytes) noexcept {
@@ -248,8 +250,8 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
       const size_t total = total_for(size, usual_front);
       char* const base = static_cast<char*>(by_all_means([&] { return Below::allocate(total); }));
       if (base == nullptr) return nullptr;
-      verify_slot(base, total, usual_front);
       const size_t bytes = SlotClasses::layout(SlotClasses::of(total)).size;
+      verify_handed_out(base, bytes, usual_front);
       void* const block =
           begin(base + usual_front, size, bytes - usual_front, usual_front, made, caller);
       if (fill == Fill::zero) __builtin_memset(block, 0, size);
@@ -278,8 +280,9 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
     }
     char* const base = base_for(total, alignment);
     if (base == nullptr) return nullptr;
-    verify_slot(base, total, front);
-    void* const block = begin(base + front, size, bytes_below(base) - front, front, made, caller);
+    const size_t bytes = bytes_below(base);
+    verify_handed_out(base, bytes, front);
+    void* const block = begin(base + front, size, bytes - front, front, made, caller);
     if (fill == Fill::zero) __builtin_memset(block, 0, size);
     return handed_out(block, fill);
   }
@@ -302,7 +305,7 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
         static_cast<char*>(alignment > natural_alignment ? Below::allocate_nowait(total, alignment)
                                                          : Below::allocate_nowait(total));
     if (base == nullptr) return nullptr;
-    verify_slot(base, total, front);
+    verify_handed_out(base, total, front);
     void* const block = begin(base + front, size, total - front, front, Made::by_allocate, caller);
     return handed_out(block, Fill::none);
   }

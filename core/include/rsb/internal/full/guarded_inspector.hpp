@@ -32,6 +32,8 @@ class GuardedInspector : public Base {
         }
         return true;
       });
+      if constexpr (requires { s.largest_request; })
+        s.largest_request = TheHeap::largest_of(s.largest_request);
     });
   }
 
@@ -88,6 +90,7 @@ class GuardedInspector : public Base {
     if (broken != nullptr) return broken;
     for_each_waiting([&](void* block, size_t) {
       const BlockRecord& freed = *BlockRecord::of(block);
+      if (freed.is(BlockRecord::State::freed_only, heap_.secret_)) return true;
       if (!freed.is_filled(heap_.secret_)) {
         broken = "what lies before a freed block is as the heap left it";
         damage_ = {Fault::underflow, block};  // so its size may be any

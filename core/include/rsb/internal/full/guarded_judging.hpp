@@ -229,14 +229,19 @@ class GuardedJudging : public Annotating<Below, Config> {
     description.allocated_by = record.allocated_by();
   }
 
-  // Of a slot that was freed, and has been in nobody's hands since.
-  void verify_slot([[maybe_unused]] char* base, [[maybe_unused]] size_t total,
-                   [[maybe_unused]] size_t front) noexcept {
+  // Before a block begins in what the heap below has handed out, `bytes` of it: of a slot that was
+  // freed, whether anybody has written to it since.
+  void verify_handed_out(char* base, size_t bytes, size_t front) noexcept {
     if constexpr (verifies_slots) {
-      if (!is_verified_slot(total)) return;
-      BlockRecord& former = *BlockRecord::of(base + record_bytes);
-      if (front == record_bytes && former.is(State::freed, secret_)) refuse_overwritten(former);
+      if (is_verified_slot(bytes) && front == record_bytes) {
+        BlockRecord& former = *BlockRecord::of(base + record_bytes);
+        if (former.is(State::freed, secret_)) [[likely]] {
+          refuse_overwritten(former);
+          return;  // when that one began, all others were forgotten
+        }
+      }
     }
+    Base::forget_former(base, bytes, front);
   }
 };
 

@@ -90,12 +90,19 @@ class GuardedState : public Below {
               const void* caller) noexcept {
     BlockRecord& record = *BlockRecord::of(block);
     record.note_change();
-    // What began nearer to the slot's start, perhaps before clear(), would be taken for this block.
-    for (size_t nearer = record_bytes; nearer < front; nearer *= 2) {
-      BlockRecord::of(block - front + nearer)->forget();
-    }
     record.begin(size, its_room, front, made, caller, secret_);
     return block;
+  }
+
+  // Of `bytes` of the heap below, where a block will begin `front` bytes behind the start: what
+  // began elsewhere, perhaps before clear(), and would be taken for that block once its own record
+  // is broken.
+  static void forget_former(char* base, size_t bytes, size_t front) noexcept {
+    for (size_t other = record_bytes; other < bytes; other *= 2) {
+      BlockRecord* const record = BlockRecord::of(base + other);
+      const bool may_be_one = other < front || record->front() == other;
+      if (may_be_one && other != front) record->forget();
+    }
   }
 
   // ---- The secret, and when it is made ----

@@ -85,12 +85,12 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
     Span* const run = Below::run_of_live(base_of(record));
     tell_releasing(record);
     if (full.clears) record.fill(freed_byte, SIZE_MAX);
+    run->record_units = static_cast<uint16_t>(bytes_into(&record, page) / record_unit);
     if (!Stock::takes(run)) {
       tell_released(record);
       if (give_back_guarded(run)) give_back_stuck();
       return;
     }
-    run->record_units = static_cast<uint16_t>(bytes_into(&record, page) / record_unit);
     const bool keeps_out = may_keep_out(run);
     const bool in_part = keeps_out || record.size() > most_filled_whole;
     const size_t open_bytes = open_behind_record(run);
@@ -118,7 +118,8 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
       Guard guard(Below::lock());
       left = stock_.count();
     }
-    bool any = false;
+    const bool any = left != 0;
+    bool is_refused = false;  // then all stick, or what is given back would lie among those that do
     for (; left != 0; left--) {
       Span* run;
       {
@@ -126,16 +127,40 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
         run = stock_.take_any();
       }
       if (run == nullptr) break;
-      any |= leave_stock(run);
+      if (is_refused) {
+        verified(run);
+        stick(run);
+      } else {
+        is_refused = !leave_stock(run);
+      }
     }
-    while (give_back_stuck()) any = true;
-    return any;
+    bool any_stuck = false;
+    while (give_back_stuck()) any_stuck = true;
+    return any || any_stuck;
+  }
+
+  // A block that a handler releases, and that is freed_only: to whoever is next to give back any.
+  void leave_to_others(BlockRecord& record) noexcept {
+    Span* const run = Below::run_of_live(base_of(record));
+    run->record_units = static_cast<uint16_t>(bytes_into(&record, page) / record_unit);
+    Span* first = load_relaxed(&left_);
+    for (;;) {
+      run->next = first;
+      Span* const found = compare_exchange(&left_, first, run);
+      if (found == first) return;
+      first = found;
+    }
   }
 
   // visit(record, bytes) for each block that is kept, until it returns false. With the lock held.
   template <class Visit>
   void for_each_in_stock(Visit visit) noexcept {
-    stock_.for_each([&](Span* run) { return visit(*record_of(run), run->pages * page); });
+    const auto visit_run = [&](Span* run) { return visit(*record_of(run), run->pages * page); };
+    stock_.for_each(visit_run);
+    take_over_left();
+    for (Span* run = stuck_; run != nullptr; run = run->next) {
+      if (!visit_run(run)) return;
+    }
   }
 
  private:
@@ -200,13 +225,7 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
   bool give_back_guarded(Span* run) noexcept {
     char* const base = run->base;
     if (!end_guarding(base)) {
-      if (Stock::takes(run)) {
-        put_back(run);
-      } else {
-        Guard guard(Below::lock());
-        run->next = stuck_;
-        stuck_ = run;
-      }
+      stick(run);
       return false;
     }
     run->record_units = 0;
@@ -215,12 +234,43 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
     return true;
   }
 
-  // One that is too long for the stock, and that the page source has not unprotected before: it may
-  // when it has fewer mappings. False: there is none, or it stays.
+  // A run that the page source does not unprotect stays, and all but the page with the record is
+  // kept out of reach. So it costs no memory, and where what can be touched is limited
+  // (RLIMIT_DATA), it leaves that to others.
+  [[gnu::cold, gnu::noinline]] void stick(Span* run) noexcept {
+    keep_out(run);
+    Guard guard(Below::lock());
+    run->next = stuck_;
+    stuck_ = run;
+  }
+
+  void keep_out(Span* run) noexcept {
+    char* const rest = run->base + 2 * page;
+    const size_t bytes = bytes_from(rest, run->base + bytes_below(run->base));
+    record_of(run)->note_unfilled(secret_);
+    if (run->open_pages == 1 || bytes == 0) return;
+    run->open_pages = 1;
+    if constexpr (DiscardingSource<typename Config::Pages>) (void)source().discard(rest, bytes);
+    source().protect(rest, bytes);
+  }
+
+  // What handlers have left. With the lock held.
+  void take_over_left() noexcept {
+    for (Span* run = exchange(&left_, static_cast<Span*>(nullptr)); run != nullptr;) {
+      Span* const next = run->next;
+      run->next = stuck_;
+      stuck_ = run;
+      run = next;
+    }
+  }
+
+  // One that the page source has not unprotected before: it may when it has fewer mappings, or less
+  // that can be touched. False: there is none, or it stays.
   bool give_back_stuck() noexcept {
     Span* run;
     {
       Guard guard(Below::lock());
+      take_over_left();
       run = stuck_;
       if (run == nullptr) return false;
       stuck_ = run->next;
@@ -231,6 +281,7 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
 
   Stock stock_;
   Span* stuck_ = nullptr;
+  Span* left_ = nullptr;  // by handlers
   size_t releases_ = 0;
   size_t kept_out_ = 0;  // bytes, all in all
 };
