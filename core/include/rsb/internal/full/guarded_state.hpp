@@ -98,10 +98,12 @@ class GuardedState : public Below {
   // began elsewhere, perhaps before clear(), and would be taken for that block once its own record
   // is broken.
   static void forget_former(char* base, size_t bytes, size_t front) noexcept {
-    for (size_t other = record_bytes; other < bytes; other *= 2) {
-      BlockRecord* const record = BlockRecord::of(base + other);
-      const bool may_be_one = other < front || record->front() == other;
-      if (may_be_one && other != front) record->forget();
+    for (size_t nearer = record_bytes; nearer < front; nearer *= 2) {
+      BlockRecord::of(base + nearer)->forget();
+    }
+    for (size_t farther = 2 * front; farther < bytes; farther *= 2) {
+      BlockRecord* const record = BlockRecord::of(base + farther);
+      if (record->front() == farther) record->forget();
     }
   }
 
