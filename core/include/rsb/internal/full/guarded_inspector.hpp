@@ -32,8 +32,7 @@ class GuardedInspector : public Base {
         }
         return true;
       });
-      if constexpr (requires { s.largest_request; })
-        s.largest_request = TheHeap::largest_of(s.largest_request);
+      leave_out_what_lies_around(s);
     });
   }
 
@@ -114,6 +113,12 @@ class GuardedInspector : public Base {
   const Damage& damage() const noexcept { return damage_; }
 
  private:
+  template <class Stats>
+  static void leave_out_what_lies_around([[maybe_unused]] Stats& s) noexcept {
+    if constexpr (requires { s.largest_request; })
+      s.largest_request = TheHeap::largest_of(s.largest_request);
+  }
+
   template <class Visit>
   void for_each_waiting(Visit visit) noexcept {
     Guard guard(heap_.lock());
