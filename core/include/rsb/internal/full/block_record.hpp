@@ -76,6 +76,10 @@ class alignas(8) BlockRecord {
     return has_front() ? size_t{1} << front_log2_ : 0;
   }
   [[gnu::no_sanitize_address]] bool has_front() const noexcept { return front_log2_ != 0; }
+  // Also where there may be no record.
+  [[gnu::no_sanitize_address]] bool has_front_of(size_t bytes) const noexcept {
+    return front_log2_ == floor_log2(bytes);
+  }
 
   [[gnu::no_sanitize_address]] size_t size() const noexcept { return size_; }
   // From the block's start, with what is known of the bytes behind.

@@ -103,7 +103,7 @@ class GuardedState : public Below {
     }
     for (size_t farther = 2 * front; farther < bytes; farther *= 2) {
       BlockRecord* const record = BlockRecord::of(base + farther);
-      if (record->front() == farther) record->forget();
+      if (record->has_front_of(farther)) record->forget();
     }
   }
 
