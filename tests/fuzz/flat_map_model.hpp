@@ -58,8 +58,8 @@ class FlatMapModel {
     size_t pages;  // 0: the region was taken out
     uintptr_t descriptors;
     bool is_removable;
-    uintptr_t memory;  // of a region, as it was added last
-    size_t bytes;
+    uintptr_t memory = 0;  // of a region, as it was added last
+    size_t bytes = 0;
 
     bool covers(uintptr_t p) const { return (p - base) / page < pages; }
     Span* find(uintptr_t p) const {
@@ -170,7 +170,7 @@ class FlatMapModel {
                              static_cast<Span*>(pointer(descriptors))};
     Window* const window = &own_[windows_.size()];
     map_.add_window(window);
-    windows_.push_back({window, base, pages, descriptors, false, 0, 0});
+    windows_.push_back({window, base, pages, descriptors, false});
     compare_window(windows_.back());
   }
 
@@ -207,7 +207,7 @@ class FlatMapModel {
       former->pages = layout.pages;
     } else {
       windows_.push_back({const_cast<Window*>(added), layout.base, layout.pages, layout.descriptors,
-                          is_removable, base, bytes});
+                          is_removable});
       former = &windows_.back();
     }
     former->memory = base;

@@ -211,7 +211,7 @@ class GuardedHeap : public GuardedReleasing<Below, Config> {
     const Inside inside;
     flush();
     size_t freed = Below::trim();
-    while (flush()) freed += Below::trim();  // what the page source refused before
+    while (Base::flush_stuck()) freed += Below::trim();  // for which there may be room now
     return freed;
   }
 

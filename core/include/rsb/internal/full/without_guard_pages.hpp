@@ -30,6 +30,7 @@ template <class Below, class Config>
 class GuardedLarge : public GuardedJudging<Below, Config> {
  protected:
   static bool flush_stock() noexcept { return false; }
+  static bool flush_stuck() noexcept { return false; }
   template <class Visit>
   static void for_each_in_stock(Visit) noexcept {}
 };

@@ -82,10 +82,9 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
 
   // A block that is freed_only.
   void retire_guarded(BlockRecord& record) noexcept {
-    Span* const run = Below::run_of_live(base_of(record));
+    Span* const run = noted_run_of(record);
     tell_releasing(record);
     if (full.clears) record.fill(freed_byte, SIZE_MAX);
-    run->record_units = static_cast<uint16_t>(bytes_into(&record, page) / record_unit);
     if (!Stock::takes(run)) {
       tell_released(record);
       if (give_back_guarded(run)) give_back_stuck();
@@ -134,15 +133,19 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
         is_refused = !leave_stock(run);
       }
     }
-    bool any_stuck = false;
-    while (give_back_stuck()) any_stuck = true;
-    return any || any_stuck;
+    return flush_stuck() || any;
+  }
+
+  // What the page source has refused before. False: there is nothing, or it refuses again.
+  [[gnu::cold]] bool flush_stuck() noexcept {
+    bool any = false;
+    while (give_back_stuck()) any = true;
+    return any;
   }
 
   // A block that a handler releases, and that is freed_only: to whoever is next to give back any.
   void leave_to_others(BlockRecord& record) noexcept {
-    Span* const run = Below::run_of_live(base_of(record));
-    run->record_units = static_cast<uint16_t>(bytes_into(&record, page) / record_unit);
+    Span* const run = noted_run_of(record);
     Span* first = load_relaxed(&left_);
     for (;;) {
       run->next = first;
@@ -173,6 +176,12 @@ class GuardedLarge<Below, Config> : public GuardedJudging<Below, Config> {
 
   auto& source() noexcept { return this->pages().source(); }
 
+  // Its run, of which record_of() knows the way back from now on.
+  Span* noted_run_of(BlockRecord& record) noexcept {
+    Span* const run = Below::run_of_live(base_of(record));
+    run->record_units = static_cast<uint16_t>(bytes_into(&record, page) / record_unit);
+    return run;
+  }
   static BlockRecord* record_of(const Span* run) noexcept {
     return BlockRecord::of(run->base + page + run->record_units * record_unit + record_bytes);
   }
